@@ -1,5 +1,6 @@
 // AFL++ in persistent mode: one process runs many inputs, each from the shared test case buffer.
 #include <cstdint>
+
 #include <unistd.h>
 
 extern "C" {

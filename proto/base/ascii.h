@@ -1,4 +1,5 @@
-// ASCII helpers that do not depend on a locale: mail syntax is ASCII (RFC 5321 2.3.1), whatever LANG says.
+// ASCII helpers that do not depend on a locale: mail syntax is ASCII (RFC 5321 2.3.1), whatever
+// LANG says.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +47,8 @@ std::optional<Number> parse_decimal(std::string_view text, int base = 10) {
   Number value{};
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc{} || stop != end || text.empty() || text.front() == '-') return std::nullopt;
+  if (error != std::errc{} || stop != end || text.empty() || text.front() == '-')
+    return std::nullopt;
   return value;
 }
 

@@ -1,6 +1,6 @@
-// CHECK and DCHECK: statements about our own code, never about what a peer, the disk or the operator did.
-// A failed CHECK prints the place and aborts, in release builds too; the supervisor restarts and the
-// spool recovers. DCHECK vanishes when NDEBUG is set.
+// CHECK and DCHECK: statements about our own code, never about what a peer, the disk or the
+// operator did. A failed CHECK prints the place and aborts, in release builds too; the supervisor
+// restarts and the spool recovers. DCHECK vanishes when NDEBUG is set.
 #pragma once
 
 #include <cstdio>
@@ -16,10 +16,10 @@ namespace ringpost {
 
 }  // namespace ringpost
 
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]]                                        \
-      ::ringpost::check_failed(#condition, __FILE__, __LINE__);           \
+#define CHECK(condition)                                        \
+  do {                                                          \
+    if (!(condition)) [[unlikely]]                              \
+      ::ringpost::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

@@ -1,5 +1,6 @@
-// Time as a value. Nothing below engine/ reads a clock: the loop reads it once per turn and passes it in.
-// Instant counts on the monotonic clock and orders events; WallTime is what people and RFC 5322 see.
+// Time as a value. Nothing below engine/ reads a clock: the loop reads it once per turn and passes
+// it in. Instant counts on the monotonic clock and orders events; WallTime is what people and RFC
+// 5322 see.
 #pragma once
 
 #include <compare>

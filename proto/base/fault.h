@@ -1,5 +1,6 @@
-// Fault: the world failed (design: second of the four kinds of errors). Made where a system call is made,
-// carried by std::expected, turned into a 4xx reply in exactly one place (engine/mta/fault_reply.cpp).
+// Fault: the world failed (design: second of the four kinds of errors). Made where a system call is
+// made, carried by std::expected, turned into a 4xx reply in exactly one place
+// (engine/mta/fault_reply.cpp).
 #pragma once
 
 #include <cstring>

@@ -1,6 +1,7 @@
-// QueueId: the name of one message, unique over restarts and cores, ordered by time of acceptance on a core.
-// Printed as 16 lower-case hex digits everywhere: 250 reply, Received field, log, spool tools, reports.
-// High 8 bits: the core that accepted; low 56 bits: microseconds since 1970, moved on by one where they repeat.
+// QueueId: the name of one message, unique over restarts and cores, ordered by time of acceptance
+// on a core. Printed as 16 lower-case hex digits everywhere: 250 reply, Received field, log, spool
+// tools, reports. High 8 bits: the core that accepted; low 56 bits: microseconds since 1970, moved
+// on by one where they repeat.
 #pragma once
 
 #include <compare>

@@ -30,7 +30,8 @@ TEST(QueueId, RoundTripsAndRefusesWhatIsNotOne) {
   EXPECT_EQ(to_text(id), "0100123456789abc");
   EXPECT_EQ(parse_queue_id("0100123456789abc"), id);
   EXPECT_EQ(id.core(), 1u);
-  for (const char* bad : {"", "0100123456789ab", "0100123456789abcd", "0100123456789abg", "-100123456789abc"})
+  for (const char* bad :
+       {"", "0100123456789ab", "0100123456789abcd", "0100123456789abg", "-100123456789abc"})
     EXPECT_FALSE(parse_queue_id(bad)) << bad;
 }
 
