@@ -1,0 +1,87 @@
+// Listener: see listener.h. When descriptors run out it pauses instead of spinning; the backlog
+// holds the peers.
+#include "engine/net/listener.h"
+
+#include <cerrno>
+
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+namespace ringpost::net {
+namespace {
+
+constexpr int backlog_max = 4096;
+constexpr Duration pause_when_out_of_files = milliseconds(100);
+
+bool set_option(int file, int level, int name) {
+  const int on = 1;
+  return setsockopt(file, level, name, &on, sizeof on) == 0;
+}
+
+}  // namespace
+
+std::expected<int, Fault> bind_socket(const Address& address) {
+  const int file = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (file < 0) return std::unexpected(Fault{"socket", errno, address.to_text()});
+  const bool options_set =
+      set_option(file, SOL_SOCKET, SO_REUSEADDR) && set_option(file, SOL_SOCKET, SO_REUSEPORT) &&
+      set_option(file, IPPROTO_TCP, TCP_NODELAY) &&
+      (address.family() != AF_INET6 || set_option(file, IPPROTO_IPV6, IPV6_V6ONLY));
+  if (!options_set || bind(file, address.kernel(), address.kernel_bytes()) != 0) {
+    const int error = errno;
+    close(file);
+    return std::unexpected(Fault{options_set ? "bind" : "setsockopt", error, address.to_text()});
+  }
+  return file;
+}
+
+std::expected<Address, Fault> bound_address(int file) {
+  sockaddr_storage room{};
+  socklen_t length = sizeof room;
+  if (getsockname(file, reinterpret_cast<sockaddr*>(&room), &length) != 0)
+    return std::unexpected(Fault{"getsockname", errno});
+  const auto address = Address::from_kernel(&room, length);
+  if (!address) return std::unexpected(Fault{"getsockname", EAFNOSUPPORT});
+  return *address;
+}
+
+Listener::Listener(ring::Core& core, int file, Accepted accepted)
+    : core_(core), file_(file), accepted_(std::move(accepted)) {}
+
+Listener::~Listener() { close(file_); }
+
+std::expected<void, Fault> Listener::start() {
+  if (listen(file_, backlog_max) != 0) return std::unexpected(Fault{"listen", errno});
+  arm();
+  return {};
+}
+
+void Listener::arm() {
+  io_uring_sqe* sqe = core_.ring().entry();
+  io_uring_prep_multishot_accept_direct(sqe, file_, nullptr, nullptr, 0);
+  core_.ring().bind(sqe, accept_);
+}
+
+void Listener::accept_done(ring::Completion completion) {
+  if (completion.result >= 0) accepted_(completion.result);
+  if (accept_.in_flight() || stopping_) return;
+  const bool out_of_files = completion.result == -ENFILE || completion.result == -EMFILE ||
+                            completion.result == -ENOMEM || completion.result == -ENOBUFS;
+  if (out_of_files) {
+    core_.timers().arm(pause_, core_.now() + pause_when_out_of_files);
+  } else {
+    arm();
+  }
+}
+
+void Listener::pause_over() {
+  if (!stopping_) arm();
+}
+
+void Listener::stop() {
+  stopping_ = true;
+  core_.timers().disarm(pause_);
+  core_.ring().cancel(accept_);
+}
+
+}  // namespace ringpost::net

@@ -1,0 +1,48 @@
+// Listener: one listening socket of one core (SO_REUSEPORT: every core has its own) with a
+// multishot accept into direct descriptors. Owner: one core.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+
+#include "engine/net/address.h"
+#include "engine/ring/core.h"
+
+namespace ringpost::net {
+
+// A bound socket that does not listen yet; `address` may have port 0, bound_address() tells what it
+// became. Any thread. TCP_NODELAY is set here, since accepted sockets inherit it.
+std::expected<int, Fault> bind_socket(const Address& address);
+std::expected<Address, Fault> bound_address(int file);
+
+class Listener {
+ public:
+  using Accepted = std::function<void(int direct_file)>;
+
+  // Takes over `file`, a socket of bind_socket().
+  Listener(ring::Core& core, int file, Accepted accepted);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  std::expected<void, Fault> start();
+  // No new connections (drain). finished() becomes true when nothing is in flight; only then may it
+  // be destroyed.
+  void stop();
+  bool finished() const { return !accept_.in_flight() && !pause_.armed(); }
+
+ private:
+  void arm();
+  void accept_done(ring::Completion completion);
+  void pause_over();
+
+  ring::Core& core_;
+  int file_;
+  Accepted accepted_;
+  bool stopping_ = false;
+  ring::OperationOf<Listener, &Listener::accept_done> accept_{*this};
+  ring::TimerOf<Listener, &Listener::pause_over> pause_{*this};
+};
+
+}  // namespace ringpost::net

@@ -1,0 +1,117 @@
+// Stream: one TCP connection by a direct descriptor: multishot receive into provided buffers, one
+// send at a time, and an orderly end. Owner: one core. It may be destroyed only after closed() was
+// called (or before it was opened).
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include <sys/uio.h>
+
+#include "engine/memory/buffer.h"
+#include "engine/net/address.h"
+#include "engine/ring/core.h"
+
+namespace ringpost::net {
+
+// What a Stream tells its owner; always from the loop, never from inside a call of the owner's.
+class StreamOwner {
+ public:
+  // The connection stands. `peer` is missing only when it broke before it could be asked.
+  virtual void opened(const std::optional<Address>& peer) = 0;
+  // connect() failed; the stream can be destroyed, closed() does not follow. `error` is an errno.
+  virtual void connect_failed(int error) = 0;
+  virtual void received(memory::Buffer buffer) = 0;
+  // No more octets will come: the peer closed its side (0) or the connection broke (errno).
+  virtual void receive_ended(int error) = 0;
+  // The whole of the last send() was taken by the kernel (0), or the connection broke (errno).
+  virtual void sent(int error) = 0;
+  // Nothing is in flight any more and the descriptor is closed.
+  virtual void closed() = 0;
+
+ protected:
+  ~StreamOwner() = default;
+};
+
+class Stream {
+ public:
+  Stream(ring::Core& core, memory::BufferRing& buffers, StreamOwner& owner);
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Takes over an accepted direct descriptor; opened() follows.
+  void accept(int direct_file);
+  // Connects; opened() or connect_failed() follows, the latter at the latest after `limit`.
+  void connect(const Address& target, Duration limit);
+
+  // Lets octets come (again). Nothing when they do already.
+  void receive();
+  // Back-pressure: asks the kernel to stop; buffers that are on their way may still arrive.
+  void hold();
+
+  // Sends all of it; the memory must stay until sent(). Only one send may be in flight.
+  void send(Bytes octets);
+  void send(std::span<iovec> parts);
+  bool sending() const { return send_.in_flight(); }
+
+  // Ends the connection after what is being sent; waits up to `linger` for the peer's end, so that
+  // a reset does not destroy octets that the peer has not read yet. closed() follows.
+  void close(Duration linger);
+  // Ends it at once, dropping what is being sent. closed() follows.
+  void abort();
+  bool closing() const { return state_ >= State::ShuttingDown; }
+
+ private:
+  enum class State : std::uint8_t {
+    New,
+    Connecting,
+    Open,
+    ShuttingDown,
+    Lingering,
+    Aborting,
+    Closing,
+    Closed
+  };
+
+  void set_up_done(ring::Completion completion);
+  void receive_done(ring::Completion completion);
+  void send_done(ring::Completion completion);
+  void end_done(ring::Completion completion);
+  void time_is_up();
+  void buffers_are_back();
+  static void wake_starved(memory::BufferWaiter& waiter);
+
+  void connect_step(int result);
+  void prepare_receive();
+  void prepare_shutdown(int how);
+  void advance_end();
+  void fail_connect(int error);
+
+  struct Starved : memory::BufferWaiter {
+    explicit Starved(Stream& owner) : BufferWaiter(&Stream::wake_starved), stream(owner) {}
+    Stream& stream;
+  };
+
+  ring::Core& core_;
+  memory::BufferRing& buffers_;
+  StreamOwner& owner_;
+  int file_ = -1;
+  State state_ = State::New;
+  bool wants_octets_ = false;
+  bool receive_over_ = false;
+  bool no_delay_set_ = false;
+  bool aborted_ = false;
+  int connect_error_ = 0;
+  int no_delay_ = 1;
+  std::size_t sending_octets_ = 0;
+  msghdr message_{};
+  Address peer_;
+  ring::OperationOf<Stream, &Stream::set_up_done> set_up_{*this};
+  ring::OperationOf<Stream, &Stream::receive_done> receive_{*this};
+  ring::OperationOf<Stream, &Stream::send_done> send_{*this};
+  ring::OperationOf<Stream, &Stream::end_done> end_{*this};
+  ring::TimerOf<Stream, &Stream::time_is_up> timer_{*this};
+  Starved starved_{*this};
+};
+
+}  // namespace ringpost::net

@@ -1,0 +1,104 @@
+// Ring: see ring.h. A kernel without the needed features is reported as a Fault at creation.
+#include "engine/ring/ring.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/resource.h>
+
+#include "engine/ring/kernel_abi.h"
+
+namespace ringpost::ring {
+namespace {
+
+// Descriptors that are not direct (logs, sockets that listen, spool files) need some of the limit
+// as well.
+constexpr unsigned files_reserved = 64;
+
+unsigned files_allowed(unsigned wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::min(wanted, 1024u);
+  const auto allowed = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, 1u << 20));
+  return std::min(wanted, allowed > files_reserved ? allowed - files_reserved : 1u);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Ring>, Fault> Ring::create(const RingOptions& options) {
+  std::unique_ptr<Ring> self(new Ring);
+  io_uring_params parameters{};
+  parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                     IORING_SETUP_SUBMIT_ALL;
+  parameters.cq_entries = options.entries * 4;
+  if (const int error = io_uring_queue_init_params(options.entries, &self->ring_, &parameters))
+    return std::unexpected(Fault{"io_uring_setup", -error});
+  self->direct_files_max_ = files_allowed(options.direct_files_max);
+  if (const int error = io_uring_register_files_sparse(&self->ring_, self->direct_files_max_))
+    return std::unexpected(Fault{"io_uring_register_files_sparse", -error});
+  unsigned workers[2] = {options.blocking_workers_max, options.blocking_workers_max};
+  if (const int error = io_uring_register_iowq_max_workers(&self->ring_, workers))
+    return std::unexpected(Fault{"io_uring_register_iowq_max_workers", -error});
+  if (const int done = io_uring_register_ring_fd(&self->ring_); done != 1)
+    return std::unexpected(Fault{"io_uring_register_ring_fd", done < 0 ? -done : EINVAL});
+  return self;
+}
+
+Ring::~Ring() {
+  if (ring_.ring_fd > 0) io_uring_queue_exit(&ring_);
+}
+
+io_uring_sqe* Ring::entry() {
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  while (sqe == nullptr) {
+    io_uring_submit(&ring_);
+    sqe = io_uring_get_sqe(&ring_);
+  }
+  return sqe;
+}
+
+void Ring::bind(io_uring_sqe* sqe, Operation& operation) {
+  CHECK(!operation.in_flight_);
+  operation.in_flight_ = true;
+  io_uring_sqe_set_data(sqe, &operation);
+}
+
+void Ring::bind_to_nobody(io_uring_sqe* sqe) {
+  io_uring_sqe_set_data(sqe, nullptr);
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+void Ring::cancel(Operation& operation) {
+  if (!operation.in_flight_) return;
+  io_uring_sqe* sqe = entry();
+  io_uring_prep_cancel(sqe, &operation, 0);
+  bind_to_nobody(sqe);
+}
+
+void Ring::submit_and_wait(Duration timeout) {
+  if (timeout.ns <= 0) {
+    io_uring_submit_and_get_events(&ring_);
+    return;
+  }
+  __kernel_timespec limit{.tv_sec = timeout.seconds(), .tv_nsec = timeout.ns % 1'000'000'000};
+  io_uring_cqe* first = nullptr;
+  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
+}
+
+unsigned Ring::reap(unsigned completions_max) {
+  unsigned done = 0;
+  io_uring_cqe* cqe = nullptr;
+  while (done < completions_max && io_uring_peek_cqe(&ring_, &cqe) == 0) {
+    auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
+    const Completion completion{cqe->res, cqe->flags};
+    io_uring_cqe_seen(&ring_, cqe);
+    ++done;
+    if (operation == nullptr) continue;
+    // Cleared first: the handler may prepare the next request on the same record, or free its
+    // owner.
+    if ((completion.flags & IORING_CQE_F_MORE) == 0) operation->in_flight_ = false;
+    operation->handler_(*operation, completion);
+  }
+  return done;
+}
+
+}  // namespace ringpost::ring
