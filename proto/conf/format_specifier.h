@@ -1,0 +1,77 @@
+// FormatString: text with %{...} specifiers, as smtpd.conf(5) allows in the path of a maildir
+// action. Checked when made; expansion fails only where the values do (a substring beyond the end,
+// a home folder that is missing). Octets that could leave the folder or confuse a shell become ':'.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringpost::conf {
+
+struct AddressView {
+  std::string_view user;
+  std::string_view domain;
+};
+
+// The values of one delivery; views live as long as the call.
+struct FormatValues {
+  AddressView sender;          // both empty: the null reverse-path
+  AddressView recipient;       // as the client gave it in RCPT
+  AddressView destination;     // after alias expansion
+  std::string_view username;   // of the local user
+  std::string_view directory;  // home folder, absolute
+  char delimiter = '+';        // for the modifier `strip`
+};
+
+class FormatString {
+ public:
+  struct Error {
+    std::size_t offset = 0;  // into the text, octets
+    std::string text;
+  };
+  // "~/" at the start means %{user.directory}/; "%%" is one '%'.
+  static std::expected<FormatString, Error> parse(std::string_view text);
+
+  // The whole text; nothing when a substring lies outside its value or the result is too long.
+  std::optional<std::string> expand(const FormatValues& values) const;
+
+  const std::string& text() const { return text_; }
+  // True when the result begins with '/' whatever the values are (a literal or the home folder).
+  bool is_absolute() const;
+
+ private:
+  enum class Field : std::uint8_t {
+    Literal,
+    Sender,
+    SenderUser,
+    SenderDomain,
+    Recipient,
+    RecipientUser,
+    RecipientDomain,
+    Destination,
+    DestinationUser,
+    DestinationDomain,
+    Username,
+    Directory,
+    MboxFrom,
+  };
+  enum class Modifier : std::uint8_t { Lowercase, Uppercase, Strip, Raw };
+  struct Piece {
+    Field field = Field::Literal;
+    std::string literal;
+    int begin = 0;
+    std::optional<int> end;  // inclusive, negative: from the end
+    bool single = false;     // [n]: one octet
+    std::vector<Modifier> modifiers;
+  };
+  static std::expected<Piece, std::string> parse_piece(std::string_view token);
+
+  std::string text_;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace ringpost::conf

@@ -1,0 +1,41 @@
+// smtpd.conf(5): text to a checked Config. The whole grammar is recognised; what has no behaviour
+// yet is an error that names it. Opens nothing itself: included files and table files come through
+// `read_file`. Recovers at the end of each directive, so that one run reports every mistake.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proto/base/fault.h"
+#include "proto/conf/config.h"
+#include "proto/conf/diagnostic.h"
+
+namespace ringpost::conf {
+
+// The text of the file at an absolute path, whole.
+using FileReader =
+    std::move_only_function<std::expected<std::string, Fault>(const std::string& path)>;
+
+inline constexpr unsigned include_depth_max = 16;
+inline constexpr std::size_t diagnostics_max = 1000;  // then one more says that there are others
+
+struct ParseInput {
+  std::string path;         // of the main file, as it shall stand in diagnostics
+  std::string text;         // of the main file
+  std::string server_name;  // this machine's name, for listeners without `hostname` and `for local`
+  std::vector<std::pair<std::string, std::string>> macros;  // from -D; the file cannot change these
+};
+
+struct ParseResult {
+  std::optional<Config> config;  // present exactly when there is no error
+  std::vector<Diagnostic> diagnostics;
+};
+
+ParseResult parse(ParseInput input, FileReader& read_file);
+
+}  // namespace ringpost::conf

@@ -1,0 +1,50 @@
+// Which rule decides about a recipient: the first `match` whose tests all hold; none means refusal.
+// Deterministic, allocates nothing, never fails (tables are in memory). Used by any core.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/conf/config.h"
+#include "proto/conf/format_specifier.h"
+#include "proto/conf/net_address.h"
+
+namespace ringpost::conf {
+
+// What `local` means on this machine. Names are compared without case.
+class LocalHost {
+ public:
+  LocalHost() = default;
+  // Names: "localhost", the server name and each address as a literal ("[192.0.2.1]",
+  // "[IPv6:::1]").
+  LocalHost(std::string_view server_name, std::span<const NetAddress> interface_addresses);
+  bool has_address(const NetAddress& address) const;
+  bool has_name(std::string_view domain) const;
+
+ private:
+  std::vector<NetAddress> addresses_;  // sorted
+  std::vector<std::string> names_;
+};
+
+// What is known of the session when a recipient is judged; views live as long as the call.
+struct SessionFacts {
+  std::optional<NetAddress>
+      client;             // nothing: the local enqueue socket; never an IPv4-mapped IPv6 address
+  std::string_view tag;   // of the listener
+  std::string_view helo;  // as the client gave it
+  AddressView sender;     // both empty: the null reverse-path
+};
+
+// The rule that decides, or nullptr when none does: refuse with 550 5.7.1. A rule with no action
+// also refuses. `forwarded` says that `recipient` comes from an alias: its origin counts as local
+// then, as in OpenSMTPD, whatever the client's address is.
+const Rule* decide(const Config& config, const LocalHost& host, const SessionFacts& session,
+                   AddressView recipient, bool forwarded = false);
+
+// For people: "rule 3 (smtpd.conf:17) action local", "no rule matches".
+std::string trace(const Config& config, const Rule* rule);
+
+}  // namespace ringpost::conf
