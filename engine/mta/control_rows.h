@@ -1,0 +1,73 @@
+// What the control commands answer: one struct per kind of row, so that the daemon and ringpostctl
+// agree.
+//   show queue [ID…]        QueueRow per recipient that is not done, ordered by id and recipient
+//   show envelope ID        EnvelopeRow
+//   show stats              StatsRow per sample          schedule ID…|all {"ok":true,"scheduled":N}
+//   remove ID…|all          {"ok":true,"removed":N}      pause|resume mda|smtp   {"ok":true}
+//   pause                   {"name":"mda","paused":false} per thing that can be paused
+//   log brief|verbose|reopen   {"ok":true}               stop   {"ok":true}, then the daemon drains
+// An ID is a queue id of 16 hex digits. show message reads the spool, not the daemon.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/mta/control.h"
+#include "engine/observe/metrics.h"
+#include "proto/base/clock.h"
+#include "proto/base/queue_id.h"
+
+namespace ringpost::mta {
+
+struct QueueRow {
+  QueueId id;
+  std::uint32_t recipient = 0;  // index in the envelope
+  WallTime accepted;
+  std::uint64_t octets = 0;
+  std::string_view from;
+  std::string_view to;
+  std::string_view action;
+  std::string_view state;       // "pending", "active", "paused"
+  std::uint32_t attempts = 0;   // made so far
+  WallTime next_try;            // 0: now or running
+  std::string_view last_error;  // empty when there was none
+};
+
+struct EnvelopeRecipientRow {
+  std::string_view address;  // as accepted
+  std::string_view final_address;
+  std::string_view action;
+  std::string_view user;
+  std::string_view state;  // "pending", "delivered", "relayed", "expanded", "failed", "removed"
+  std::uint32_t attempts = 0;
+  WallTime next_try;
+  std::string_view last_error;
+  std::string_view orcpt;
+  std::string_view notify;
+};
+
+struct EnvelopeRow {
+  QueueId id;
+  std::uint32_t generation = 0;
+  WallTime accepted;
+  std::uint64_t octets = 0;
+  std::string_view from;
+  std::string_view helo;
+  std::string_view client;
+  std::string_view client_name;
+  std::string_view listener;
+  std::string_view auth_user;
+  std::string_view body;  // "7BIT", "8BITMIME", "BINARYMIME"
+  bool smtputf8 = false;
+  std::string_view ret;
+  std::string_view envid;
+  std::vector<EnvelopeRecipientRow> recipients;
+};
+
+Json to_json(const QueueRow& row);
+Json to_json(const EnvelopeRow& row);
+Json to_json(const observe::Sample& sample);
+
+}  // namespace ringpost::mta

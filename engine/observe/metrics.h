@@ -1,0 +1,205 @@
+// The figures of one core, one struct per module, summed over cores when somebody asks.
+// Owner: the core writes its own CoreMetrics; any thread may read. The names and helps stand once,
+// beside the fields in each(): `show stats` and a Prometheus page both iterate over samples() and
+// need no second list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/observe/counter.h"
+#include "engine/observe/reason.h"
+
+namespace ringpost::observe {
+
+template <class Reason, std::size_t count>
+struct CounterByReason {
+  std::array<Counter, count> counters;
+  Counter& operator[](Reason reason) { return counters[std::to_underlying(reason)]; }
+  const Counter& operator[](Reason reason) const { return counters[std::to_underlying(reason)]; }
+};
+using ClosedByReason = CounterByReason<CloseReason, close_reason_words.size()>;
+using RefusedByReason = CounterByReason<RefuseReason, refuse_reason_words.size()>;
+
+struct SessionMetrics {
+  Counter opened;
+  ClosedByReason closed;
+  RefusedByReason refused;
+  LimitGauge connections;
+  Counter commands;
+  Counter replies_permanent;  // 5yz
+  Counter replies_temporary;  // 4yz
+  Counter messages_accepted;
+  Counter messages_refused;
+  Counter recipients_accepted;
+  Counter recipients_refused;
+  Counter octets_received;
+  Histogram commit_wait;  // µs from the end of the content to durable
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_session_opened_total", "connections that became sessions", self.opened);
+    visit("ringpost_session_closed_total", "sessions ended, by reason", self.closed);
+    visit("ringpost_session_refused_total", "connections turned away, by reason", self.refused);
+    visit("connections", "open sessions", self.connections);
+    visit("ringpost_session_commands_total", "commands received", self.commands);
+    visit("ringpost_session_replies_permanent_total", "5yz replies", self.replies_permanent);
+    visit("ringpost_session_replies_temporary_total", "4yz replies", self.replies_temporary);
+    visit("ringpost_session_messages_accepted_total", "messages durable and acknowledged",
+          self.messages_accepted);
+    visit("ringpost_session_messages_refused_total", "messages refused after their content",
+          self.messages_refused);
+    visit("ringpost_session_recipients_accepted_total", "RCPT commands accepted",
+          self.recipients_accepted);
+    visit("ringpost_session_recipients_refused_total", "RCPT commands refused",
+          self.recipients_refused);
+    visit("ringpost_session_received_octets_total", "octets received from clients",
+          self.octets_received);
+    visit("ringpost_session_commit_wait_microseconds", "end of content until durable",
+          self.commit_wait);
+  }
+};
+
+struct SpoolMetrics {
+  Counter commits;                   // durable writes
+  Counter commit_octets;             // written to disk, padding included
+  Counter content_copied_octets;     // gathered into a batch by one copy
+  Counter content_zero_copy_octets;  // written from the buffers they were received in
+  Histogram commit_messages;         // envelopes in one commit
+  Histogram commit_latency;          // µs of one durable write
+  Counter faults;
+  Counter relocated_messages;  // by the cleaner
+  Counter relocated_octets;
+  Counter segments_recycled;
+  Counter segments_quarantined;
+  LimitGauge segments;        // slots of this core's log: in use / all
+  LimitGauge staging_octets;  // room for what waits for a commit
+  Gauge live_octets;          // of messages that are still queued
+  Gauge free_octets;          // of the file system; set by core 0 alone
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_spool_commits_total", "durable writes", self.commits);
+    visit("ringpost_spool_commit_octets_total", "octets written durably", self.commit_octets);
+    visit("ringpost_spool_content_copied_octets_total", "content gathered by copy",
+          self.content_copied_octets);
+    visit("ringpost_spool_content_zero_copy_octets_total", "content written from receive buffers",
+          self.content_zero_copy_octets);
+    visit("ringpost_spool_commit_messages", "messages in one commit", self.commit_messages);
+    visit("ringpost_spool_commit_latency_microseconds", "one durable write", self.commit_latency);
+    visit("ringpost_spool_faults_total", "failed writes and syncs", self.faults);
+    visit("ringpost_spool_relocated_messages_total", "messages moved by the cleaner",
+          self.relocated_messages);
+    visit("ringpost_spool_relocated_octets_total", "octets moved by the cleaner",
+          self.relocated_octets);
+    visit("ringpost_spool_segments_recycled_total", "segments freed for use again",
+          self.segments_recycled);
+    visit("ringpost_spool_segments_quarantined_total", "segments found corrupt",
+          self.segments_quarantined);
+    visit("spool_segments", "segments in use", self.segments);
+    visit("spool_staging_octets", "octets waiting for a commit", self.staging_octets);
+    visit("ringpost_spool_live_octets", "octets of queued messages", self.live_octets);
+    visit("ringpost_spool_free_octets", "free space of the file system", self.free_octets);
+  }
+};
+
+struct DeliveryMetrics {
+  Counter delivered;
+  Counter relayed;
+  Counter delayed;
+  Counter failed;
+  Counter expired;
+  LimitGauge attempts;  // in flight
+  Gauge messages_queued;
+  Gauge recipients_pending;
+  Histogram attempt_elapsed;  // µs
+  Histogram delay;            // ms from accepted to delivered
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_delivery_delivered_total", "recipients delivered locally", self.delivered);
+    visit("ringpost_delivery_relayed_total", "recipients handed to another server", self.relayed);
+    visit("ringpost_delivery_delayed_total", "attempts to be tried again", self.delayed);
+    visit("ringpost_delivery_failed_total", "recipients failed for good", self.failed);
+    visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
+    visit("delivery_attempts", "attempts in flight", self.attempts);
+    visit("ringpost_delivery_queued_messages", "messages in the queue", self.messages_queued);
+    visit("ringpost_delivery_pending_recipients", "recipients not yet done",
+          self.recipients_pending);
+    visit("ringpost_delivery_attempt_microseconds", "duration of one attempt",
+          self.attempt_elapsed);
+    visit("ringpost_delivery_delay_milliseconds", "accepted until delivered", self.delay);
+  }
+};
+
+struct MemoryMetrics {
+  LimitGauge receive_buffers;  // taken from the provided-buffer ring
+  LimitGauge session_slots;
+  LimitGauge task_frames;
+  Counter receive_stalls;  // receives that ended because no buffer was left
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("receive_buffers", "receive buffers in use", self.receive_buffers);
+    visit("session_slots", "session slots in use", self.session_slots);
+    visit("task_frames", "coroutine frames in use", self.task_frames);
+    visit("ringpost_memory_receive_stalls_total", "receives stopped for want of a buffer",
+          self.receive_stalls);
+  }
+};
+
+struct RingMetrics {
+  Counter turns;
+  Counter completions;
+  Counter submissions;
+  Counter mailbox_messages;
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_ring_turns_total", "turns of the loop", self.turns);
+    visit("ringpost_ring_completions_total", "completions handled", self.completions);
+    visit("ringpost_ring_submissions_total", "operations submitted", self.submissions);
+    visit("ringpost_ring_mailbox_messages_total", "messages from other cores",
+          self.mailbox_messages);
+  }
+};
+
+struct alignas(64) CoreMetrics {
+  SessionMetrics session;
+  SpoolMetrics spool;
+  DeliveryMetrics delivery;
+  MemoryMetrics memory;
+  RingMetrics ring;
+
+  // Calls visit(name, help, field) for every figure, in the order in which they are shown. A
+  // LimitGauge's name is the limit's own, without prefix.
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    SessionMetrics::each(self.session, visit);
+    SpoolMetrics::each(self.spool, visit);
+    DeliveryMetrics::each(self.delivery, visit);
+    MemoryMetrics::each(self.memory, visit);
+    RingMetrics::each(self.ring, visit);
+  }
+};
+
+enum class SampleKind : std::uint8_t { Counter, Gauge, Summary };
+
+// One figure summed over the cores. A limit gives three (used, max, refused), a histogram six (p50,
+// p99, p99.9, max, sum, count).
+struct Sample {
+  std::string_view name;  // "ringpost_session_refused_total", static text
+  std::string_view help;  // static text
+  SampleKind kind = SampleKind::Counter;
+  std::string label;  // `reason="draining"`, or empty
+  std::uint64_t value = 0;
+};
+
+// Sums the figures of all cores. Any thread.
+std::vector<Sample> samples(std::span<const CoreMetrics* const> cores);
+
+}  // namespace ringpost::observe
