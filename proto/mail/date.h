@@ -1,0 +1,14 @@
+// The date-time of RFC 5322 3.3, from a WallTime: "Sun, 22 Nov 2026 23:42:45 +0000".
+#pragma once
+
+#include <string>
+
+#include "proto/base/clock.h"
+
+namespace ringpost::mail {
+
+// Appends the date. `offset_minutes` east of UTC, within a day; years 0 to 9999 (others are cut to
+// that).
+void append_date(std::string& target, WallTime time, int offset_minutes = 0);
+
+}  // namespace ringpost::mail

@@ -1,0 +1,32 @@
+// The Received field that we add to every message: RFC 5321 4.4, with-types RFC 3848 and RFC
+// 6531 4.3. Whatever the client said, the field keeps its shape: octets that could break it become
+// '?'.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/base/clock.h"
+#include "proto/base/queue_id.h"
+
+namespace ringpost::mail {
+
+struct ReceivedTrace {
+  std::string_view hello_name;  // as the client gave it
+  bool extended = false;        // EHLO
+  bool smtputf8 = false;        // the transaction; UTF-8 may stand in the field only then
+  bool encrypted = false;
+  bool authenticated = false;
+  std::string_view client_name;     // verified name of the address; empty: "unknown"
+  std::string_view client_address;  // "192.0.2.1" or "2001:db8::1"
+  std::string_view server_name;
+  QueueId id;
+  std::string_view recipient;  // smtp::to_text of it; empty unless the message has just one
+  WallTime received;
+};
+
+// Appends the whole field with its last CRLF, folded.
+void append_received(std::string& target, const ReceivedTrace& trace);
+
+}  // namespace ringpost::mail

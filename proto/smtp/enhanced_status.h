@@ -1,0 +1,18 @@
+// Enhanced mail system status codes, RFC 3463 and RFC 5248; {0,0,0} means that a reply carries
+// none.
+#pragma once
+
+#include <cstdint>
+
+namespace ringpost::smtp {
+
+struct EnhancedStatus {
+  std::uint8_t status_class = 0;  // 2, 4 or 5; the same as the first digit of the reply code
+  std::uint16_t subject = 0;
+  std::uint16_t detail = 0;
+
+  constexpr bool operator==(const EnhancedStatus&) const = default;
+  constexpr bool is_present() const { return status_class != 0; }
+};
+
+}  // namespace ringpost::smtp

@@ -1,0 +1,174 @@
+// The server side of an SMTP dialogue (RFC 5321, with RFC 1870, 2034, 2920, 3030, 3461, 6152, 6531)
+// as a machine without I/O. The peer's errors become replies; calls out of turn are ours and
+// CHECKed. Owned by one connection, used on one core; holds a few hundred octets while idle, no
+// heap but replies.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/base/bytes.h"
+#include "proto/base/clock.h"
+#include "proto/mail/header_scan.h"
+#include "proto/smtp/command.h"
+#include "proto/smtp/data_decoder.h"
+#include "proto/smtp/event.h"
+#include "proto/smtp/line_reader.h"
+#include "proto/smtp/reply.h"
+#include "proto/smtp/session_table.h"
+
+namespace ringpost::smtp {
+
+// Replies not yet sent above which no further command is read: what a peer that does not read can
+// pile up.
+inline constexpr std::size_t unsent_replies_octets_max = 4096;
+
+struct SessionLimits {
+  // RFC 5321 4.5.3.1.4: 512, and what SIZE, BODY, RET, ENVID, ORCPT, NOTIFY and SMTPUTF8 add to it.
+  std::size_t command_line_octets_max = 2048;
+  std::uint32_t recipients_max = 1000;  // per transaction
+  std::uint32_t messages_max = 100;     // per session
+  std::uint64_t message_octets_max = 35ull * 1024 * 1024;
+  std::uint32_t errors_max = 20;            // since the last accepted message
+  std::uint32_t received_fields_max = 100;  // more is a loop, RFC 5321 6.3
+  Duration idle = seconds(300);             // RFC 5321 4.5.3.2.7
+  Duration total = seconds(7200);           // life of a session
+  BareLineEnds bare_line_ends = BareLineEnds::Refuse;
+};
+
+// The owner's word on an asked event. Views its text only during answer().
+class Decision {
+ public:
+  // Go on, with the reply that belongs to the event.
+  static constexpr Decision accept() { return Decision(ReplyView{}); }
+  // Go on (2xx), or refuse (4xx, 5xx) with this reply; 421 also ends the session.
+  constexpr Decision(const ReplyView& reply) : reply_(reply) {}
+  Decision(const Reply& reply) : reply_(reply.view()) {}
+
+  constexpr bool accepts() const { return reply_.code == 0 || reply_.is_positive(); }
+  constexpr ReplyView reply_or(const ReplyView& usual) const {
+    return reply_.code == 0 ? usual : reply_;
+  }
+
+ private:
+  ReplyView reply_;
+};
+
+class ServerSession {
+ public:
+  // `limits` and `server_name` must outlive the session (the listener's configuration owns them).
+  // The first event, Opened, is there at once.
+  ServerSession(const SessionLimits& limits, std::string_view server_name, Instant now);
+
+  // Takes a prefix of what the peer sent and tells how much; keeps no reference to it but a Content
+  // slice. Takes less than all when an event is pending (take it, answer it, then offer the rest
+  // again), or when unsent_replies_octets_max is reached (offer the rest again after
+  // transmitted()). After the end everything is taken and ignored.
+  std::size_t receive(Bytes octets, Instant now);
+
+  // The next event, or nothing: then it is the peer's turn, or the owner's to answer.
+  std::optional<Event> next_event();
+
+  // Resolves the event that was asked, now or much later. Ignored once the session has ended.
+  void answer(const Decision& decision, Instant now);
+  bool awaits_answer() const { return asked_ != Asked::Nothing; }
+
+  // Replies in order, ready for the peer; valid until the next call that is not const.
+  Bytes transmit() const { return bytes_of(output_).subspan(output_sent_); }
+  void transmitted(std::size_t octets);
+
+  // True after the end: send what transmit() still holds, then close.
+  bool wants_close() const { return ended_; }
+
+  // When to call expire(); `never` while the owner owes an answer and after the end.
+  Instant deadline() const;
+  // Ends the session with 421 4.4.2 if the deadline has passed.
+  void expire(Instant now);
+  // Ends it with 421 4.3.2 at the next command boundary; content under way is finished first.
+  void shut_down();
+  // The peer is gone: content under way is aborted, nothing more is sent.
+  void disconnected();
+
+ private:
+  enum class Asked : std::uint8_t { Nothing, Opened, Hello, Mail, Rcpt, ContentBegin, ContentEnd };
+  enum class Phase : std::uint8_t { Banner, Commands, Data, Chunk };
+
+  bool has_event() const;
+  bool may_read_commands() const;
+  std::size_t receive_command(Bytes octets);
+  std::size_t receive_data(Bytes octets);
+  std::size_t receive_chunk(Bytes octets);
+  void command(std::string_view line);
+
+  // One per verb, in verb_*.cpp.
+  void hello(Verb verb, std::string_view arguments);
+  void mail(std::string_view arguments);
+  void rcpt(std::string_view arguments);
+  void data(std::string_view arguments);
+  void bdat(std::string_view arguments, Admission admission);
+  void other(Verb verb, std::string_view arguments);
+
+  void opened_answered(const Decision& decision);
+  void hello_answered(const Decision& decision);
+  void mail_answered(const Decision& decision);
+  void rcpt_answered(const Decision& decision);
+  void content_begin_answered(const Decision& decision);
+  void content_end_answered(const Decision& decision);
+
+  void take_content(Bytes slice);
+  void data_ended();
+  void chunk_ended();
+  void abort_content(AbortReason reason, const ReplyView& verdict);
+  void end_transaction();
+  void drop_transaction(AbortReason reason);
+
+  void ask(Asked what, Event event);
+  void say(const ReplyView& reply);
+  void refuse(const ReplyView& reply, ViolationKind kind);
+  void count_error();
+  void end(const ReplyView& last_words, CloseReason reason, AbortReason abort);
+
+  const SessionLimits* limits_;
+  std::string_view server_name_;
+  Instant last_activity_;
+  Instant total_deadline_;
+
+  LineReader line_;
+  std::string output_;
+  std::size_t output_sent_ = 0;
+
+  // Events wait here, told in this order.
+  std::optional<AbortReason> abort_due_;
+  bool reset_due_ = false;
+  std::optional<Event> event_;
+  std::optional<ViolationKind> violation_due_;
+  std::optional<CloseReason> closed_due_;
+
+  Asked asked_ = Asked::Nothing;
+  Phase phase_ = Phase::Banner;
+  State state_ = State::Connected;
+  bool extended_ = false;
+  bool ended_ = false;
+  bool draining_ = false;
+  bool smtputf8_ = false;
+  bool hello_extended_ = false;
+  bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted
+  bool chunk_last_ = false;
+
+  std::uint32_t recipients_ = 0;
+  std::uint32_t messages_ = 0;
+  std::uint32_t errors_ = 0;
+
+  // The content under way.
+  DataDecoder decoder_;
+  mail::HeaderScan header_;
+  std::uint64_t chunk_octets_left_ = 0;
+  std::uint64_t chunk_octets_ = 0;
+  std::uint64_t content_octets_ = 0;
+  ReplyView verdict_;  // static text; code 0 while nothing is wrong with the content
+};
+
+}  // namespace ringpost::smtp
