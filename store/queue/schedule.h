@@ -1,0 +1,30 @@
+// Schedule: when a recipient is tried again, and when it is given up. Pure functions of time and
+// history.
+#pragma once
+
+#include <cstdint>
+
+#include "proto/base/clock.h"
+#include "proto/base/queue_id.h"
+
+namespace ringpost::store {
+
+// The n-th retry comes at received + step · n². RFC 5321 4.5.4.1 asks for at least 30 minutes
+// between attempts after the first ones, and for 4-5 days before giving up.
+struct Schedule {
+  Duration step = seconds(10);  // local delivery; relays use relay_step
+  Duration time_to_live = seconds(4 * 24 * 3600);
+};
+
+inline constexpr Duration local_step = seconds(10);
+inline constexpr Duration relay_step = seconds(400);
+
+// The first moment of the schedule for attempt number `attempts` (those made so far, >= 1) that
+// lies after `now`; spread by up to an eighth of a step, always the same for the same message and
+// attempt. Never later than the moment of expiry.
+WallTime next_attempt(const Schedule& schedule, WallTime received, std::uint16_t attempts,
+                      WallTime now, QueueId id);
+
+bool is_expired(const Schedule& schedule, WallTime received, WallTime now);
+
+}  // namespace ringpost::store

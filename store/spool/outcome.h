@@ -1,0 +1,56 @@
+// Outcome: what came of one attempt for one recipient, as it is kept in the log.
+// decode_outcome() refuses anything that encode_outcome() would not have written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "proto/base/bytes.h"
+#include "proto/base/clock.h"
+
+namespace ringpost::store {
+
+// RFC 3464 2.3.3 names the first five; Pending is "nothing happened yet", Removed is the
+// operator's.
+enum class DeliveryStatus : std::uint8_t {
+  Pending,
+  Delayed,
+  Delivered,
+  Relayed,
+  Expanded,
+  Failed,
+  Removed,
+};
+
+constexpr bool is_final(DeliveryStatus status) { return status > DeliveryStatus::Delayed; }
+
+// What is known of one recipient between attempts. Merging is commutative (see merge()), so
+// recovery may meet outcomes in any order.
+struct RecipientProgress {
+  WallTime next_due{};  // when the next attempt may start; meaningless once final
+  std::uint16_t attempts = 0;
+  DeliveryStatus status = DeliveryStatus::Pending;
+  constexpr bool operator==(const RecipientProgress&) const = default;
+};
+
+// A final status beats one that is not; then the greater number of attempts; of two final ones
+// the first that was merged stays.
+void merge(RecipientProgress& known, const RecipientProgress& news);
+
+inline constexpr std::size_t outcome_text_octets_max = 1024;
+
+struct Outcome {
+  std::uint32_t recipient = 0;  // index into Envelope::recipients
+  RecipientProgress progress;
+  std::string text;  // the last reply or error, for people; cut at outcome_text_octets_max
+  bool operator==(const Outcome&) const = default;
+};
+
+std::size_t encoded_octets(const Outcome& outcome);
+// `room` holds exactly encoded_octets(outcome).
+void encode(const Outcome& outcome, MutableBytes room);
+std::optional<Outcome> decode_outcome(Bytes payload);
+
+}  // namespace ringpost::store

@@ -1,0 +1,43 @@
+// MessageSummary: the part of an Envelope that the live index keeps in memory. The rest is read
+// back from the log when a recipient is delivered.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "proto/base/clock.h"
+#include "proto/base/queue_id.h"
+#include "store/log/extent.h"
+#include "store/spool/envelope.h"
+#include "store/spool/outcome.h"
+
+namespace ringpost::store {
+
+// How a message depends on a segment.
+struct SegmentUse {
+  SegmentId segment;
+  std::uint32_t octets = 0;  // needed there: content, the current Envelope, outcomes since it
+  bool envelope = false;     // some copy of the Envelope, current or not, is written there
+};
+
+struct MessageSummary {
+  QueueId id;
+  WallTime received{};
+  Extent envelope;  // payload of the current Envelope record
+  std::uint32_t generation = 0;
+  std::vector<RecipientProgress> recipients;  // same order as Envelope::recipients
+  std::vector<SegmentUse> uses;
+
+  bool any_pending() const;
+};
+
+// `where`: the payload of the record that holds `envelope`.
+MessageSummary summarize(QueueId id, const Envelope& envelope, const Extent& where);
+
+// Notes that `octets` more are needed in `segment`.
+void add_use(std::vector<SegmentUse>& uses, SegmentId segment, std::uint32_t octets, bool envelope);
+
+// Puts the newer knowledge of the index into an Envelope that was read back from the log.
+void apply_progress(const MessageSummary& summary, Envelope& envelope);
+
+}  // namespace ringpost::store
