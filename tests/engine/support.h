@@ -1,0 +1,63 @@
+// What the engine's tests share: a core of their own, and a loop that ends by itself.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/ring/core.h"
+
+namespace ringpost::test {
+
+inline Instant monotonic_now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return Instant{static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
+}
+
+inline std::unique_ptr<ring::Core> make_core(ring::CoreOptions options = {}) {
+  options.ring.direct_files_max = 1024;
+  auto core = ring::Core::create(options);
+  if (!core) ADD_FAILURE() << to_text(core.error());
+  return core ? std::move(*core) : nullptr;
+}
+
+// Runs turns until `finished`; false when `limit` passed first.
+inline bool run_until(ring::Core& core, const std::function<bool()>& finished,
+                      Duration limit = seconds(20)) {
+  const Instant end = monotonic_now() + limit;
+  bool done = false;
+  core.stop();
+  core.run([&] {
+    done = finished();
+    return done || monotonic_now() > end;
+  });
+  return done;
+}
+
+// A directory that goes with the test.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    char room[] = "/var/tmp/ringpost-test-XXXXXX";
+    const char* made = mkdtemp(room);
+    EXPECT_NE(made, nullptr);
+    path_ = made != nullptr ? made : "";
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace ringpost::test
