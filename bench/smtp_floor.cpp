@@ -4,6 +4,7 @@
 // addresses, no recovery: never let real mail near it.
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -453,9 +454,10 @@ void Worker::close_when_done(Connection& connection) {
 }
 
 long number_of(const char* text, long max) {
-  char* end = nullptr;
-  const long value = std::strtol(text, &end, 10);
-  if (end == text || *end != '\0' || value < 0 || value > max) usage();
+  long value = 0;
+  const char* const last = text + std::strlen(text);
+  const auto [end, error] = std::from_chars(text, last, value);
+  if (error != std::errc{} || end != last || value < 0 || value > max) usage();
   return value;
 }
 
