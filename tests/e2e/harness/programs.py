@@ -1,0 +1,38 @@
+"""Foreign programs that the scenarios use: found on the machine, or unpacked beside the build."""
+import glob
+import os
+import shutil
+import subprocess
+
+
+def swaks(test):
+    path = shutil.which("swaks")
+    return path or test.skip("swaks is not installed (package swaks)")
+
+
+def smtp_source(test):
+    """Postfix's load generator with the directory of its libraries: (path, library path).
+
+    The Debian package is downloaded once and unpacked below the build directory, not installed:
+    it would bring a running mail server along.
+    """
+    root = os.path.join(test.build, "peers", "postfix")
+    path = os.path.join(root, "usr", "sbin", "smtp-source")
+    if not os.path.exists(path):
+        unpack(test, "postfix", root)
+    if not os.path.exists(path):
+        test.skip("the Debian package postfix could not be downloaded")
+    return path, os.path.join(root, "usr", "lib", "postfix")
+
+
+def unpack(test, package, root):
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        test.skip(f"{package} cannot be unpacked: no apt-get or dpkg here")
+    downloads = os.path.join(test.build, "peers", "downloads")
+    os.makedirs(downloads, exist_ok=True)
+    done = subprocess.run(["apt-get", "download", package], cwd=downloads, capture_output=True,
+                          timeout=120, check=False)
+    archives = sorted(glob.glob(os.path.join(downloads, package + "_*.deb")))
+    if done.returncode == 0 and archives:
+        os.makedirs(root, exist_ok=True)
+        subprocess.run(["dpkg", "-x", archives[-1], root], check=True, timeout=120)
