@@ -24,14 +24,14 @@ enum class Level : std::uint8_t { Brief, Verbose };
 struct MessageAccepted {
   static constexpr std::string_view name = "message.accepted";
   static constexpr Level level = Level::Brief;
-  QueueId id;
-  SessionId session;
-  std::string_view client;  // address of the client, "local" for the local socket
-  std::string_view helo;
-  std::string_view from;  // reverse-path without angle brackets; empty for <>
+  QueueId id = {};
+  SessionId session = {};
+  std::string_view client = {};  // address of the client, "local" for the local socket
+  std::string_view helo = {};
+  std::string_view from = {};  // reverse-path without angle brackets; empty for <>
   std::uint32_t recipients = 0;
   std::uint64_t octets = 0;  // content as received, trace fields not counted
-  Duration elapsed;          // from MAIL to durable
+  Duration elapsed = {};     // from MAIL to durable
   void fields(auto&& field) const {
     field("id", id), field("session", session), field("client", client), field("helo", helo);
     field("from", from), field("recipients", recipients), field("octets", octets);
@@ -43,16 +43,16 @@ struct MessageAccepted {
 struct AttemptFinished {
   static constexpr std::string_view name = "attempt.finished";
   static constexpr Level level = Level::Brief;
-  QueueId id;
+  QueueId id = {};
   std::uint32_t recipient = 0;  // index in the envelope, from 0
-  std::string_view to;
-  std::string_view action;  // name of the action in smtpd.conf
+  std::string_view to = {};
+  std::string_view action = {};  // name of the action in smtpd.conf
   AttemptResult result = AttemptResult::Delivered;
-  std::string_view status;    // enhanced status code, "2.0.0"
-  std::string_view detail;    // maildir path, or what went wrong
-  std::uint32_t attempt = 1;  // counts from 1
-  Duration elapsed;           // of this attempt
-  Duration delay;             // since the message was accepted
+  std::string_view status = {};  // enhanced status code, "2.0.0"
+  std::string_view detail = {};  // maildir path, or what went wrong
+  std::uint32_t attempt = 1;     // counts from 1
+  Duration elapsed = {};         // of this attempt
+  Duration delay = {};           // since the message was accepted
   void fields(auto&& field) const {
     field("id", id), field("recipient", recipient), field("to", to), field("action", action);
     field("result", to_text(result)), field("status", status), field("detail", detail);
@@ -63,15 +63,15 @@ struct AttemptFinished {
 struct SessionClosed {
   static constexpr std::string_view name = "session.closed";
   static constexpr Level level = Level::Brief;
-  SessionId session;
-  std::string_view client;
-  std::string_view helo;
+  SessionId session = {};
+  std::string_view client = {};
+  std::string_view helo = {};
   CloseReason reason = CloseReason::Quit;
   std::uint32_t messages = 0;  // accepted
   std::uint64_t octets = 0;    // received from the client in all
   std::uint32_t commands = 0;
   std::uint32_t errors = 0;
-  Duration elapsed;
+  Duration elapsed = {};
   void fields(auto&& field) const {
     field("session", session), field("client", client), field("helo", helo);
     field("reason", to_text(reason)), field("messages", messages), field("octets", octets);
@@ -84,7 +84,7 @@ struct SessionClosed {
 struct ConnectionRefused {
   static constexpr std::string_view name = "connection.refused";
   static constexpr Level level = Level::Brief;
-  std::string_view client;
+  std::string_view client = {};
   RefuseReason reason = RefuseReason::Connections;
   std::uint64_t used = 0;  // of the limit that refused
   std::uint64_t max = 0;
@@ -98,11 +98,11 @@ struct ConnectionRefused {
 struct MessageRefused {
   static constexpr std::string_view name = "message.refused";
   static constexpr Level level = Level::Brief;
-  SessionId session;
-  std::string_view client;
-  std::string_view from;
+  SessionId session = {};
+  std::string_view client = {};
+  std::string_view from = {};
   std::uint64_t octets = 0;
-  std::string_view reply;  // "552 5.3.4 …"
+  std::string_view reply = {};  // "552 5.3.4 …"
   void fields(auto&& field) const {
     field("session", session), field("client", client), field("from", from);
     field("octets", octets), field("reply", reply);
@@ -115,7 +115,7 @@ struct MessageRefused {
 struct SpoolFault {
   static constexpr std::string_view name = "spool.fault";
   static constexpr Level level = Level::Brief;
-  Fault fault;
+  Fault fault = {};
   std::uint32_t log = 0;
   std::uint32_t segment = 0;
   std::uint64_t tickets_failed = 0;  // commits that were waiting and were told 451
@@ -133,7 +133,7 @@ struct SpoolRecovered {
   std::uint64_t recipients_pending = 0;
   std::uint64_t torn_tails = 0;  // normal after a crash
   std::uint64_t corrupt = 0;     // each has its own segment.quarantined line
-  Duration elapsed;
+  Duration elapsed = {};
   void fields(auto&& field) const {
     field("segments", segments), field("messages", messages);
     field("recipients_pending", recipients_pending), field("torn_tails", torn_tails);
@@ -144,10 +144,10 @@ struct SpoolRecovered {
 struct SegmentQuarantined {
   static constexpr std::string_view name = "segment.quarantined";
   static constexpr Level level = Level::Brief;
-  std::string_view file;
+  std::string_view file = {};
   std::uint32_t segment = 0;
   std::uint64_t offset = 0;
-  std::string_view reason;
+  std::string_view reason = {};
   void fields(auto&& field) const {
     field("file", file), field("segment", segment), field("offset", offset);
     field("reason", reason);
@@ -159,7 +159,7 @@ struct SpoolPressure {
   static constexpr std::string_view name = "spool.pressure";
   static constexpr Level level = Level::Brief;
   bool accepting = false;
-  std::string_view reason;  // "disk space", "write error", "no free segment"
+  std::string_view reason = {};  // "disk space", "write error", "no free segment"
   std::uint64_t free_octets = 0;
   std::uint64_t needed_octets = 0;
   void fields(auto&& field) const {
@@ -174,10 +174,10 @@ struct SpoolPressure {
 struct DeliveryDeferred {
   static constexpr std::string_view name = "delivery.deferred";
   static constexpr Level level = Level::Verbose;
-  QueueId id;
+  QueueId id = {};
   std::uint32_t recipient = 0;
-  std::string_view reason;
-  Duration until_retry;
+  std::string_view reason = {};
+  Duration until_retry = {};
   void fields(auto&& field) const {
     field("id", id), field("recipient", recipient), field("reason", reason);
     field("until_retry", until_retry);
@@ -188,7 +188,7 @@ struct DeliveryDeferred {
 struct MessageRemoved {
   static constexpr std::string_view name = "message.removed";
   static constexpr Level level = Level::Brief;
-  QueueId id;
+  QueueId id = {};
   void fields(auto&& field) const { field("id", id); }
 };
 
@@ -197,11 +197,11 @@ struct MessageRemoved {
 struct Started {
   static constexpr std::string_view name = "daemon.started";
   static constexpr Level level = Level::Brief;
-  std::string_view version;
+  std::string_view version = {};
   std::uint32_t cores = 0;
   std::uint32_t listeners = 0;
   std::int64_t pid = 0;
-  std::string_view home;
+  std::string_view home = {};
   void fields(auto&& field) const {
     field("version", version), field("cores", cores), field("listeners", listeners);
     field("pid", pid), field("home", home);
@@ -211,9 +211,9 @@ struct Started {
 struct Listening {
   static constexpr std::string_view name = "daemon.listening";
   static constexpr Level level = Level::Brief;
-  std::string_view address;
+  std::string_view address = {};
   std::uint16_t port = 0;
-  std::string_view tag;
+  std::string_view tag = {};
   void fields(auto&& field) const {
     field("address", address), field("port", port), field("tag", tag);
   }
@@ -222,7 +222,7 @@ struct Listening {
 struct ConfigLoaded {
   static constexpr std::string_view name = "config.loaded";
   static constexpr Level level = Level::Brief;
-  std::string_view file;
+  std::string_view file = {};
   std::uint32_t listeners = 0;
   std::uint32_t rules = 0;
   std::uint32_t tables = 0;
@@ -235,7 +235,7 @@ struct ConfigLoaded {
 struct Stopping {
   static constexpr std::string_view name = "daemon.stopping";
   static constexpr Level level = Level::Brief;
-  std::string_view reason;  // "SIGTERM", "control request"
+  std::string_view reason = {};  // "SIGTERM", "control request"
   std::uint32_t sessions = 0;
   void fields(auto&& field) const { field("reason", reason), field("sessions", sessions); }
 };
@@ -244,7 +244,7 @@ struct Stopped {
   static constexpr std::string_view name = "daemon.stopped";
   static constexpr Level level = Level::Brief;
   std::uint64_t messages_queued = 0;
-  Duration elapsed;  // from the request to now
+  Duration elapsed = {};  // from the request to now
   void fields(auto&& field) const {
     field("messages_queued", messages_queued), field("elapsed", elapsed);
   }
@@ -254,8 +254,8 @@ struct Stopped {
 struct FaultSeen {
   static constexpr std::string_view name = "fault";
   static constexpr Level level = Level::Brief;
-  std::string_view where;  // "accept", "control", "maildir", …
-  Fault fault;
+  std::string_view where = {};  // "accept", "control", "maildir", …
+  Fault fault = {};
   void fields(auto&& field) const { field("where", where), field("error", fault); }
 };
 
@@ -263,8 +263,8 @@ struct FaultSeen {
 struct ControlCommand {
   static constexpr std::string_view name = "control.command";
   static constexpr Level level = Level::Brief;
-  std::string_view command;
-  std::string_view arguments;
+  std::string_view command = {};
+  std::string_view arguments = {};
   bool ok = true;
   void fields(auto&& field) const {
     field("command", command), field("arguments", arguments), field("ok", ok);
@@ -284,9 +284,9 @@ struct LinesDropped {
 struct SessionOpened {
   static constexpr std::string_view name = "session.opened";
   static constexpr Level level = Level::Verbose;
-  SessionId session;
-  std::string_view client;
-  std::string_view listener;
+  SessionId session = {};
+  std::string_view client = {};
+  std::string_view listener = {};
   void fields(auto&& field) const {
     field("session", session), field("client", client), field("listener", listener);
   }
@@ -295,16 +295,16 @@ struct SessionOpened {
 struct LineReceived {
   static constexpr std::string_view name = "session.received";
   static constexpr Level level = Level::Verbose;
-  SessionId session;
-  std::string_view line;  // the command without its CRLF
+  SessionId session = {};
+  std::string_view line = {};  // the command without its CRLF
   void fields(auto&& field) const { field("session", session), field("line", line); }
 };
 
 struct ReplySent {
   static constexpr std::string_view name = "session.sent";
   static constexpr Level level = Level::Verbose;
-  SessionId session;
-  std::string_view line;  // one line of the reply without its CRLF
+  SessionId session = {};
+  std::string_view line = {};  // one line of the reply without its CRLF
   void fields(auto&& field) const { field("session", session), field("line", line); }
 };
 

@@ -9,6 +9,7 @@
 #include <expected>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -92,23 +93,32 @@ class EventLog {
   explicit EventLog(EventLogOptions options);
   void wake();
   void run();
+  void sleep();
   bool drain();
+  bool drain(LineRing& ring);
   void report_drops();
   void reopen();
-  void write_out(std::span<const char> octets);
+  bool anything_to_do() const;
+  std::span<const char> write_out(std::span<const char> octets);
+  std::span<const char> write_all(std::span<const char> octets);
   bool wait_writable();
 
   EventLogOptions options_;
-  int file_ = -1;
-  bool regular_ = false;
   int wake_descriptor_ = -1;
   std::atomic<Level> level_;
   std::atomic<bool> writer_sleeps_{false};
   std::atomic<bool> reopen_wanted_{false};
   std::atomic<bool> stop_wanted_{false};
   std::atomic<std::uint64_t> lines_unwritten_{0};
-  std::uint64_t drops_reported_ = 0;  // writer thread
-  Instant stop_deadline_ = never;     // writer thread
+
+  // Of the writer thread, once it runs.
+  int file_ = -1;
+  bool regular_ = false;      // a regular file never makes a write wait
+  bool inside_line_ = false;  // what was written last lacks its LF
+  bool torn_ = false;         // and what lacked was lost
+  std::uint64_t drops_reported_ = 0;
+  Instant stop_deadline_ = never;
+
   std::vector<std::unique_ptr<EventSink>> sinks_;
   std::unique_ptr<EventSink> shared_;
   std::mutex shared_lock_;

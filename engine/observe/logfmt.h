@@ -1,4 +1,4 @@
-// LogLine: one line `time=… core=… event=… name=value …`, written into a fixed room on the stack.
+// LogLine: one line `time=… core=… event=… name=value …`, written into a room on the stack.
 // Values come from strangers: whatever could end a line, a value or a terminal's patience is quoted
 // and escaped, a value is cut at field_octets_max and the line at line_octets_max; the line is well
 // formed all the same.
@@ -52,7 +52,7 @@ class LogLine {
   std::string_view finish();
 
  private:
-  void put_name(std::string_view name);
+  bool put_name(std::string_view name, std::size_t value_octets);
   void put_number(std::string_view name, std::int64_t value);
   void put_number(std::string_view name, std::uint64_t value);
   void put_quoted(std::string_view value, bool cut);

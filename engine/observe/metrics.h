@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/observe/counter.h"
@@ -192,7 +193,7 @@ enum class SampleKind : std::uint8_t { Counter, Gauge, Summary };
 // One figure summed over the cores. A limit gives three (used, max, refused), a histogram six (p50,
 // p99, p99.9, max, sum, count).
 struct Sample {
-  std::string_view name;  // "ringpost_session_refused_total", static text
+  std::string name;       // "ringpost_session_refused_total"
   std::string_view help;  // static text
   SampleKind kind = SampleKind::Counter;
   std::string label;  // `reason="draining"`, or empty
