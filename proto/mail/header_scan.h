@@ -34,13 +34,14 @@ class HeaderScan {
   enum class Place : std::uint8_t { LineStart, Name, BeforeColon, Rest, EmptyLine, Body };
 
   void step(char octet);
+  void name_octet(char octet);
   void name_ended();
 
   std::uint32_t received_ = 0;
   HeaderFields fields_;
   Place place_ = Place::LineStart;
   bool after_cr_ = false;
-  std::uint8_t name_octets_ = 0;  // 0 when the name is too long to be one we look for
+  std::uint8_t name_octets_ = 0;  // 0xff: too long to be one we look for
   std::array<char, 10> name_{};   // "message-id" is the longest
 };
 

@@ -42,7 +42,7 @@ struct SessionLimits {
 // The owner's word on an asked event. Views its text only during answer().
 class Decision {
  public:
-  // Go on, with the reply that belongs to the event.
+  // Go on, with the reply that belongs to the event. (Opened and HelloReceived have no other.)
   static constexpr Decision accept() { return Decision(ReplyView{}); }
   // Go on (2xx), or refuse (4xx, 5xx) with this reply; 421 also ends the session.
   constexpr Decision(const ReplyView& reply) : reply_(reply) {}
@@ -74,7 +74,8 @@ class ServerSession {
 
   // Resolves the event that was asked, now or much later. Ignored once the session has ended.
   void answer(const Decision& decision, Instant now);
-  bool awaits_answer() const { return asked_ != Asked::Nothing; }
+  // True from taking an asked event until answering it.
+  bool awaits_answer() const { return asked_ != Asked::Nothing && !event_; }
 
   // Replies in order, ready for the peer; valid until the next call that is not const.
   Bytes transmit() const { return bytes_of(output_).subspan(output_sent_); }
@@ -93,11 +94,21 @@ class ServerSession {
   void disconnected();
 
  private:
-  enum class Asked : std::uint8_t { Nothing, Opened, Hello, Mail, Rcpt, ContentBegin, ContentEnd };
-  enum class Phase : std::uint8_t { Banner, Commands, Data, Chunk };
+  enum class Asked : std::uint8_t {
+    Nothing,
+    Opened,
+    Hello,
+    Mail,
+    Rcpt,
+    DataBegin,
+    ChunkBegin,
+    ContentEnd,
+  };
+  enum class Phase : std::uint8_t { Commands, Data, Chunk };
 
   bool has_event() const;
-  bool may_read_commands() const;
+  bool may_read() const;
+  bool is_in_transaction() const;
   std::size_t receive_command(Bytes octets);
   std::size_t receive_data(Bytes octets);
   std::size_t receive_chunk(Bytes octets);
@@ -108,19 +119,24 @@ class ServerSession {
   void mail(std::string_view arguments);
   void rcpt(std::string_view arguments);
   void data(std::string_view arguments);
-  void bdat(std::string_view arguments, Admission admission);
+  void bdat(std::string_view arguments, Admission admitted);
   void other(Verb verb, std::string_view arguments);
 
   void opened_answered(const Decision& decision);
   void hello_answered(const Decision& decision);
   void mail_answered(const Decision& decision);
   void rcpt_answered(const Decision& decision);
-  void content_begin_answered(const Decision& decision);
+  void data_begin_answered(const Decision& decision);
+  void chunk_begin_answered(const Decision& decision);
   void content_end_answered(const Decision& decision);
+  void refused_by_owner(const Decision& decision);
 
+  void begin_content();
   void take_content(Bytes slice);
-  void data_ended();
+  void read_chunk();
   void chunk_ended();
+  void ask_content_end();
+  void refuse_content();
   void abort_content(AbortReason reason, const ReplyView& verdict);
   void end_transaction();
   void drop_transaction(AbortReason reason);
@@ -129,7 +145,8 @@ class ServerSession {
   void say(const ReplyView& reply);
   void refuse(const ReplyView& reply, ViolationKind kind);
   void count_error();
-  void end(const ReplyView& last_words, CloseReason reason, AbortReason abort);
+  void drain();
+  void end(const ReplyView* last_words, CloseReason reason, AbortReason abort);
 
   const SessionLimits* limits_;
   std::string_view server_name_;
@@ -141,6 +158,7 @@ class ServerSession {
   std::size_t output_sent_ = 0;
 
   // Events wait here, told in this order.
+  Bytes content_due_;
   std::optional<AbortReason> abort_due_;
   bool reset_due_ = false;
   std::optional<Event> event_;
@@ -148,15 +166,15 @@ class ServerSession {
   std::optional<CloseReason> closed_due_;
 
   Asked asked_ = Asked::Nothing;
-  Phase phase_ = Phase::Banner;
+  Phase phase_ = Phase::Commands;
   State state_ = State::Connected;
-  bool extended_ = false;
   bool ended_ = false;
   bool draining_ = false;
-  bool smtputf8_ = false;
   bool hello_extended_ = false;
+  bool smtputf8_ = false;
   bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted
   bool chunk_last_ = false;
+  bool chunk_out_of_turn_ = false;  // not admitted: passed over, then refused with verdict_
 
   std::uint32_t recipients_ = 0;
   std::uint32_t messages_ = 0;
@@ -166,9 +184,8 @@ class ServerSession {
   DataDecoder decoder_;
   mail::HeaderScan header_;
   std::uint64_t chunk_octets_left_ = 0;
-  std::uint64_t chunk_octets_ = 0;
   std::uint64_t content_octets_ = 0;
-  ReplyView verdict_;  // static text; code 0 while nothing is wrong with the content
+  Reply verdict_;  // what a content that came to nothing is told at its end
 };
 
 }  // namespace ringpost::smtp

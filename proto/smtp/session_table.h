@@ -69,4 +69,7 @@ constexpr Admission admission(State state, Verb verb) {
   return table::rows[std::to_underlying(state)][std::to_underlying(verb)];
 }
 
+// What a verb that is not admitted is told.
+ReplyView refusal(Admission admission);
+
 }  // namespace ringpost::smtp

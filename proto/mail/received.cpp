@@ -1,0 +1,58 @@
+// Composing Received: RFC 5321 4.4. Cannot fail; see safe_text.h for what becomes of odd input.
+#include "proto/mail/received.h"
+
+#include "proto/mail/date.h"
+#include "proto/mail/safe_text.h"
+
+namespace ringpost::mail {
+namespace {
+
+// What domains and address literals are made of; no blank, no parenthesis, no semicolon.
+constexpr bool is_name_octet(char c) {
+  return ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
+}
+
+// What mailboxes are made of, quoted ones included.
+constexpr bool is_mailbox_octet(char c) { return !ascii::is_control(c) && c != '<' && c != '>'; }
+
+// RFC 3848, RFC 6531 4.3
+void append_protocol(std::string& target, const ReceivedTrace& trace) {
+  const bool extended = trace.extended || trace.encrypted || trace.authenticated;
+  target += trace.smtputf8 ? "UTF8SMTP" : extended ? "ESMTP" : "SMTP";
+  if (trace.encrypted) target += 'S';
+  if (trace.authenticated) target += 'A';
+}
+
+void append_client(std::string& target, const ReceivedTrace& trace) {
+  append_safe(target, trace.hello_name, trace.smtputf8, is_name_octet);
+  target += " (";
+  append_safe(target, trace.client_name.empty() ? "unknown" : trace.client_name, trace.smtputf8,
+              is_name_octet);
+  target += trace.client_address.contains(':') ? " [IPv6:" : " [";
+  append_safe(target, trace.client_address, false, is_name_octet);
+  target += "])";
+}
+
+}  // namespace
+
+// RFC 5321 4.4
+void append_received(std::string& target, const ReceivedTrace& trace) {
+  target += "Received: from ";
+  append_client(target, trace);
+  target += "\r\n\tby ";
+  append_safe(target, trace.server_name, trace.smtputf8, is_name_octet);
+  target += " with ";
+  append_protocol(target, trace);
+  target += " id ";
+  target += to_text(trace.id);
+  if (!trace.recipient.empty()) {
+    target += "\r\n\tfor <";
+    append_safe(target, trace.recipient, trace.smtputf8, is_mailbox_octet);
+    target += '>';
+  }
+  target += ";\r\n\t";
+  append_date(target, trace.received);
+  target += "\r\n";
+}
+
+}  // namespace ringpost::mail

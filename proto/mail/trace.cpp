@@ -1,0 +1,25 @@
+// Return-Path and Delivered-To: RFC 5321 4.4, RFC 9228. Cannot fail.
+#include "proto/mail/trace.h"
+
+#include "proto/mail/safe_text.h"
+
+namespace ringpost::mail {
+namespace {
+
+constexpr bool is_mailbox_octet(char c) { return !ascii::is_control(c); }
+
+}  // namespace
+
+void append_return_path(std::string& target, std::string_view reverse_path) {
+  target += "Return-Path: <";
+  append_safe(target, reverse_path, true, is_mailbox_octet);
+  target += ">\r\n";
+}
+
+void append_delivered_to(std::string& target, std::string_view recipient) {
+  target += "Delivered-To: ";
+  append_safe(target, recipient, true, is_mailbox_octet);
+  target += "\r\n";
+}
+
+}  // namespace ringpost::mail

@@ -1,0 +1,267 @@
+// The dialogue itself: what is read when, what is asked and told in which order, how it ends. RFC
+// 5321 section 3 and 4, RFC 2920 (replies gather until the owner sends them). The verbs stand in
+// verb_*.cpp.
+#include "proto/smtp/server_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proto/base/check.h"
+#include "proto/smtp/replies.h"
+
+namespace ringpost::smtp {
+namespace {
+
+constexpr std::size_t idle_output_octets_max = 512;
+
+}  // namespace
+
+ReplyView refusal(Admission admission) {
+  switch (admission) {
+    case Admission::NeedHello:
+      return replies::need_hello;
+    case Admission::NeedMail:
+      return replies::need_mail;
+    case Admission::NeedRecipient:
+      return replies::no_valid_recipients;
+    case Admission::NestedMail:
+      return replies::nested_mail;
+    case Admission::InChunks:
+      return replies::in_chunks;
+    case Admission::Rejected:
+      return replies::session_rejected;
+    case Admission::NotImplemented:
+      return replies::not_implemented;
+    default:
+      return replies::unknown_command;
+  }
+}
+
+ServerSession::ServerSession(const SessionLimits& limits, std::string_view server_name, Instant now)
+    : limits_(&limits),
+      server_name_(server_name),
+      last_activity_(now),
+      total_deadline_(now + limits.total) {
+  ask(Asked::Opened, Opened{});
+}
+
+std::size_t ServerSession::receive(Bytes octets, Instant now) {
+  content_due_ = {};
+  std::size_t taken = 0;
+  while (taken < octets.size() && may_read()) {
+    const Bytes rest = octets.subspan(taken);
+    switch (phase_) {
+      case Phase::Commands:
+        taken += receive_command(rest);
+        break;
+      case Phase::Data:
+        taken += receive_data(rest);
+        break;
+      case Phase::Chunk:
+        taken += receive_chunk(rest);
+        break;
+    }
+  }
+  if (taken > 0) last_activity_ = now;
+  drain();
+  return ended_ ? octets.size() : taken;
+}
+
+bool ServerSession::may_read() const {
+  const bool is_full = phase_ == Phase::Commands && transmit().size() >= unsent_replies_octets_max;
+  return !ended_ && asked_ == Asked::Nothing && !has_event() && !is_full;
+}
+
+std::size_t ServerSession::receive_command(Bytes octets) {
+  const LineReader::Taken taken = line_.take(octets, limits_->command_line_octets_max);
+  if (taken.status == LineReader::Status::TooLong)
+    refuse(replies::line_too_long, ViolationKind::LineTooLong);
+  if (taken.status == LineReader::Status::Line) command(taken.line);
+  return taken.octets;
+}
+
+void ServerSession::command(std::string_view line) {
+  const auto split = split_command(line);
+  if (!split)
+    return refuse(split.error(), split.error() == replies::bare_line_end_in_command
+                                     ? ViolationKind::BareLineEnd
+                                     : ViolationKind::Syntax);
+  const auto [verb, arguments] = *split;
+  const Admission admitted = admission(state_, verb);
+  if (verb == Verb::Bdat) return bdat(arguments, admitted);
+  if (admitted == Admission::NotImplemented || admitted == Admission::Unknown)
+    return refuse(refusal(admitted), ViolationKind::Syntax);
+  if (admitted != Admission::Allow) return refuse(refusal(admitted), ViolationKind::Sequence);
+  switch (verb) {
+    case Verb::Helo:
+    case Verb::Ehlo:
+      return hello(verb, arguments);
+    case Verb::Mail:
+      return mail(arguments);
+    case Verb::Rcpt:
+      return rcpt(arguments);
+    case Verb::Data:
+      return data(arguments);
+    default:
+      return other(verb, arguments);
+  }
+}
+
+bool ServerSession::has_event() const {
+  return !content_due_.empty() || abort_due_ || reset_due_ || event_ || violation_due_ ||
+         closed_due_;
+}
+
+std::optional<Event> ServerSession::next_event() {
+  if (!content_due_.empty()) return Content{std::exchange(content_due_, {})};
+  if (abort_due_) return ContentAborted{*std::exchange(abort_due_, std::nullopt)};
+  if (std::exchange(reset_due_, false)) return Reset{};
+  if (event_) {
+    // From here on the owner, who has seen the end, knows what became of the content.
+    if (asked_ == Asked::ContentEnd) content_open_ = false;
+    return std::exchange(event_, std::nullopt);
+  }
+  if (violation_due_) return Violation{*std::exchange(violation_due_, std::nullopt)};
+  if (closed_due_) return Closed{*std::exchange(closed_due_, std::nullopt)};
+  return std::nullopt;
+}
+
+void ServerSession::answer(const Decision& decision, Instant now) {
+  if (ended_) return;
+  CHECK(awaits_answer());
+  last_activity_ = now;
+  const Asked asked = std::exchange(asked_, Asked::Nothing);
+  if (const ReplyView reply = decision.reply_or({}); reply.code == replies::shutting_down.code)
+    return end(&reply, CloseReason::Refused, AbortReason::ShutDown);
+  switch (asked) {
+    case Asked::Opened:
+      opened_answered(decision);
+      break;
+    case Asked::Hello:
+      hello_answered(decision);
+      break;
+    case Asked::Mail:
+      mail_answered(decision);
+      break;
+    case Asked::Rcpt:
+      rcpt_answered(decision);
+      break;
+    case Asked::DataBegin:
+      data_begin_answered(decision);
+      break;
+    case Asked::ChunkBegin:
+      chunk_begin_answered(decision);
+      break;
+    case Asked::ContentEnd:
+      content_end_answered(decision);
+      break;
+    case Asked::Nothing:
+      break;
+  }
+  drain();
+}
+
+// RFC 5321 3.1, 4.3.1
+void ServerSession::opened_answered(const Decision& decision) {
+  if (!decision.accepts()) {
+    state_ = State::Rejected;
+    return say(decision.reply_or({}));
+  }
+  if (draining_) return;
+  fmt::format_to(std::back_inserter(output_), "220 {} ESMTP Ringpost\r\n", server_name_);
+}
+
+void ServerSession::refused_by_owner(const Decision& decision) {
+  const ReplyView reply = decision.reply_or({});
+  say(reply);
+  if (reply.severity() == 5) count_error();
+}
+
+void ServerSession::transmitted(std::size_t octets) {
+  CHECK(octets <= transmit().size());
+  output_sent_ += octets;
+  if (output_sent_ == output_.size()) {
+    output_.clear();
+    output_sent_ = 0;
+    if (output_.capacity() > idle_output_octets_max) std::string().swap(output_);
+  } else if (output_sent_ >= unsent_replies_octets_max) {
+    output_.erase(0, output_sent_);
+    output_sent_ = 0;
+  }
+}
+
+Instant ServerSession::deadline() const {
+  if (ended_ || asked_ != Asked::Nothing) return never;
+  return std::min(last_activity_ + limits_->idle, total_deadline_);
+}
+
+void ServerSession::expire(Instant now) {
+  // RFC 5321 4.5.3.2.7
+  if (now >= deadline()) end(&replies::timed_out, CloseReason::TimedOut, AbortReason::TimedOut);
+}
+
+void ServerSession::shut_down() {
+  draining_ = true;
+  drain();
+}
+
+// RFC 5321 3.8: 421 at a command boundary; a message whose content has begun is finished first.
+void ServerSession::drain() {
+  if (!draining_ || ended_ || asked_ != Asked::Nothing || phase_ != Phase::Commands ||
+      content_open_)
+    return;
+  end(&replies::shutting_down, CloseReason::ShutDown, AbortReason::ShutDown);
+}
+
+void ServerSession::disconnected() {
+  if (!ended_) end(nullptr, CloseReason::ConnectionLost, AbortReason::ConnectionLost);
+}
+
+bool ServerSession::is_in_transaction() const {
+  return state_ != State::Connected && state_ != State::Rejected && state_ != State::Ready;
+}
+
+void ServerSession::end_transaction() {
+  if (is_in_transaction()) state_ = State::Ready;
+  recipients_ = 0;
+  content_octets_ = 0;
+  smtputf8_ = false;
+  verdict_ = {};
+}
+
+void ServerSession::drop_transaction(AbortReason reason) {
+  if (content_open_) abort_content(reason, {});
+  end_transaction();
+}
+
+void ServerSession::ask(Asked what, Event event) {
+  DCHECK(asked_ == Asked::Nothing && !event_);
+  asked_ = what;
+  event_ = std::move(event);
+}
+
+void ServerSession::say(const ReplyView& reply) { append_reply(output_, reply); }
+
+void ServerSession::refuse(const ReplyView& reply, ViolationKind kind) {
+  violation_due_ = kind;
+  say(reply);
+  count_error();
+}
+
+void ServerSession::count_error() {
+  if (++errors_ > limits_->errors_max)
+    end(&replies::too_many_errors, CloseReason::TooManyErrors, AbortReason::Reset);
+}
+
+void ServerSession::end(const ReplyView* last_words, CloseReason reason, AbortReason abort) {
+  if (last_words != nullptr) say(*last_words);
+  drop_transaction(abort);
+  asked_ = Asked::Nothing;
+  event_.reset();
+  closed_due_ = reason;
+  ended_ = true;
+}
+
+}  // namespace ringpost::smtp
