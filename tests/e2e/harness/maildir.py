@@ -1,4 +1,9 @@
-"""Read a Maildir strictly: each file is three trace fields and the content as it was sent."""
+"""Read a Maildir strictly: each file is three trace fields and the content as it was sent.
+
+In a Maildir lines end with LF. `raw` is what the file holds; `content` has CRLF put back, so that
+it can be compared with what went over the wire: the mapping loses nothing as long as no bare LF was
+sent, and a CRLF that delivery left in the file shows as CR CR LF.
+"""
 import hashlib
 import os
 import re
@@ -19,7 +24,8 @@ class Message:
             raw = file.read()
         return_path, raw = take_field(raw, b"Return-Path", path)
         delivered_to, raw = take_field(raw, b"Delivered-To", path)
-        self.received, self.content = take_field(raw, b"Received", path)
+        self.received, self.raw = take_field(raw, b"Received", path)
+        self.content = self.raw.replace(b"\n", b"\r\n")
         self.return_path = return_path.strip().decode("utf-8")
         self.delivered_to = delivered_to.strip().decode("utf-8")
         found = received_id.search(self.received)
@@ -39,10 +45,10 @@ def take_field(raw, name, path):
         raise Malformed(f"{path}: {name.decode()} expected, found {raw[:60]!r}")
     end = 0
     while True:
-        end = raw.find(b"\r\n", end)
+        end = raw.find(b"\n", end)
         if end < 0:
             raise Malformed(f"{path}: {name.decode()} has no end")
-        end += 2
+        end += 1
         if raw[end:end + 1] not in (b" ", b"\t"):
             return raw[len(start):end], raw[end:]
 
