@@ -20,15 +20,15 @@ inline constexpr std::uint32_t rows_per_page = 1000;
 
 struct Request {
   std::uint32_t protocol = protocol_number;
-  std::string command;  // words with one blank between: "show queue"
-  std::vector<std::string> arguments;
-  std::string after;  // where the last page ended (Reply's "next"); empty: from the start
+  std::string command = {};  // words with one blank between: "show queue"
+  std::vector<std::string> arguments = {};
+  std::string after = {};  // where the last page ended (Reply's "next"); empty: from the start
   std::uint32_t limit = rows_per_page;  // rows wanted at most, 1 … rows_per_page
   bool operator==(const Request&) const = default;
 };
 
 // The error is a sentence for the person at the other end.
-std::expected<Request, std::string> parse_request(std::string_view line);
+std::expected<Request, std::string> parse_request(std::string_view line);  // with or without LF
 
 // The line with its LF. Text that is not UTF-8 has its wrong octets replaced by U+FFFD.
 std::string print_request(const Request& request);
