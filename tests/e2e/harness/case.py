@@ -52,6 +52,12 @@ class Test:
             raise AssertionError(f"{path} has not been built")
         return path
 
+    def sanitized(self):
+        """True for a build with a sanitizer, whose use of memory says nothing about ours."""
+        with open(self.program("ringpostd"), "rb") as file:
+            octets = file.read()
+        return b"__asan_init" in octets or b"__tsan_init" in octets
+
     def has_program(self, name):
         return os.access(os.path.join(self.build, "bin", name), os.X_OK)
 

@@ -31,14 +31,15 @@ class Daemon:
     virtual     more entries of the virtual table, {address: value}
     rules       the lines from `action` on; default: one Maildir action and one match
     text        the whole configuration; {port}, {home} and {mail} are replaced
+    home, mail  where to put what the daemon writes, and the Maildirs; default: the case's folder
     """
 
     def __init__(self, test, name, users=("alice", "bob"), directives=(), virtual=None,
-                 rules=None, text=None, home=None, arguments=(), environment=None):
+                 rules=None, text=None, home=None, mail=None, arguments=(), environment=None):
         self.test = test
         self.name = name
         self.home = home or test.path(name)
-        self.mail = test.path(name + ".mail")
+        self.mail = mail or test.path(name + ".mail")
         self.log_path = test.path(name + ".log")
         self.configuration_path = test.path(name + ".conf")
         self.users = list(users)

@@ -86,7 +86,7 @@ def never_reads_replies(t):
     except (TimeoutError, OSError):
         pass
     t.note(f"{sent} octets went out; the daemon grew by {daemon.memory() - before}")
-    t.true(daemon.memory() - before < 8 << 20, "bounded memory")
+    t.true(t.sanitized() or daemon.memory() - before < 8 << 20, "bounded memory")
     with daemon.client() as other:
         other.hello()
         smtp.check(other.transaction(messages.simple(1)), 250, "2.0.0")
