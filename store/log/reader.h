@@ -47,7 +47,7 @@ class LogReader {
   // The offset of the octet that push() needs next, a multiple of block_octets. It may lie further
   // on than the end of the last push (raw pages are not read here). segment_octets: nothing is
   // needed.
-  std::uint32_t wanted() const { return wanted_; }
+  std::uint32_t wanted() const;
 
   // Octets of the file from wanted(), a multiple of block_octets. Drain next_record() before the
   // next.
@@ -57,6 +57,7 @@ class LogReader {
   // After wanted() has reached the end, or the file has ended early:
   // the header; nothing if it is damaged or the file was never used.
   const std::optional<SegmentHeader>& header() const { return header_; }
+  // From the header, or if that is damaged from the first batch that verifies.
   SegmentId segment() const { return segment_; }
   const std::vector<Damage>& damage() const { return damage_; }
   // The end of the last valid batch.
@@ -66,26 +67,26 @@ class LogReader {
   std::uint32_t last_intent_begin() const { return last_intent_begin_; }
 
  private:
+  bool has(std::uint32_t offset, std::uint64_t octets) const;
+  Bytes at(std::uint32_t offset, std::uint32_t octets) const;
   void read_segment_header();
-  bool read_batch_header();
-  void look_further();
+  bool find_batch();
+  bool is_ours(const BatchHeader& batch) const;
   std::optional<ReadRecord> read_record();
   void end_batch();
   void note(std::uint32_t begin, std::uint32_t end, DamageReason reason);
 
   std::uint32_t slot_;
   std::uint32_t segment_octets_;
-  std::uint32_t wanted_ = 0;
-  std::vector<std::byte> pending_;  // pushed and not yet consumed, from offset pending_at_
+  std::vector<std::byte> pending_;  // octets of the file from pending_at_ on
   std::uint32_t pending_at_ = 0;
-  bool header_read_ = false;
+  std::uint32_t cursor_ = 0;  // what lies before is done with
   std::optional<SegmentHeader> header_;
   SegmentId segment_;
-  std::uint64_t life_ = 0;
+  std::optional<std::uint64_t> life_;
   std::optional<BatchHeader> batch_;
-  std::uint32_t batch_at_ = 0;
-  std::uint32_t record_at_ = 0;  // offset in the segment of the next record of batch_
-  std::uint32_t lost_from_ = 0;  // where the search for a valid batch began
+  std::uint32_t record_at_ = 0;  // offset of the next record of batch_
+  std::uint32_t seed_ = 0;
   std::uint32_t sequence_ = 0;
   std::uint32_t end_ = 0;
   std::uint32_t last_intent_begin_ = 0;

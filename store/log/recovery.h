@@ -29,9 +29,8 @@ namespace ringpost::store {
 struct SegmentReport {
   struct FoundEnvelope {
     MessageSummary message;
-    std::vector<Extent>
-        torn_suspects;  // its extents in the same intent, if that is the last one here
-    std::uint32_t offset = 0;
+    std::vector<Extent> suspects;  // its extents in the same intent, if that is the last one here
+    bool torn = false;             // one of the suspects did not verify
   };
   struct FoundOutcome {
     QueueId id;
@@ -58,19 +57,23 @@ class SegmentScan {
  public:
   SegmentScan(std::uint32_t slot, std::uint32_t segment_octets);
   // See LogReader. A segment whose header says Free wants nothing more.
-  std::uint32_t wanted() const;
+  std::uint32_t wanted() const { return reader_.wanted(); }
   void push(Bytes octets);
   SegmentReport report();
 
  private:
   void take(const ReadRecord& record);
+  void take_envelope(const ReadRecord& record);
 
   LogReader reader_;
-  std::uint32_t segment_octets_;
   SegmentReport report_;
+  std::size_t suspected_from_ = 0;  // envelopes from here on belong to the last intent so far
+  std::uint32_t intent_begin_ = 0;
 };
 
-enum class SlotState : std::uint8_t { Unused, Free, Sealed };
+// Unreadable: block 0 is damaged and so is all the rest. Nothing is known to be in it; leave it for
+// whoever wants to look.
+enum class SlotState : std::uint8_t { Unused, Free, Sealed, Unreadable };
 
 struct RecoveredSegment {
   std::uint32_t slot = 0;
@@ -100,28 +103,44 @@ struct RecoveredSpool {
 class Recovery {
  public:
   void add(SegmentReport report);
-  // Content that must be read before finish(); empty: nothing (more).
+  // Content that must be read before finish(); all reports must have been added.
   const std::vector<Extent>& unverified();
-  // `ok`: the octets of unverified()[position] were read and have its CRC.
+  // `ok`: the octets of unverified()[position] were read and have its CRC. Each is to be answered.
   void verified(std::size_t position, bool ok);
   RecoveredSpool finish();
 
  private:
-  struct Candidate {
+  // One copy of a message's Envelope.
+  struct Copy {
+    QueueId id;
+    std::uint32_t generation = 0;
+    SegmentId segment;
+    std::uint32_t offset = 0;
+    MessageSummary* message = nullptr;
+    bool torn = false;
+    bool operator<(const Copy& other) const;
+  };
+  struct Suspect {
     std::size_t report = 0;
     std::size_t envelope = 0;
-    bool sound = true;
   };
+  using Copies = std::vector<Copy>;
+
   void prepare();
   void cut_void_ends();
-  void settle_damage();
-  void elect_messages();
+  void cut(SegmentReport& report, const SegmentHeader& successor);
+  void sort_damage(const SegmentReport& report);
+  void list_segments();
+  Copies list_copies();
+  void elect(Copies::iterator first, Copies::iterator last);
+  void bury(Copies::iterator first, Copies::iterator last,
+            const std::vector<SegmentId>& tombstones);
   void apply_outcomes();
-  void bury_completed();
 
   std::vector<SegmentReport> reports_;
   std::vector<Extent> unverified_;
-  std::vector<Candidate> suspects_;  // parallel to unverified_
+  std::vector<Suspect> suspects_;  // parallel to unverified_
+  std::vector<bool> answered_;
   bool prepared_ = false;
   RecoveredSpool spool_;
 };

@@ -119,11 +119,12 @@ class LogWriter {
   // durable since earlier) and that the limits of envelope.h hold.
   std::expected<Appended, Refused> append(QueueId id, const Envelope& envelope);
   std::expected<Appended, Refused> append(QueueId id, const Outcome& outcome);
-  // Kills all copies of the message, durably once the ticket settles.
+  // Kills all copies of the message, durably once the ticket settles. Nothing may be appended for this
+  // message any more, unless the ticket fails.
   std::expected<Appended, Refused> append_completed(QueueId id);
 
   enum class Flush : std::uint8_t {
-    WhenWanted,  // only if a record waits for it, room ran short, or half of the staging is full
+    WhenWanted,  // only if a record waits for it, room ran short, or half of the room is used
     Everything,  // whatever is staged, for example to get lent pages back
   };
   std::optional<WriteIntent> next_intent(Flush flush = Flush::WhenWanted);
@@ -154,22 +155,27 @@ class LogWriter {
     std::uint32_t batches = 0;
     bool failed = false;
   };
+  // What waits in one half of the staging buffer; all of it for the same segment.
   struct Staging {
-    MutableBytes room;       // one half; its first block is kept for a segment header
-    std::uint32_t used = 0;  // octets of `room` in use
+    MutableBytes room;  // its first block is kept for a segment header
+    std::uint32_t used = block_octets;
+    std::uint32_t begin = 0;  // offset in the segment of the first batch
+    std::uint32_t end = 0;    // offset in the segment behind the last closed batch
     std::uint32_t raw_octets = 0;
-    std::uint32_t start = 0;  // offset in the segment
     std::vector<Bytes> parts;
     bool commit_wanted = false;
   };
   struct OpenBatch {
-    std::uint32_t staging_at = 0;  // where its header lies in the staging half
-    std::uint32_t offset = 0;      // where it will lie in the segment
+    std::uint32_t staged_at = 0;  // where its header lies in the staging half
+    std::uint32_t offset = 0;     // where it will lie in the segment
+    std::uint32_t packed_octets = 0;
     std::uint32_t raw_octets = 0;
+    std::uint32_t sequence = 0;
     std::uint32_t seed = 0;
+    bool packed_closed = false;  // raw pages follow: no more records
   };
   struct OpenRecord {
-    std::uint32_t staging_at = 0;
+    std::uint32_t staged_at = 0;
     RecordHeader header;
   };
   struct InFlight {
@@ -178,17 +184,25 @@ class LogWriter {
     Ticket ticket = 0;
   };
 
-  std::uint32_t room_for_payload();
+  bool takes_records() const { return batch_ && !batch_->packed_closed; }
+  bool is_empty() const { return !batch_ && halves_[filling_].parts.empty(); }
+  std::int64_t payload_room() const;
+  bool pages_fit(std::uint32_t octets) const;
+  bool make_room(std::uint32_t payload_octets);
   bool enter_next_segment();
   void open_batch();
+  void close_packed();
   void close_batch();
+  MutableBytes place_record(RecordType type, QueueId id, std::uint32_t payload_octets);
   void close_record();
-  std::uint32_t batch_end() const;
-  std::uint32_t place_record(RecordType type, QueueId id, std::uint32_t octets);
+  std::uint32_t offset_of(std::uint32_t staged_at) const;
   template <class Payload>
   std::expected<Appended, Refused> append_record(RecordType type, QueueId id,
                                                  const Payload& payload);
-  void drop_staged();
+  void stage_pages(Bytes pages);
+  bool is_due(Flush flush) const;
+  void put_segment_header(Staging& staging);
+  void fail(SegmentId segment);
 
   std::uint32_t log_;
   std::uint32_t segment_octets_;
@@ -197,6 +211,7 @@ class LogWriter {
   std::array<Staging, 2> halves_;
   std::size_t filling_ = 0;  // index of the half that takes appends
   std::optional<OpenSegment> segment_;
+  std::optional<OpenSegment> previous_;  // the one before segment_, or the one that failed
   std::optional<FreshSegment> next_segment_;
   std::optional<OpenBatch> batch_;
   std::optional<OpenRecord> record_;

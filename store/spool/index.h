@@ -11,7 +11,9 @@
 // lease for that core can be returned. freed() goes to all of them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -27,11 +29,13 @@ namespace ringpost::store {
 class Index {
  public:
   // --- segments -------------------------------------------------------------------------------
-  // To be called before anything names the segment. `end`: octets written, if it is already sealed.
+  // A segment that is being written here, or that recovery found (then also seal_recovered()). To
+  // be called before anything names it.
   void add_segment(SegmentId segment, bool owned);
-  // Octets in use, for the live share; grows while the segment is written.
-  void set_written(SegmentId segment, std::uint32_t octets);
+  // All records of the segment that are durable have been entered.
   void seal(const SealedSegment& sealed);
+  // After recovery, once its messages and reliances have been entered.
+  void seal_recovered(SegmentId segment);
   // `tombstone` holds the death of something of which `copy` holds a copy. For recovery.
   void rely(SegmentId tombstone, SegmentId copy);
   // Somebody reads in the segment, or has written content there that no durable Envelope names yet.
@@ -71,7 +75,6 @@ class Index {
   // --- figures for the cleaner ----------------------------------------------------------------
   struct SegmentFigures {
     SegmentId segment;
-    std::uint32_t written_octets = 0;
     std::uint64_t live_octets = 0;
     bool sealed = false;
     bool owned = false;
@@ -81,23 +84,26 @@ class Index {
 
  private:
   struct Segment {
-    std::uint32_t written_octets = 0;
     std::uint64_t live_octets = 0;
-    std::uint32_t users = 0;  // messages that need octets here
+    std::uint32_t users = 0;  // SegmentUses that need octets here
     std::uint32_t leases = 0;
     bool sealed = false;
     bool owned = false;
     bool offered = false;  // given out by next_freeable() or next_released()
     std::vector<SegmentId> relies_on;
   };
-  Segment& at(SegmentId segment);
-  void use(const MessageSummary& message);
-  void unuse(const MessageSummary& message);
+  static bool is_idle(const Segment& segment);
+  static bool may_go(const Segment& segment);
+  void occupy(const std::vector<SegmentUse>& uses);
+  void vacate(const std::vector<SegmentUse>& uses);
+  void replace(MessageSummary& known, MessageSummary message);
   void consider(SegmentId segment);
+  std::optional<SegmentId> next_of(std::vector<SegmentId>& offers);
+  static std::uint64_t count_pending(const MessageSummary& message);
 
   std::unordered_map<SegmentId, Segment> segments_;
   std::unordered_map<QueueId, std::uint32_t> places_;  // into messages_
-  std::vector<MessageSummary> messages_;               // id 0: vacant
+  std::deque<MessageSummary> messages_;                // id 0: vacant
   std::vector<std::uint32_t> vacant_;
   std::vector<SegmentId> freeable_;
   std::vector<SegmentId> released_;

@@ -18,6 +18,7 @@ struct SegmentUse {
   SegmentId segment;
   std::uint32_t octets = 0;  // needed there: content, the current Envelope, outcomes since it
   bool envelope = false;     // some copy of the Envelope, current or not, is written there
+  bool outcome = false;  // the octets are those of outcomes, which a newer Envelope may hold too
 };
 
 struct MessageSummary {
@@ -34,8 +35,8 @@ struct MessageSummary {
 // `where`: the payload of the record that holds `envelope`.
 MessageSummary summarize(QueueId id, const Envelope& envelope, const Extent& where);
 
-// Notes that `octets` more are needed in `segment`.
-void add_use(std::vector<SegmentUse>& uses, SegmentId segment, std::uint32_t octets, bool envelope);
+// Adds to the entry of the same segment and the same meaning, or makes one.
+void add_use(std::vector<SegmentUse>& uses, const SegmentUse& use);
 
 // Puts the newer knowledge of the index into an Envelope that was read back from the log.
 void apply_progress(const MessageSummary& summary, Envelope& envelope);
