@@ -1,12 +1,13 @@
-// What the control commands answer: one struct per kind of row, so that the daemon and ringpostctl
-// agree.
-//   show queue [ID…]        QueueRow per recipient that is not done, ordered by id and recipient
-//   show envelope ID        EnvelopeRow
-//   show stats              StatsRow per sample          schedule ID…|all {"ok":true,"scheduled":N}
-//   remove ID…|all          {"ok":true,"removed":N}      pause|resume mda|smtp   {"ok":true}
-//   pause                   {"name":"mda","paused":false} per thing that can be paused
-//   log brief|verbose|reopen   {"ok":true}               stop   {"ok":true}, then the daemon drains
-// An ID is a queue id of 16 hex digits. show message reads the spool, not the daemon.
+// What the control commands answer: a struct per kind of row, so that daemon and ringpostctl agree.
+//   show queue [ID…]          QueueRow per recipient that is not done, in any order, paged
+//   show envelope ID          EnvelopeRow
+//   show stats                a row per observe::Sample
+//   pause                     {"name":"mda","paused":false} per thing that can be paused
+//   pause|resume mda|smtp     no row                  log brief|verbose|reopen   no row
+//   schedule|remove ID…|all   no row, "count":N beside "ok"
+//   stop                      no row; the daemon drains after the answer
+// The command is the words up to "show queue", "log" and so on; the rest are arguments. An ID is a
+// queue id of 16 hex digits.
 #pragma once
 
 #include <cstdint>
@@ -22,48 +23,49 @@
 namespace ringpost::mta {
 
 struct QueueRow {
-  QueueId id;
+  QueueId id = {};
   std::uint32_t recipient = 0;  // index in the envelope
-  WallTime accepted;
+  WallTime accepted = {};
   std::uint64_t octets = 0;
-  std::string_view from;
-  std::string_view to;
-  std::string_view action;
-  std::string_view state;       // "pending", "active", "paused"
-  std::uint32_t attempts = 0;   // made so far
-  WallTime next_try;            // 0: now or running
-  std::string_view last_error;  // empty when there was none
+  std::string_view from = {};
+  std::string_view to = {};
+  std::string_view action = {};
+  std::string_view state = {};       // "pending", "active", "paused"
+  std::uint32_t attempts = 0;        // made so far
+  WallTime next_try = {};            // 0: now or running
+  std::string_view last_error = {};  // empty when there was none
 };
 
 struct EnvelopeRecipientRow {
-  std::string_view address;  // as accepted
-  std::string_view final_address;
-  std::string_view action;
-  std::string_view user;
-  std::string_view state;  // "pending", "delivered", "relayed", "expanded", "failed", "removed"
+  std::string_view address = {};  // as accepted
+  std::string_view final_address = {};
+  std::string_view action = {};
+  std::string_view user = {};
+  std::string_view state =
+      {};  // "pending", "delivered", "relayed", "expanded", "failed", "removed"
   std::uint32_t attempts = 0;
-  WallTime next_try;
-  std::string_view last_error;
-  std::string_view orcpt;
-  std::string_view notify;
+  WallTime next_try = {};
+  std::string_view last_error = {};
+  std::string_view orcpt = {};
+  std::string_view notify = {};
 };
 
 struct EnvelopeRow {
-  QueueId id;
+  QueueId id = {};
   std::uint32_t generation = 0;
-  WallTime accepted;
+  WallTime accepted = {};
   std::uint64_t octets = 0;
-  std::string_view from;
-  std::string_view helo;
-  std::string_view client;
-  std::string_view client_name;
-  std::string_view listener;
-  std::string_view auth_user;
-  std::string_view body;  // "7BIT", "8BITMIME", "BINARYMIME"
+  std::string_view from = {};
+  std::string_view helo = {};
+  std::string_view client = {};
+  std::string_view client_name = {};
+  std::string_view listener = {};
+  std::string_view auth_user = {};
+  std::string_view body = {};  // "7BIT", "8BITMIME", "BINARYMIME"
   bool smtputf8 = false;
-  std::string_view ret;
-  std::string_view envid;
-  std::vector<EnvelopeRecipientRow> recipients;
+  std::string_view ret = {};
+  std::string_view envid = {};
+  std::vector<EnvelopeRecipientRow> recipients = {};
 };
 
 Json to_json(const QueueRow& row);
