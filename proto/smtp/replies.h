@@ -56,6 +56,7 @@ inline constexpr ReplyView need_mail{503, {5, 5, 1}, "Need MAIL first"};
 inline constexpr ReplyView no_valid_recipients{554, {5, 5, 1}, "No valid recipients"};
 inline constexpr ReplyView nested_mail{503, {5, 5, 1}, "Sender already given"};
 inline constexpr ReplyView in_chunks{503, {5, 5, 1}, "Content has begun with BDAT"};
+inline constexpr ReplyView after_failed_chunk{503, {5, 5, 1}, "A chunk failed; send RSET"};
 inline constexpr ReplyView session_rejected{503, {5, 5, 1}, "Service refused; only QUIT is left"};
 
 // Arguments: RFC 5321 4.1.1, 4.1.1.11.

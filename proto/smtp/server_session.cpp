@@ -30,6 +30,8 @@ ReplyView refusal(Admission admission) {
       return replies::nested_mail;
     case Admission::InChunks:
       return replies::in_chunks;
+    case Admission::AfterFailedChunk:
+      return replies::after_failed_chunk;
     case Admission::Rejected:
       return replies::session_rejected;
     case Admission::NotImplemented:

@@ -29,6 +29,7 @@ enum class Admission : std::uint8_t {
   NeedRecipient,
   NestedMail,
   InChunks,
+  AfterFailedChunk,
   Rejected,
   NotImplemented,
   Unknown,
@@ -60,8 +61,8 @@ inline constexpr std::array<Row, state_count> rows{{
     {Allow, Allow, NestedMail, InChunks, InChunks, Allow, Allow, Allow, Allow, Allow,
      NotImplemented, Allow, NotImplemented, NotImplemented, Unknown},
     // ChunkFailed
-    {Allow, Allow, NestedMail, InChunks, InChunks, InChunks, Allow, Allow, Allow, Allow,
-     NotImplemented, Allow, NotImplemented, NotImplemented, Unknown},
+    {Allow, Allow, NestedMail, AfterFailedChunk, AfterFailedChunk, AfterFailedChunk, Allow, Allow,
+     Allow, Allow, NotImplemented, Allow, NotImplemented, NotImplemented, Unknown},
 }};
 }  // namespace table
 
