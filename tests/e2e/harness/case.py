@@ -36,8 +36,9 @@ def case(*, long_only=False, seconds=60):
 class Test:
     """One run of one case. Everything it starts ends with it."""
 
-    def __init__(self, build, length):
+    def __init__(self, build, length, corpora=()):
         self.build = build
+        self.corpora = corpora  # directories with more messages to send
         self.long = length == "long"
         self.directory = tempfile.mkdtemp(prefix="ringpost-e2e-")
         os.chmod(self.directory, 0o755)  # users that a case switches to must get through
@@ -121,9 +122,9 @@ class Test:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def run(chosen, build, length):
+def run(chosen, build, length, corpora=()):
     """Run one case. Returns ("passed" | "failed" | "skipped", text, Test)."""
-    test = Test(build, length)
+    test = Test(build, length, corpora)
 
     def alarm(_signal, _frame):
         raise TimedOut(f"took longer than {chosen.seconds_max} s")

@@ -177,6 +177,12 @@ def body_without_header(rng, number):
     return crlf([sentence(rng) for _ in range(1 + number % 7)])
 
 
+def begins_with_a_blank(rng, number):
+    """Looks like more of the field that is put before it."""
+    first = rng.choice((" continued", "\tcontinued", " ", "  ."))
+    return crlf([first, "Subject: x", ""]) + paragraph(rng, 1 + number)
+
+
 def blank_lines(rng, number):
     return header(rng, number) + b"\r\n" * rng.randint(1, 50)
 
@@ -239,8 +245,8 @@ makers = {
     plain: 30, long_lines: 26, dotted: 30, eight_bit: 20, utf8_header: 20, encoded_header: 10,
     folded_header: 10, long_header: 6, alternative: 16, nested: 16, forwarded: 10,
     attachment: 24, broken_multipart: 16, empty_body: 6, header_only: 6, no_header: 6,
-    body_without_header: 6, blank_lines: 6, trailing_blanks: 10, from_lines: 4,
-    control_octets: 2, own_trace: 6, block_edges: 35, large_attachment: 3}
+    body_without_header: 6, begins_with_a_blank: 6, blank_lines: 6, trailing_blanks: 10,
+    from_lines: 4, control_octets: 2, own_trace: 6, block_edges: 35, large_attachment: 3}
 
 bdat_makers = {without_last_line_end: 10, one_octet: 5, with_nul: 3, binary_like: 12}
 
@@ -256,19 +262,23 @@ def generated():
     return samples
 
 
-def written():
-    """The files of tests/corpus."""
+def written(directory=corpus):
+    """The messages in the files of a directory and below; lines may end with CRLF or with LF."""
     samples = []
-    for name in sorted(os.listdir(corpus)):
-        if name.endswith(".eml"):
-            with open(os.path.join(corpus, name), "rb") as file:
-                content = file.read()
-            samples.append(Sample(name, content, not content.endswith(b"\r\n")))
+    for folder, _, names in sorted(os.walk(directory)):
+        for name in sorted(names):
+            if name.endswith((".eml", ".msg")) or directory != corpus:
+                with open(os.path.join(folder, name), "rb") as file:
+                    content = file.read()
+                content = content.replace(b"\r\n", b"\n").replace(b"\r", b"")
+                content = content.replace(b"\n", b"\r\n")
+                samples.append(Sample(name, content, not content.endswith(b"\r\n")))
     return samples
 
 
-def every():
-    return written() + generated()
+def every(further=()):
+    """All samples; `further` names directories with more messages."""
+    return sum((written(directory) for directory in further), written() + generated())
 
 
 def simple(number, octets=0, fields=()):
