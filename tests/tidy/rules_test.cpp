@@ -1,7 +1,10 @@
 // Each rule of tests/tidy must find what it is for in a bad sample, and nothing in a good one.
 #include "tests/tidy/rules.h"
 
+#include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -112,6 +115,10 @@ struct IncludeCase {
   const char* include;
   bool allowed;
 };
+
+void PrintTo(const IncludeCase& tried, std::ostream* out) {
+  *out << tried.path << (tried.allowed ? " may include " : " may not include ") << tried.include;
+}
 
 class TidyLayering : public testing::TestWithParam<IncludeCase> {};
 
