@@ -201,7 +201,8 @@ Instant ServerSession::deadline() const {
 
 void ServerSession::expire(Instant now) {
   // RFC 5321 4.5.3.2.7
-  if (now >= deadline()) end(&replies::timed_out, CloseReason::TimedOut, AbortReason::TimedOut);
+  if (deadline() != never && now >= deadline())
+    end(&replies::timed_out, CloseReason::TimedOut, AbortReason::TimedOut);
 }
 
 void ServerSession::shut_down() {
