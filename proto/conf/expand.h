@@ -15,7 +15,7 @@
 namespace ringpost::conf {
 
 inline constexpr unsigned expansion_depth_max = 10;
-inline constexpr std::size_t expansion_nodes_max = 10'000;  // addresses and users of one recipient
+inline constexpr std::size_t expansion_nodes_max = 4096;  // addresses and users of one recipient
 
 enum class UserState : std::uint8_t { Found, Unknown, Later, TemporaryFailure };
 

@@ -42,6 +42,8 @@ class FormatString {
   const std::string& text() const { return text_; }
   // True when the result begins with '/' whatever the values are (a literal or the home folder).
   bool is_absolute() const;
+  // True when deliveries to one user may go to several folders, by the address they came through.
+  bool depends_on_destination() const;
 
  private:
   enum class Field : std::uint8_t {
@@ -62,11 +64,11 @@ class FormatString {
   enum class Modifier : std::uint8_t { Lowercase, Uppercase, Strip, Raw };
   struct Piece {
     Field field = Field::Literal;
-    std::string literal;
+    std::string literal = {};
     int begin = 0;
-    std::optional<int> end;  // inclusive, negative: from the end
-    bool single = false;     // [n]: one octet
-    std::vector<Modifier> modifiers;
+    std::optional<int> end = std::nullopt;  // inclusive, negative: from the end
+    bool single = false;                    // [n]: one octet
+    std::vector<Modifier> modifiers = {};
   };
   static std::expected<Piece, std::string> parse_piece(std::string_view token);
 

@@ -20,8 +20,8 @@ enum class TableKind : std::uint8_t { List, Map };
 
 // One row with its place in the table's text; `line` counts from 1.
 struct TableRow {
-  std::string_view key;
-  std::string_view value;  // empty in a list
+  std::string_view key = {};
+  std::string_view value = {};  // empty in a list
   std::uint32_t line = 0;
 };
 
@@ -59,7 +59,10 @@ class Table {
   // The exact key of a list or map.
   bool contains(std::string_view key) const { return find_row(key) != none; }
   // The value of a key. The view lives as long as the table.
-  std::optional<std::string_view> find(std::string_view key) const;
+  std::optional<std::string_view> find(std::string_view key) const { return find(key, {}, {}); }
+  // The value of the key that is these three parts in a row.
+  std::optional<std::string_view> find(std::string_view a, std::string_view b,
+                                       std::string_view c) const;
 
   // Domain: exact, "*.example.org" for every name below it, "*" for all, other '*' as a glob.
   bool matches_domain(std::string_view domain) const;
