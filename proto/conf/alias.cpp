@@ -110,10 +110,9 @@ std::vector<TableError> check_alias_rows(const Table& table) {
     bool has_target = false;
     while (const auto target = targets.next()) {
       has_target = true;
-      if (!*target)
-        errors.push_back({row.line, 1, fmt::format("{}: {}", row.key, target->error())});
+      if (!*target) errors.push_back(table.error_at(i, target->error()));
     }
-    if (!has_target) errors.push_back({row.line, 1, fmt::format("{}: no target", row.key)});
+    if (!has_target) errors.push_back(table.error_at(i, "an alias without a target"));
   }
   return errors;
 }

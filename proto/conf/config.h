@@ -38,13 +38,13 @@ inline constexpr std::uint32_t cores_max = 256;
 // One `listen on`. The engine turns `source` into addresses: an interface, an address, a host name,
 // "all" (every address of the machine), or, when is_socket, the local enqueue socket.
 struct Listener {
-  Position position;
-  std::string source;
+  Position position = {};
+  std::string source = {};
   bool is_socket = false;
   Family family = Family::Any;
   std::uint16_t port = smtp_port;
-  std::string hostname;  // empty: Config::server_name
-  std::string tag;       // empty: none
+  std::string hostname = {};  // empty: Config::server_name
+  std::string tag = {};       // empty: none
 };
 
 // One `action NAME maildir`: the only method there is yet.
@@ -70,7 +70,7 @@ struct TableTest {
 
 // One `match`, in the order of the file; the first whose tests all hold decides.
 struct Rule {
-  Position position;
+  Position position = {};
   std::uint32_t number = 0;  // from 1, what logs and traces show
   FromKind from = FromKind::Local;
   ForKind for_ = ForKind::Local;
@@ -78,7 +78,7 @@ struct Rule {
   bool for_negated = false;
   const Table* from_table = nullptr;  // with FromKind::Source
   const Table* for_table = nullptr;   // with ForKind::Domain
-  TableTest tag, helo, mail_from, rcpt_to;
+  TableTest tag = {}, helo = {}, mail_from = {}, rcpt_to = {};
   const Action* action = nullptr;  // null: reject
 };
 

@@ -164,14 +164,16 @@ bool Table::matches_mail_address(std::string_view user, std::string_view domain,
   return is_listed(user) || (bare.size() != user.size() && !bare.empty() && is_listed(bare));
 }
 
-std::vector<std::uint32_t> Table::index_addresses() {
-  std::vector<std::uint32_t> odd_lines;
+std::vector<TableError> Table::index_addresses() {
+  std::vector<TableError> errors;
   prefix_groups_.clear();
-  for (const Row& row : rows_) {
-    const std::string_view key = key_of(row);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const std::string_view key = key_of(rows_[i]);
     const auto prefix = parse_net_prefix(key);
     if (!prefix) {
-      if (!ascii::equal_ignoring_case(key, "local")) odd_lines.push_back(row.line);
+      if (!ascii::equal_ignoring_case(key, "local")) {
+        errors.push_back(error_at(i, "neither an address nor a prefix: it never matches"));
+      }
       continue;
     }
     auto group = std::ranges::find_if(prefix_groups_, [&prefix](const PrefixGroup& g) {
@@ -184,7 +186,7 @@ std::vector<std::uint32_t> Table::index_addresses() {
     group->addresses.push_back(prefix->address);
   }
   for (PrefixGroup& group : prefix_groups_) std::ranges::sort(group.addresses);
-  return odd_lines;
+  return errors;
 }
 
 bool Table::matches_address(const NetAddress& address) const {

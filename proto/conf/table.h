@@ -30,6 +30,7 @@ struct TableError {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
   std::string text;
+  std::string source_line = {};  // of a table file
 };
 
 // A user as `userbase` tables and the system know them.
@@ -72,14 +73,17 @@ class Table {
   // Network address: addresses and prefixes. Only after index_addresses().
   bool matches_address(const NetAddress& address) const;
 
-  // Prepares matches_address; called while the configuration is made. Returns the lines of rows
-  // that are neither an address, a prefix nor the word "local".
-  std::vector<std::uint32_t> index_addresses();
+  // Prepares matches_address; called while the configuration is made. Returns the rows that are
+  // neither an address, a prefix nor the word "local": they never match.
+  std::vector<TableError> index_addresses();
 
   // The rows of a userinfo map, "uid:gid:home". Nothing when there is no such user; the rows were
   // checked by check_user_rows when the configuration was made.
   std::optional<UserInfo> find_user(std::string_view user) const;
   std::vector<TableError> check_user_rows() const;
+
+  // An error about the row at `index`, with its place.
+  TableError error_at(std::size_t index, std::string text) const;
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;

@@ -1,5 +1,6 @@
 // The text of table files, table(5) and aliases(5), and of userinfo rows, passwd(5) like.
 // Every malformed line is reported with its number; one is enough for the table to be refused.
+#include <algorithm>
 #include <utility>
 
 #include "proto/base/ascii.h"
@@ -49,7 +50,7 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
                                                                     std::string text) {
   std::vector<TableError> errors;
   if (text.size() > text_octets_max) {
-    errors.push_back({0, 0, "the table is larger than 4 GiB"});
+    errors.push_back({0, 0, "the table is larger than 4 GiB", {}});
     return std::unexpected(std::move(errors));
   }
   Table table(std::move(name), std::move(text));
@@ -71,6 +72,9 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
       continue;
     }
     const auto column = static_cast<std::uint32_t>(line.data() - raw.data() + 1);
+    const auto fail = [&](const char* reason) {
+      errors.push_back({number, column, reason, std::string(raw)});
+    };
     const std::size_t size = key_size(line);
     if (raw.contains('\0') || size == std::string_view::npos) {
       errors.push_back(
@@ -86,7 +90,7 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
     }
     const std::size_t value_at = line.find_first_not_of(": \t", size);
     if (value_at == std::string_view::npos) {
-      errors.push_back({number, column, "a map needs a value behind every key"});
+      fail("a map needs a value behind every key");
       continue;
     }
     const std::string_view value = line.substr(value_at);
@@ -110,12 +114,21 @@ std::optional<UserInfo> Table::find_user(std::string_view user) const {
 
 std::vector<TableError> Table::check_user_rows() const {
   std::vector<TableError> errors;
-  for (const Row& row : rows_) {
-    if (!parse_user_fields(view(row.value_offset, row.value_size))) {
-      errors.push_back({row.line, 1, "expected uid:gid:home with an absolute home folder"});
-    }
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (parse_user_fields(row(i).value)) continue;
+    errors.push_back(error_at(i, "expected uid:gid:home with an absolute home folder"));
   }
   return errors;
+}
+
+TableError Table::error_at(std::size_t index, std::string text) const {
+  const Row& row = rows_[index];
+  const std::string_view whole = text_;
+  const std::size_t newline = whole.rfind('\n', row.key_offset);
+  const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+  const std::size_t end = std::min(whole.find('\n', begin), whole.size());
+  return {row.line, static_cast<std::uint32_t>(row.key_offset - begin + 1), std::move(text),
+          std::string(whole.substr(begin, end - begin))};
 }
 
 }  // namespace ringpost::conf

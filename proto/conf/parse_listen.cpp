@@ -1,0 +1,215 @@
+// `listen on`: options in any order, each once. The engine resolves the interface; everything that
+// needs TLS, authentication or filters is checked as far as the grammar goes and refused by name.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proto/base/ascii.h"
+#include "proto/conf/parser.h"
+
+namespace ringpost::conf {
+
+namespace {
+
+constexpr std::size_t tag_octets_max = 32;
+constexpr std::size_t pki_max = 32;
+
+struct Service {
+  std::string_view name;
+  std::uint16_t port;
+};
+
+// The services a mail server listens on; others are given by number, since nothing is looked up
+// here.
+constexpr std::array services = std::to_array<Service>({
+    {"smtp", 25},
+    {"mail", 25},
+    {"lmtp", 24},
+    {"smtps", 465},
+    {"ssmtp", 465},
+    {"submissions", 465},
+    {"urd", 465},
+    {"submission", 587},
+});
+
+}  // namespace
+
+struct ListenOptions {
+  bool family = false, port = false, hostname = false, hostnames = false, tag = false;
+  bool filter = false, mask_src = false, no_dsn = false, senders = false, received_auth = false;
+  bool proxy = false, ca = false, auth = false, tls = false, ciphers = false, protocols = false;
+  std::vector<Token> pkis;
+  Position auth_position, tls_position, pki_position;
+};
+
+bool Parser::parse_listen() {
+  Listener listener{.position = token_.position};
+  if (!expect_keyword("on")) return false;
+  if (at("socket")) {
+    listener.is_socket = true;
+    listener.source = token_.text;
+    advance();
+  } else {
+    const auto source = expect_string("an interface, an address, a host name, \"all\" or socket");
+    if (!source) return false;
+    if (source->text.empty() || source->text.contains('/') || source->text.contains(' ')) {
+      error(source->position, fmt::format("{} is not an interface or address", describe(*source)));
+    }
+    listener.source = source->text;
+    listener.position = source->position;
+  }
+  ListenOptions options;
+  while (token_.kind == TokenKind::Keyword) {
+    if (!parse_listen_option(listener, options)) return false;
+  }
+  if (token_.kind != TokenKind::Newline && token_.kind != TokenKind::End) {
+    return expected("an option of \"listen on\"");
+  }
+  check_listener(listener, options);
+  config_.listeners.push_back(std::move(listener));
+  return true;
+}
+
+bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
+  struct Flag {
+    std::string_view word;
+    bool ListenOptions::* seen;
+  };
+  static constexpr std::array flags = std::to_array<Flag>({
+      {"mask-src", &ListenOptions::mask_src},
+      {"no-dsn", &ListenOptions::no_dsn},
+      {"received-auth", &ListenOptions::received_auth},
+      {"proxy-v2", &ListenOptions::proxy},
+  });
+  const Token option = token_;
+  const auto is = [&option](std::string_view word) { return option.text == word; };
+  static constexpr std::array socket_options =
+      std::to_array<std::string_view>({"filter", "mask-src", "no-dsn", "tag"});
+  if (listener.is_socket &&
+      std::ranges::find(socket_options, option.text) == socket_options.end()) {
+    return expected("filter, mask-src, no-dsn or tag (\"listen on socket\" has no other options)");
+  }
+  if (const auto flag = std::ranges::find(flags, option.text, &Flag::word); flag != flags.end()) {
+    advance();
+    once(options.*flag->seen, option);
+    unsupported(option.position, fmt::format("\"{}\"", option.text));
+    return true;
+  }
+  if (is("inet4") || is("inet6")) {
+    advance();
+    once(options.family, option);
+    listener.family = is("inet4") ? Family::Inet4 : Family::Inet6;
+    return true;
+  }
+  if (is("port")) {
+    advance();
+    once(options.port, option);
+    return parse_listen_port(listener);
+  }
+  if (is("hostname") || is("tag")) {
+    advance();
+    once(is("tag") ? options.tag : options.hostname, option);
+    auto text = expect_string(is("tag") ? "a tag" : "a host name");
+    if (!text) return false;
+    if (is("tag") && text->text.size() > tag_octets_max) {
+      error(text->position, fmt::format("the tag is longer than {} octets", tag_octets_max));
+    }
+    (is("tag") ? listener.tag : listener.hostname) = std::move(text->text);
+    return true;
+  }
+  return parse_secure_listen_option(options);
+}
+
+// TLS, authentication, filters, senders: understood, not there yet.
+bool Parser::parse_secure_listen_option(ListenOptions& options) {
+  const Token option = token_;
+  const auto is = [&option](std::string_view word) { return option.text == word; };
+  static constexpr std::array words = std::to_array<std::string_view>(
+      {"tls", "tls-require", "smtps", "auth", "auth-optional", "filter", "pki", "ca", "ciphers",
+       "protocols", "hostnames", "senders"});
+  if (std::ranges::find(words, option.text) == words.end()) {
+    return expected("an option of \"listen on\"");
+  }
+  advance();
+  unsupported(option.position, fmt::format("\"{}\"", option.text));
+  if (is("tls") || is("tls-require") || is("smtps")) {
+    if (options.tls) error(option.position, "the TLS mode is given twice");
+    options.tls = true;
+    options.tls_position = option.position;
+    if (!is("tls")) take_keyword("verify");
+    return true;
+  }
+  if (is("auth") || is("auth-optional")) {
+    once(options.auth, option);
+    options.auth_position = option.position;
+    return parse_optional_table(TableUse::Other, option.text);
+  }
+  if (is("filter")) {
+    once(options.filter, option);
+    return parse_filter_reference();
+  }
+  if (is("pki")) {
+    const auto name = expect_string("the name of a pki");
+    if (!name) return false;
+    if (options.pkis.size() == pki_max) error(name->position, "too many pki options");
+    options.pki_position = option.position;
+    options.pkis.push_back(*name);
+    return true;
+  }
+  if (is("hostnames") || is("senders")) {
+    once(is("senders") ? options.senders : options.hostnames, option);
+    const Table* unused = nullptr;
+    if (!parse_table_use(TableUse::OtherMap, option.text, unused)) return false;
+    if (is("senders")) take_keyword("masquerade");
+    return true;
+  }
+  once(is("ca") ? options.ca : is("ciphers") ? options.ciphers : options.protocols, option);
+  return expect_string(fmt::format("a text for \"{}\"", option.text)).has_value();
+}
+
+bool Parser::parse_listen_port(Listener& listener) {
+  const Token port = token_;
+  if (port.kind == TokenKind::Number) {
+    advance();
+    if (port.number < 1 || port.number > 0xffff) {
+      error(port.position, fmt::format("invalid port {}: expected 1 to 65535", port.number));
+      return true;
+    }
+    listener.port = static_cast<std::uint16_t>(port.number);
+    return true;
+  }
+  const bool is_name = port.is_string() || at("smtp") || at("smtps");
+  if (!is_name) return expected("a port number or service name");
+  advance();
+  const auto service = std::ranges::find(services, port.text, &Service::name);
+  if (service == services.end()) {
+    error(port.position, fmt::format("unknown service {}: give the port's number", describe(port)));
+    return true;
+  }
+  listener.port = service->port;
+  return true;
+}
+
+void Parser::check_listener(const Listener& listener, const ListenOptions& options) {
+  if (options.auth && !options.tls) {
+    error(options.auth_position, "authentication needs tls, tls-require or smtps on the listener");
+  }
+  if (!options.pkis.empty() && !options.tls) {
+    error(options.pki_position, "a pki needs tls, tls-require or smtps on the listener");
+  }
+  pki_uses_.insert(pki_uses_.end(), options.pkis.begin(), options.pkis.end());
+  const auto same = std::ranges::find_if(config_.listeners, [&listener](const Listener& other) {
+    if (listener.is_socket || other.is_socket) return listener.is_socket && other.is_socket;
+    return listener.port == other.port && listener.source == other.source &&
+           (listener.family == other.family || listener.family == Family::Any ||
+            other.family == Family::Any);
+  });
+  if (same != config_.listeners.end()) {
+    error(listener.position, fmt::format("this listener is already declared at {}:{}",
+                                         sources_.path(same->position.file), same->position.line));
+  }
+}
+
+}  // namespace ringpost::conf

@@ -1,0 +1,173 @@
+// The parser behind parse(): recursive descent over the grammar of smtpd.conf(5), one method a
+// production. A production returns false after a syntax error (reported); the caller goes on with
+// the next directive. What is understood but means nothing yet is reported by unsupported() and
+// parsing goes on.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/conf/lexer.h"
+#include "proto/conf/parse.h"
+
+namespace ringpost::conf {
+
+struct ListenOptions;
+struct ActionOptions;
+struct MatchOptions;
+
+class Parser {
+ public:
+  Parser(ParseInput& input, FileReader& read_file);
+  ParseResult run();
+
+ private:
+  using Production = bool (Parser::*)();
+  struct Directive {
+    std::string_view word;
+    Production parse;
+  };
+  enum class TableUse : std::uint8_t {
+    StringList,
+    DomainList,
+    AddressList,
+    MailAddressList,
+    AliasMap,
+    UserMap,
+    OtherMap,
+    Other,  // a list or a map
+  };
+  struct Origin {
+    Position position;                  // of its definition
+    std::optional<std::uint32_t> file;  // when the rows come from a file
+  };
+  struct Filter {
+    bool is_chain = false;
+    std::string proc;  // of a proc filter
+  };
+  struct Pki {
+    Position position;
+    bool has_cert = false, has_key = false;
+  };
+
+  // Tokens (parser.cpp).
+  void advance() { token_ = lexer_.next(); }
+  bool at(std::string_view keyword) const { return token_.is_keyword(keyword); }
+  bool take_keyword(std::string_view keyword);
+  bool take_symbol(char c);
+  bool take_word(std::string_view word);  // one of our own, never reserved
+  bool expected(std::string_view what);   // reports; always false
+  bool expect_symbol(char c);
+  bool expect_keyword(std::string_view keyword);
+  std::optional<Token> expect_string(std::string_view what);
+  std::optional<std::int64_t> expect_number(std::string_view what);
+  std::optional<Duration> expect_delay(std::string_view what, Duration least, Duration most);
+  std::optional<std::uint64_t> expect_size(std::string_view what, std::uint64_t least,
+                                           std::uint64_t most);
+  std::optional<std::string> expect_path(std::string_view what);
+  void error(Position position, std::string text);
+  void warning(Position position, std::string text);
+  void unsupported(Position position, std::string_view what);
+  bool once(bool& seen, const Token& token);  // reports a second time
+  void recover();
+  void skip_newlines();
+
+  // Directives.
+  void parse_line();
+  bool parse_directive();
+  bool parse_word_directive();
+  bool parse_macro(const Token& name);
+  bool parse_include();
+  bool parse_table();
+  bool parse_listen();
+  bool parse_action();
+  bool parse_match();
+  bool parse_smtp();
+  bool parse_queue();
+  bool parse_bounce();
+  bool parse_admd();
+  bool parse_srs();
+  bool parse_mta();
+  bool parse_mda();
+  bool parse_scheduler();
+  bool parse_pki();
+  bool parse_ca();
+  bool parse_proc();
+  bool parse_filter();
+  bool parse_engine();
+  bool parse_spool();
+  bool parse_log();
+
+  // Tables (parse_table.cpp).
+  struct Rows {
+    TableKind kind = TableKind::List;
+    std::vector<Token> keys, values;
+    std::vector<TableRow> views() const;
+  };
+  bool at_table() const;
+  bool parse_rows(Rows& rows);
+  bool parse_list(std::string_view what, std::vector<Token>& items);
+  bool parse_table_use(TableUse use, std::string_view option, const Table*& table);
+  Table* add_table(Table table, Origin origin);
+  void load_table(const Token& name, const Token& source);
+  const Table* check_use(Table* table, TableUse use, std::string_view option, Position position);
+  void report_rows(const Table& table, std::span<const TableError> errors, Severity severity);
+
+  // Options (parse_listen.cpp, parse_action.cpp, parse_match.cpp, parse_settings.cpp).
+  bool parse_listen_option(Listener& listener, ListenOptions& options);
+  bool parse_secure_listen_option(ListenOptions& options);
+  bool parse_listen_port(Listener& listener);
+  bool parse_filter_reference();
+  void check_listener(const Listener& listener, const ListenOptions& options);
+  bool parse_action_method(Action& action, ActionOptions& options);
+  bool parse_maildir(Action& action);
+  void set_path(Action& action, const Token& path);
+  bool parse_local_option(Action& action, ActionOptions& options);
+  bool parse_relay_option(Action& action, ActionOptions& options);
+  bool parse_match_option(Rule& rule, MatchOptions& options);
+  bool parse_match_from(Rule& rule, MatchOptions& options, bool negated);
+  bool parse_match_for(Rule& rule, MatchOptions& options, bool negated);
+  bool parse_match_test(TableTest& test, TableUse use, std::string_view option, bool negated);
+  bool parse_optional_table(TableUse use, std::string_view option);
+  bool parse_optional_match_table(TableUse use, std::string_view option);
+  bool parse_smtp_limits();
+  bool parse_count(std::string_view what, std::uint32_t& value, std::uint32_t most);
+  bool parse_known_limits(std::span<const std::string_view> words, std::string_view what);
+  bool parse_proc_options();
+  bool parse_filter_phase();
+  bool parse_filter_condition(std::string_view phase);
+  bool parse_filter_chain();
+
+  void finish();
+  void check_pkis();
+
+  FileReader& read_file_;
+  Sources sources_;
+  Lexer lexer_;
+  Token token_;
+  Config config_;
+  unsigned brace_depth_ = 0;
+  std::vector<std::unique_ptr<Table>> tables_;
+  std::map<const Table*, Origin> origins_;
+  std::set<std::pair<const Table*, TableUse>> checked_;
+  std::map<std::string, Table*, std::less<>> named_tables_;    // null: its definition is wrong
+  std::map<std::string, const Action*, std::less<>> actions_;  // null likewise
+  std::map<std::string, Pki, std::less<>> pkis_;
+  std::vector<Token> pki_uses_;
+  std::set<std::string, std::less<>> procs_, wrappers_;
+  std::map<std::string, Filter, std::less<>> filters_;
+  bool has_srs_key_ = false;
+};
+
+// "4d", "90s", "250ms": digits and one of ms, s, m, h, d.
+std::optional<Duration> parse_delay(std::string_view text);
+// "35M", "1.5G", "1048576": a number and perhaps one of B, K, M, G, T, in powers of 1024.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+}  // namespace ringpost::conf

@@ -1,0 +1,56 @@
+// Parsing from memory for the configuration tests: a map of files stands for the disk.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "proto/conf/parse.h"
+
+namespace ringpost::conf {
+
+using Files = std::map<std::string, std::string>;
+
+inline ParseResult parse_text(std::string text, Files files = {},
+                              std::vector<std::pair<std::string, std::string>> macros = {}) {
+  FileReader reader = [&files](const std::string& path) -> std::expected<std::string, Fault> {
+    const auto found = files.find(path);
+    if (found == files.end()) return std::unexpected(Fault{"open", ENOENT, path});
+    return found->second;
+  };
+  ParseInput input{.path = "test.conf",
+                   .text = std::move(text),
+                   .server_name = "mx.example.org",
+                   .macros = std::move(macros)};
+  return parse(std::move(input), reader);
+}
+
+// The errors (not the warnings) as "line:column: text", one a line.
+inline std::string errors_of(const ParseResult& result) {
+  std::string text;
+  for (const Diagnostic& d : result.diagnostics) {
+    if (d.severity == Severity::Warning) continue;
+    const std::string file = d.file == "test.conf" ? "" : d.file + ":";
+    text += file + std::to_string(d.line) + ":" + std::to_string(d.column) + ": " + d.text + "\n";
+  }
+  return text;
+}
+
+inline std::string errors_in(std::string text, Files files = {}) {
+  return errors_of(parse_text(std::move(text), std::move(files)));
+}
+
+// The Config of a text that must be right.
+inline Config config_of(std::string text, Files files = {}) {
+  ParseResult result = parse_text(std::move(text), std::move(files));
+  EXPECT_EQ(errors_of(result), "");
+  if (!result.config) return Config();
+  return std::move(*result.config);
+}
+
+}  // namespace ringpost::conf

@@ -1,0 +1,361 @@
+// smtpd.conf: every production, valid and invalid; positions; recovery; includes and macros.
+#include "tests/proto/conf/conf_support.h"
+
+namespace ringpost::conf {
+namespace {
+
+constexpr const char* quickstart = R"(
+# comment \
+  that goes on
+mail = "/var/mail"
+table aliases { root = "admin", postmaster => root@example.org }
+table domains { "example.org" "*.example.net"
+                example.com }
+listen on lo port 2525 hostname mx.example.org tag inside inet4
+listen on "::1" port submission
+listen on all
+action "local" maildir "/srv/%{user.username}/Maildir" alias <aliases> ttl 2d
+action home maildir user vmail userbase { alice = "1000:100:/home/alice" }
+match from any for domain <domains> action "local"
+match !from src { 192.0.2.0/24, "2001:db8::/32" } for local helo "*.example.org" tag inside reject
+match mail-from "@spam.example" reject
+smtp max-message-size 10M
+smtp limit max-rcpt 50 max-mails 7
+queue ttl 5d
+)";
+
+TEST(Parse, ReadsAWholeConfiguration) {
+  const Config config = config_of(quickstart);
+  ASSERT_EQ(config.listeners.size(), 4U);
+  EXPECT_EQ(config.listeners[0].source, "lo");
+  EXPECT_EQ(config.listeners[0].port, 2525);
+  EXPECT_EQ(config.listeners[0].hostname, "mx.example.org");
+  EXPECT_EQ(config.listeners[0].tag, "inside");
+  EXPECT_EQ(config.listeners[0].family, Family::Inet4);
+  EXPECT_EQ(config.listeners[1].source, "::1");
+  EXPECT_EQ(config.listeners[1].port, 587);
+  EXPECT_EQ(config.listeners[2].source, "all");
+  EXPECT_EQ(config.listeners[2].port, smtp_port);
+  EXPECT_TRUE(config.listeners[3].is_socket);
+  ASSERT_EQ(config.actions.size(), 2U);
+  EXPECT_EQ(config.actions[0]->path.text(), "/srv/%{user.username}/Maildir");
+  EXPECT_EQ(config.actions[0]->aliases, config.find_table("aliases"));
+  EXPECT_EQ(config.actions[0]->ttl, seconds(2 * 86'400));
+  EXPECT_EQ(config.actions[1]->path.text(), "~/Maildir");
+  EXPECT_EQ(config.actions[1]->user, "vmail");
+  EXPECT_NE(config.actions[1]->userbase, nullptr);
+  ASSERT_EQ(config.rules.size(), 3U);
+  EXPECT_EQ(config.rules[0].from, FromKind::Any);
+  EXPECT_EQ(config.rules[0].for_, ForKind::Domain);
+  EXPECT_EQ(config.rules[0].action, config.find_action("local"));
+  EXPECT_TRUE(config.rules[1].from_negated);
+  EXPECT_EQ(config.rules[1].from, FromKind::Source);
+  EXPECT_EQ(config.rules[1].action, nullptr);
+  EXPECT_EQ(config.rules[2].number, 3U);
+  EXPECT_EQ(config.rules[2].from, FromKind::Local);
+  EXPECT_EQ(config.smtp.message_octets_max, 10U << 20);
+  EXPECT_EQ(config.smtp.recipients_per_message_max, 50U);
+  EXPECT_EQ(config.smtp.messages_per_session_max, 7U);
+  EXPECT_EQ(config.queue.ttl, seconds(5 * 86'400));
+  const Table* domains = config.find_table("domains");
+  ASSERT_NE(domains, nullptr);
+  EXPECT_EQ(domains->size(), 3U);
+}
+
+TEST(Parse, DefaultsAreTheNamedConstants) {
+  const Config config = config_of("");
+  EXPECT_EQ(config.smtp.message_octets_max, message_octets_max_default);
+  EXPECT_EQ(config.queue.retry_interval, queue_retry_interval_default);
+  EXPECT_EQ(config.server_name, "mx.example.org");
+  EXPECT_EQ(config.engine.cores, 0U);
+  ASSERT_EQ(config.listeners.size(), 1U);
+  EXPECT_TRUE(config.listeners[0].is_socket);
+  const auto result = parse_text("");
+  ASSERT_EQ(result.diagnostics.size(), 1U);
+  EXPECT_EQ(result.diagnostics[0].severity, Severity::Warning);
+}
+
+TEST(Parse, OwnDirectives) {
+  const Config config = config_of(
+      "smtp limit max-connections 10 max-connections-per-address 2 max-errors 3\n"
+      "smtp limit idle-timeout 5s session-timeout 10m\n"
+      "smtp bare-newline keep\nengine cores 2\nspool path \"/srv/spool\"\n"
+      "spool segment-size 16M\nspool segments-ready 3\nspool min-free 1.5G\n"
+      "queue retry-interval 50ms\nmda limit max-session 7\nlog \"/var/log/ringpost\"\n"
+      "smtp sub-addr-delim \"-\"\n");
+  EXPECT_EQ(config.smtp.connections_max, 10U);
+  EXPECT_EQ(config.smtp.connections_per_address_max, 2U);
+  EXPECT_EQ(config.smtp.errors_per_session_max, 3U);
+  EXPECT_EQ(config.smtp.idle_timeout, seconds(5));
+  EXPECT_EQ(config.smtp.session_timeout, seconds(600));
+  EXPECT_EQ(config.smtp.bare_newline, BareNewline::Keep);
+  EXPECT_EQ(config.engine.cores, 2U);
+  EXPECT_EQ(config.spool.path, "/srv/spool");
+  EXPECT_EQ(config.spool.segment_octets, 16U << 20);
+  EXPECT_EQ(config.spool.segments_ready, 3U);
+  EXPECT_EQ(config.spool.free_octets_min, 3ULL << 29);
+  EXPECT_EQ(config.queue.retry_interval, milliseconds(50));
+  EXPECT_EQ(config.engine.deliveries_max, 7U);
+  EXPECT_EQ(config.engine.log_path, "/var/log/ringpost");
+  EXPECT_EQ(config.smtp.sub_address_delimiter, '-');
+}
+
+TEST(Parse, AllErrorsAreReportedWithTheirPlaces) {
+  EXPECT_EQ(
+      errors_in("listen on\n"
+                "\tlisten in lo\n"
+                "action a maildir alias <nosuch>\n"
+                "match for domain { a b action a\n"
+                "match from any action b\n"
+                "action a maildir\n"),
+      "1:10: expected an interface, an address, a host name, \"all\" or socket, found the end of "
+      "the line\n"
+      "2:9: expected \"on\", found \"in\"\n"
+      "3:25: no such table: \"nosuch\"\n"
+      "4:24: expected ',' or '}', found \"action\"\n"
+      "5:23: no such action: \"b\" (an action stands before the rules that name it)\n"
+      "6:8: action \"a\" is already declared\n");
+}
+
+TEST(Parse, CaretStandsBelowTheColumn) {
+  const auto result = parse_text("\n\tlisten on lo port 0 # x\n");
+  ASSERT_EQ(result.diagnostics.size(), 2U);  // and the warning that there are no rules
+  EXPECT_EQ(to_text_with_caret(result.diagnostics[1]),
+            "test.conf:2:20: invalid port 0: expected 1 to 65535\n"
+            "  \tlisten on lo port 0 # x\n"
+            "  \t                  ^");
+  EXPECT_EQ(to_text(result.diagnostics[0]),
+            "test.conf: warning: there are no rules: every recipient is refused");
+}
+
+struct Case {
+  const char* text;
+  const char* error;
+};
+
+TEST(Parse, RefusesWhatIsNotInTheGrammar) {
+  const Case cases[] = {
+      {"expire 4d", "1:1: unknown directive \"expire\""},
+      {"Listen on lo", "1:1: unknown directive \"Listen\""},
+      {"tagged x", "1:1: expected a directive, found \"tagged\""},
+      {"= x", "1:1: expected a directive, found '='"},
+      {"listen on lo port 70000", "1:19: invalid port 70000: expected 1 to 65535"},
+      {"listen on lo port nosuch", "1:19: unknown service \"nosuch\": give the port's number"},
+      {"listen on lo port {", "1:19: expected a port number or service name, found '{'"},
+      {"listen on lo tag a tag b", "1:20: \"tag\" is given twice"},
+      {"listen on lo inet4 inet6", "1:20: \"inet6\" is given twice"},
+      {"listen on lo for", "1:14: expected an option of \"listen on\", found \"for\""},
+      {"listen on lo x", "1:14: expected an option of \"listen on\", found \"x\""},
+      {"listen on \"/tmp/s\"", "1:11: \"/tmp/s\" is not an interface or address"},
+      {"listen on lo\nlisten on lo inet4",
+       "2:11: this listener is already declared at test.conf:1"},
+      {"listen on socket\nlisten on socket",
+       "2:8: this listener is already declared at test.conf:1"},
+      {"listen on socket port 25",
+       "1:18: expected filter, mask-src, no-dsn or tag (\"listen on socket\" has no other "
+       "options), "
+       "found \"port\""},
+      {"action a",
+       "1:9: expected a method: maildir, mbox, mda, lmtp, forward-only, expand-only or "
+       "relay, found the end of the line"},
+      {"action a maildir \"%{nosuch}\"", "1:19: unknown format specifier %{nosuch}"},
+      {"action a maildir \"/x/%{dest.user\"", "1:22: missing '}'"},
+      {"action a maildir \"\"", "1:18: the path of the maildir is empty"},
+      {"action a maildir user a user b", "1:25: \"user\" is given twice"},
+      {"action a maildir alias { a = b } virtual { a = b }",
+       "1:34: alias or virtual is already given for this action"},
+      {"action a maildir alias { a, b }",
+       "1:24: table \"<dynamic:0>\" is a list and cannot serve \"alias\", which needs a map"},
+      {"action a maildir userbase { a = \"x:1:/h\" }",
+       "1:1: expected uid:gid:home with an absolute home folder"},
+      {"action a maildir ttl 0s",
+       "1:22: invalid ttl \"0s\": expected digits and one of s, m, h, d"},
+      {"action a maildir ttl 9000d", "1:22: ttl \"9000d\" is out of range: 1000 ms to 31622400 s"},
+      {"action a maildir tag x", "1:18: expected an option of the action, found \"tag\""},
+      {"match",
+       "1:6: expected an option of match, \"action\" or \"reject\", found the end of the line"},
+      {"match ! reject", "1:9: expected an option of match behind '!', found \"reject\""},
+      {"match from nowhere reject",
+       "1:12: expected any, local, socket, src, rdns, auth or mail-from behind from, found "
+       "\"nowhere\""},
+      {"match for src x reject",
+       "1:11: expected any, local, domain or rcpt-to behind for, found \"src\""},
+      {"match for any for local reject", "1:15: \"for\" is given twice"},
+      {"match from any from local reject", "1:16: \"from\" is given twice"},
+      {"match for domain { a = b } reject",
+       "1:18: table \"<dynamic:0>\" is a map and cannot serve \"for domain\", which needs a list"},
+      {"match reject reject", "1:14: expected the end of the line, found \"reject\""},
+      {"table t", "1:8: expected '{' or a file:/path, found the end of the line"},
+      {"table t { }", "1:11: expected a value of the table, found '}'"},
+      {"table t { a = b, c }", "1:20: expected '=' (a map needs values), found '}'"},
+      {"table t { a, b = c }", "1:16: expected ',' or '}' (a list holds no keys), found '='"},
+      {"table t { a,, b }", "1:13: expected a value of the table, found ','"},
+      {"table t { any }",
+       "1:11: expected a value of the table, found the reserved word \"any\" (quote it to use it "
+       "as "
+       "text)"},
+      {"table t { 10 }", "1:11: expected a value of the table, found the number 10"},
+      {"table t file:list", "1:9: the path of table \"t\" is not absolute"},
+      {"table t file:/nosuch",
+       "1:9: cannot read table \"t\": open /nosuch: No such file or directory"},
+      {"table t db:/x", "1:9: the table backend \"db\" is not implemented yet"},
+      {"table t { a }\ntable t { b }", "2:7: table \"t\" is already defined"},
+      {"smtp max-message-size x",
+       "1:23: invalid size \"x\": expected a number and perhaps one of K, M, G, T"},
+      {"smtp max-message-size 1K", "1:23: size 1K is out of range: 65536 to 4294967296 octets"},
+      {"smtp limit max-rcpt 0", "1:21: \"max-rcpt\" 0 is out of range: 1 to 10000000"},
+      {"smtp limit max-rcpt x", "1:21: expected a number for \"max-rcpt\", found \"x\""},
+      {"smtp limit max-nothing 1",
+       "1:12: expected max-mails, max-rcpt, max-connections, max-connections-per-address, "
+       "max-errors, idle-timeout or session-timeout, found \"max-nothing\""},
+      {"smtp limit idle-timeout 5",
+       "1:25: expected idle-timeout such as 30s, 5m, 4h or 2d, found "
+       "the number 5"},
+      {"smtp sub-addr-delim \"@\"", "1:21: the delimiter is one printable character, not '@'"},
+      {"smtp bare-newline maybe", "1:19: expected refuse or keep, found \"maybe\""},
+      {"queue nosuch",
+       "1:7: expected ttl, retry-interval, compression or encryption, found \"nosuch\""},
+      {"engine cores 0", "1:14: \"cores\" 0 is out of range: 1 to 256"},
+      {"engine speed 1", "1:8: expected cores, found \"speed\""},
+      {"spool path \"x\"", "1:12: the path \"x\" is not absolute"},
+      {"spool segment-size 1500K", "1:7: the size is not a multiple of 1M"},
+      {"spool x", "1:7: expected path, segment-size, segments-ready or min-free, found \"x\""},
+      {"log x", "1:5: the path \"x\" is not absolute"},
+      {"include \"x\"", "1:9: the path \"x\" is not absolute"},
+      {"include \"/nosuch\"",
+       "1:18: cannot include the file: open /nosuch: No such file or directory"},
+      {"x = 5",
+       "1:5: expected a macro's value (numbers and reserved words need quotes), found the "
+       "number 5"},
+      {"\"a b\" = c", "1:1: a macro's name holds letters, digits and '_' only"},
+      {"listen on $nosuch x", "1:11: macro \"nosuch\" is not defined"},
+      {"listen on \"lo", "1:11: the quoted string has no end"},
+      {"listen on l\xc3\xb6", "1:12: unexpected octet 0xc3, quote the text that holds it"},
+      {"smtp limit max-rcpt 99999999999999999999",
+       "1:21: the number 99999999999999999999 is too large"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(errors_in(c.text), std::string(c.error) + "\n") << c.text;
+    EXPECT_FALSE(parse_text(c.text).config) << c.text;
+  }
+}
+
+TEST(Parse, RefusesByNameWhatHasNoBehaviourYet) {
+  const Case cases[] = {
+      {"listen on lo tls", "2:14: \"tls\" is not implemented yet"},
+      {"listen on lo smtps verify auth <t>",
+       "2:14: \"smtps\" is not implemented yet\n2:27: \"auth\" is not implemented yet"},
+      {"listen on lo mask-src", "2:14: \"mask-src\" is not implemented yet"},
+      {"action a mbox", "2:10: action \"mbox\" is not implemented yet"},
+      {"action a relay host smtp://x", "2:10: action \"relay\" is not implemented yet"},
+      {"action a maildir junk", "2:18: \"maildir junk\" is not implemented yet"},
+      {"match auth reject", "2:7: match \"auth\" is not implemented yet"},
+      {"match tls reject", "2:7: match \"tls\" is not implemented yet"},
+      {"match from rdns reject", "2:12: \"from rdns\" is not implemented yet"},
+      {"match tag regex x reject", "2:11: \"tag regex\" is not implemented yet"},
+      {"queue compression", "2:7: \"queue compression\" is not implemented yet"},
+      {"bounce warn-interval 1h, 2h", "2:8: \"bounce warn-interval\" is not implemented yet"},
+      {"admd x", "2:6: \"admd\" is not implemented yet"},
+      {"mta max-deferred 5", "2:5: \"mta\" is not implemented yet"},
+      {"scheduler limit max-inflight 5", "2:11: \"scheduler limit\" is not implemented yet"},
+      {"srs key abc", "2:5: \"srs\" is not implemented yet"},
+      {"proc p \"/bin/x\"", "2:6: \"proc\" is not implemented yet"},
+      {"filter f proc-exec x", "2:8: \"filter\" is not implemented yet"},
+      {"mda limit task-lowat 5", "2:11: \"mda limit task-lowat\" is not implemented yet"},
+      {"smtp ciphers x", "2:6: \"smtp ciphers\" is not implemented yet"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(errors_in(std::string("table t { a = b }\n") + c.text), c.error + std::string("\n"));
+    EXPECT_FALSE(parse_text(c.text).config);
+  }
+}
+
+TEST(Parse, RecoversBehindAnUnclosedList) {
+  EXPECT_EQ(errors_in("table t { a, b = c,\n d,\n e }\nlisten off\n"),
+            "1:16: expected ',' or '}' (a list holds no keys), found '='\n"
+            "4:8: expected \"on\", found \"off\"\n");
+  EXPECT_EQ(errors_in("table t { a, 5\nlisten off\n"),
+            "1:14: expected a value of the table, found the number 5\n"
+            "2:8: expected \"on\", found \"off\"\n");
+}
+
+TEST(Parse, MacrosExpandToTokens) {
+  const auto result = parse_text("m = \"lo port 26\"\nlisten on $m tag x\n", {}, {});
+  ASSERT_TRUE(result.config) << errors_of(result);
+  EXPECT_EQ(result.config->listeners[0].source, "lo");
+  EXPECT_EQ(result.config->listeners[0].port, 26);
+  EXPECT_EQ(result.config->listeners[0].tag, "x");
+  const Config glued = config_of("d = example\nlisten on mx.$d\nlisten on $d.org port 26\n");
+  EXPECT_EQ(glued.listeners[0].source, "mx.$d");
+  EXPECT_EQ(glued.listeners[1].source, "example.org");
+}
+
+TEST(Parse, CommandLineMacrosWin) {
+  const auto result =
+      parse_text("port = \"25\"\nlisten on lo port $port\n", {}, {{"port", "2600"}});
+  ASSERT_FALSE(result.config);  // `port` is reserved and cannot be a macro of the file
+  const auto other = parse_text("p = \"25\"\nlisten on lo port $p\n", {}, {{"p", "2600"}});
+  ASSERT_TRUE(other.config) << errors_of(other);
+  EXPECT_EQ(other.config->listeners[0].port, 2600);
+}
+
+TEST(Parse, IncludesKeepTheirPlaces) {
+  const Files files{{"/etc/a", "listen on lo port 26\ninclude \"/etc/b\"\nlisten off"},
+                    {"/etc/b", "listen on lo port 0\n"}};
+  EXPECT_EQ(errors_in("include \"/etc/a\"\nlisten on lo port 27\nexpire\n", files),
+            "3:1: unknown directive \"expire\"\n"
+            "/etc/a:3:8: expected \"on\", found \"off\"\n"
+            "/etc/b:1:19: invalid port 0: expected 1 to 65535\n");
+  const Config config =
+      config_of("include \"/etc/a\"\nlisten on lo port 27\n", {{"/etc/a", "listen on lo port 26"}});
+  ASSERT_EQ(config.listeners.size(), 3U);
+  EXPECT_EQ(config.listeners[1].port, 27);
+  EXPECT_EQ(config.files[config.listeners[0].position.file], "/etc/a");
+}
+
+TEST(Parse, IncludeLoopEnds) {
+  const auto result = parse_text("include \"/a\"\n", {{"/a", "include \"/a\"\n"}});
+  EXPECT_NE(errors_of(result).find("files are included more than 16 deep"), std::string::npos);
+}
+
+TEST(Parse, TableFilesReportTheirOwnLines) {
+  const Files files{{"/etc/aliases", "# aliases\nroot: admin\nbad: |/bin/sh\nempty:\n"},
+                    {"/etc/good", "root: admin\nlist: a, \"error:550 no\"\n"},
+                    {"/etc/nets", "192.0.2.0/24\nlocal\nexample.org\n"}};
+  EXPECT_EQ(errors_in("table a file:/etc/aliases\naction l maildir alias <a>\n", files),
+            "/etc/aliases:4:1: a map needs a value behind every key\n");
+  EXPECT_EQ(errors_in("table a \"/etc/good\"\naction l maildir alias <a>\n", files), "");
+  const auto result = parse_text("table <n> file:/etc/nets\nmatch from src <n> reject\n", files);
+  ASSERT_TRUE(result.config) << errors_of(result);
+  ASSERT_EQ(result.diagnostics.size(), 2U);
+  EXPECT_EQ(to_text(result.diagnostics[0]),
+            "test.conf:1:7: warning: a table is defined by its name without < and >");
+  EXPECT_EQ(to_text_with_caret(result.diagnostics[1]),
+            "/etc/nets:3:1: warning: neither an address nor a prefix: it never matches\n"
+            "  example.org\n  ^");
+  EXPECT_EQ(errors_in("table a { x = \"|/bin/sh\" }\naction l maildir alias <a>\n"),
+            "1:1: an alias to a command (|) is not implemented yet\n");
+}
+
+TEST(Parse, ManyErrorsAreCounted) {
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "expire\n";
+  const auto result = parse_text(text);
+  EXPECT_EQ(result.diagnostics.size(), diagnostics_max + 1);
+  EXPECT_EQ(result.diagnostics.back().text, "more than 1000 diagnostics");
+  EXPECT_FALSE(result.config);
+}
+
+TEST(Parse, DelaysAndSizes) {
+  const Config config = config_of("queue ttl 90m\nsmtp max-message-size 1.5M\n");
+  EXPECT_EQ(config.queue.ttl, seconds(5400));
+  EXPECT_EQ(config.smtp.message_octets_max, 3U << 19);
+  EXPECT_EQ(config_of("smtp max-message-size 70000\n").smtp.message_octets_max, 70'000U);
+  EXPECT_NE(errors_in("smtp max-message-size -1\n"), "");
+  EXPECT_NE(errors_in("queue ttl 99999999999999999999d\n"), "");
+  EXPECT_NE(errors_in("queue ttl 9223372036854775807d\n"), "");
+  EXPECT_NE(errors_in("smtp max-message-size 9007199254740993T\n"), "");
+}
+
+}  // namespace
+}  // namespace ringpost::conf

@@ -1,0 +1,80 @@
+// The verdicts of OpenSMTPD on 150 points of the grammar against ours. What we understand but do
+// not do yet counts as accepted: only "… is not implemented yet" stands between it and a
+// configuration.
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "tests/proto/conf/conf_support.h"
+
+namespace ringpost::conf {
+namespace {
+
+struct Deviation {
+  std::string_view probe;
+  std::string_view reason;
+};
+
+// Where the verdicts differ on purpose: what needs the machine is judged by the engine, keys and
+// certificates are read by nobody yet.
+constexpr std::array deviations = std::to_array<Deviation>({
+    {"listen on nosuchif0", "interfaces are resolved by the engine"},
+    {"ca x2 cert \"@FIX@/nosuch.pem\"", "ca is not implemented, so its file is not read"},
+    {"queue encryption \"short\"", "queue encryption is not implemented, so its key is not judged"},
+});
+
+std::string read_data(const std::string& name) {
+  std::ifstream file(std::string(RINGPOST_SOURCE_DIR "/tests/proto/conf/data/") + name);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string replace_all(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+bool is_accepted(const ParseResult& result) {
+  return std::ranges::all_of(result.diagnostics, [](const Diagnostic& d) {
+    return d.severity == Severity::Warning || d.text.ends_with("is not implemented yet");
+  });
+}
+
+TEST(Probes, AgreeWithOpenSmtpd) {
+  const std::string head = replace_all(read_data("probes-head.conf"), "@FIX@", "/fix");
+  ASSERT_FALSE(head.empty());
+  const Files files{{"/fix/list", "example.org\n"}, {"/fix/inc.conf", "\n"}};
+  std::istringstream lines(read_data("probes.txt"));
+  int probes = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    ++probes;
+    const std::size_t tab = line.find('\t');
+    ASSERT_NE(tab, std::string::npos) << line;
+    const std::string probe = line.substr(tab + 1);
+    const bool valid = line.starts_with("valid");
+    const std::string body = replace_all(replace_all(probe, " ;; ", "\n"), "@FIX@", "/fix");
+    const auto result =
+        parse_text(head + body + "\nmatch from local for local action \"loc\"\n", files);
+    const auto deviation = std::ranges::find(deviations, probe, &Deviation::probe);
+    const bool expected = deviation == deviations.end() ? valid : !valid;
+    EXPECT_EQ(is_accepted(result), expected) << probe << "\n" << errors_of(result);
+  }
+  EXPECT_EQ(probes, 150);
+}
+
+// Every one of these is refused as a whole: nothing that has no behaviour is accepted silently.
+TEST(Probes, NothingWithoutBehaviourIsAccepted) {
+  const auto result = parse_text(replace_all(read_data("probes-head.conf"), "@FIX@", "/fix"));
+  EXPECT_FALSE(result.config);
+  EXPECT_TRUE(is_accepted(result)) << errors_of(result);
+}
+
+}  // namespace
+}  // namespace ringpost::conf
