@@ -152,14 +152,19 @@ def retry_survives_a_restart(t):
 
 @case()
 def expiry(t):
-    """A message that cannot be delivered within queue ttl leaves the queue and is logged."""
+    """After queue ttl a message is kept but not tried again, until the operator says so."""
     daemon = t.daemon(directives=["queue retry-interval 1s", "queue ttl 3s"])
-    obstruct(daemon, "alice")
+    path = obstruct(daemon, "alice")
     identifier = send(daemon, 1, "alice@example.test")
-    t.eventually(lambda: not daemon.queue(), "the message has expired", 30)
-    last = [event for event in daemon.events("attempt.finished")
-            if event["id"] == identifier][-1]
-    t.equal(last["result"], "failed")
+    t.eventually(lambda: daemon.statistics()["ringpost_delivery_expired_total"] == 1,
+                 "the recipient has expired", 20)
+    attempts = daemon.queue()[0]["attempts"]
+    time.sleep(3)
+    t.equal(daemon.queue()[0]["attempts"], attempts, "attempts after the expiry")
+    os.remove(path)
+    daemon.control_ok("schedule", identifier)
+    t.equal(len(daemon.wait_delivered(1)), 1)
+    daemon.wait_queue_empty()
 
 
 @case()
