@@ -1,15 +1,12 @@
 // Rows as JSON objects. Times are RFC 3339 in UTC, or null where there is none; counts are numbers.
 #include "engine/mta/control_rows.h"
 
+#include <array>
+
 #include "engine/observe/logfmt.h"
 
 namespace ringpost::mta {
 namespace {
-
-Json time_json(WallTime time) {
-  if (time.us == 0) return nullptr;
-  return observe::rfc3339_text(time);
-}
 
 Json to_json(const EnvelopeRecipientRow& row) {
   return Json{{"address", row.address},
@@ -36,10 +33,100 @@ std::string_view kind_text(observe::SampleKind kind) {
   return {};
 }
 
+std::string_view body_text(store::BodyType body) {
+  switch (body) {
+    case store::BodyType::SevenBit:
+      return "7BIT";
+    case store::BodyType::EightBitMime:
+      return "8BITMIME";
+    case store::BodyType::BinaryMime:
+      return "BINARYMIME";
+  }
+  return {};
+}
+
+std::string_view return_text(store::DsnReturn dsn_return) {
+  switch (dsn_return) {
+    case store::DsnReturn::Unspecified:
+      return {};
+    case store::DsnReturn::Full:
+      return "FULL";
+    case store::DsnReturn::Headers:
+      return "HDRS";
+  }
+  return {};
+}
+
+// RFC 3461 4.1: NEVER stands alone, the others may be combined.
+std::string_view notify_text(std::uint8_t flags) {
+  constexpr std::array<std::string_view, 8> combinations{
+      "",      "SUCCESS",       "FAILURE",       "SUCCESS,FAILURE",
+      "DELAY", "SUCCESS,DELAY", "FAILURE,DELAY", "SUCCESS,FAILURE,DELAY"};
+  static_assert(store::notify::success == 2 && store::notify::failure == 4 &&
+                store::notify::delay == 8);
+  if ((flags & store::notify::never) != 0) return "NEVER";
+  return combinations[(flags >> 1) & 7u];
+}
+
 }  // namespace
 
+Json time_json(WallTime time) {
+  if (time.us == 0) return nullptr;
+  return observe::rfc3339_text(time);
+}
+
+std::string_view to_text(store::DeliveryStatus status) {
+  switch (status) {
+    case store::DeliveryStatus::Pending:
+      return "pending";
+    case store::DeliveryStatus::Delayed:
+      return "delayed";
+    case store::DeliveryStatus::Delivered:
+      return "delivered";
+    case store::DeliveryStatus::Relayed:
+      return "relayed";
+    case store::DeliveryStatus::Expanded:
+      return "expanded";
+    case store::DeliveryStatus::Failed:
+      return "failed";
+    case store::DeliveryStatus::Removed:
+      return "removed";
+  }
+  return {};
+}
+
+EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
+  EnvelopeRow row{.id = id,
+                  .generation = envelope.generation,
+                  .accepted = envelope.received,
+                  .octets = store::content_octets(envelope),
+                  .from = envelope.reverse_path,
+                  .helo = envelope.hello,
+                  .client = envelope.client_address,
+                  .client_name = envelope.client_name,
+                  .listener = envelope.listener_tag,
+                  .auth_user = envelope.authenticated_user,
+                  .body = body_text(envelope.body),
+                  .smtputf8 = envelope.smtputf8,
+                  .ret = return_text(envelope.dsn_return),
+                  .envid = envelope.envelope_id};
+  for (const store::Recipient& recipient : envelope.recipients) {
+    const bool done = store::is_final(recipient.progress.status);
+    row.recipients.push_back({.address = recipient.accepted_address,
+                              .final_address = recipient.final_address,
+                              .action = recipient.action,
+                              .user = recipient.user,
+                              .state = to_text(recipient.progress.status),
+                              .attempts = recipient.progress.attempts,
+                              .next_try = done ? WallTime{} : recipient.progress.next_due,
+                              .orcpt = recipient.original,
+                              .notify = notify_text(recipient.notify_flags)});
+  }
+  return row;
+}
+
 Json to_json(const QueueRow& row) {
-  return Json{{"id", to_text(row.id)},
+  return Json{{"id", ringpost::to_text(row.id)},
               {"recipient", row.recipient},
               {"accepted", time_json(row.accepted)},
               {"octets", row.octets},
@@ -57,7 +144,7 @@ Json to_json(const EnvelopeRow& row) {
   for (const EnvelopeRecipientRow& recipient : row.recipients) {
     recipients.push_back(to_json(recipient));
   }
-  return Json{{"id", to_text(row.id)},
+  return Json{{"id", ringpost::to_text(row.id)},
               {"generation", row.generation},
               {"accepted", time_json(row.accepted)},
               {"octets", row.octets},

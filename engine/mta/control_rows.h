@@ -19,6 +19,8 @@
 #include "engine/observe/metrics.h"
 #include "proto/base/clock.h"
 #include "proto/base/queue_id.h"
+#include "store/spool/envelope.h"
+#include "store/spool/outcome.h"
 
 namespace ringpost::mta {
 
@@ -30,7 +32,7 @@ struct QueueRow {
   std::string_view from = {};
   std::string_view to = {};
   std::string_view action = {};
-  std::string_view state = {};       // "pending", "active", "paused"
+  std::string_view state = {};       // "pending", "delayed", "active", "paused"
   std::uint32_t attempts = 0;        // made so far
   WallTime next_try = {};            // 0: now or running
   std::string_view last_error = {};  // empty when there was none
@@ -41,8 +43,7 @@ struct EnvelopeRecipientRow {
   std::string_view final_address = {};
   std::string_view action = {};
   std::string_view user = {};
-  std::string_view state =
-      {};  // "pending", "delivered", "relayed", "expanded", "failed", "removed"
+  std::string_view state = {};  // see to_text(DeliveryStatus)
   std::uint32_t attempts = 0;
   WallTime next_try = {};
   std::string_view last_error = {};
@@ -68,6 +69,15 @@ struct EnvelopeRow {
   std::vector<EnvelopeRecipientRow> recipients = {};
 };
 
+// The row of a stored envelope; it views into `envelope`. Fields that only the running daemon knows
+// (last_error) stay empty.
+EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope);
+
+// "pending", "delayed", "delivered", "relayed", "expanded", "failed", "removed".
+std::string_view to_text(store::DeliveryStatus status);
+
+// RFC 3339 in UTC; null for WallTime{}.
+Json time_json(WallTime time);
 Json to_json(const QueueRow& row);
 Json to_json(const EnvelopeRow& row);
 Json to_json(const observe::Sample& sample);

@@ -33,13 +33,6 @@ bool is_bare(std::string_view value) {
   return !value.empty();
 }
 
-// Controls (C0, DEL, C1), line and paragraph separators and the marks that turn the direction of
-// writing could deceive a reader or a terminal.
-constexpr bool must_escape(char32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
-         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
-}
-
 struct Escaped {
   std::array<char, 10> room;
   std::size_t octets;
@@ -83,7 +76,7 @@ bool put_escaped(char*& position, const char* end, std::string_view value) {
       fmt::format_to(escaped.room.data(), FMT_COMPILE("\\x{:02x}"),
                      static_cast<unsigned char>(value[0]));
       text = {escaped.room.data(), 4};
-    } else if (must_escape(sequence.code) || sequence.code == '"' || sequence.code == '\\') {
+    } else if (could_deceive(sequence.code) || sequence.code == '"' || sequence.code == '\\') {
       escaped = escape(sequence.code);
       text = {escaped.room.data(), escaped.octets};
     }

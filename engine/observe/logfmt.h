@@ -26,6 +26,14 @@ struct SessionId {
   constexpr auto operator<=>(const SessionId&) const = default;
 };
 
+// Controls (C0, DEL, C1), line and paragraph separators, invisible characters and the marks that
+// turn the direction of writing could deceive a reader or a terminal: they are never shown as they
+// are.
+constexpr bool could_deceive(char32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+}
+
 class LogLine {
  public:
   LogLine(WallTime now, unsigned core, std::string_view event);

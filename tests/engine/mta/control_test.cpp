@@ -35,6 +35,7 @@ class Client {
   ~Client() { close(file_); }
 
   void send(std::string_view text) const { ::send(file_, text.data(), text.size(), MSG_NOSIGNAL); }
+  int file() const { return file_; }
   void end_of_input() const { shutdown(file_, SHUT_WR); }
   // All until the server closes; "(timeout)" when it does not within ten seconds.
   std::string receive() const {
@@ -180,7 +181,7 @@ TEST_F(ControlTest, ClosesOnAClientThatSaysNothing) {
 }
 
 TEST_F(ControlTest, IsNotHeldUpByClientsThatDoNotRead) {
-  const auto server = serve({.answer_max = milliseconds(300)});
+  const auto server = serve({.answer_max = milliseconds(300), .reply_octets_max = 1u << 21});
   const Client lazy(path_);
   lazy.send(control::print_request({.command = "large"}));
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(ask({.command = "echo"}).contains("true"));
@@ -197,7 +198,7 @@ TEST_F(ControlTest, LetsANewClientInWhenSilentOnesHoldAllPlaces) {
 }
 
 TEST_F(ControlTest, SurvivesClientsThatVanish) {
-  const auto server = serve();
+  const auto server = serve({.reply_octets_max = 1u << 20});
   for (int i = 0; i < 10; ++i) {
     const Client client(path_);
     client.send(control::print_request({.command = "large"}));
@@ -209,12 +210,12 @@ TEST_F(ControlTest, SurvivesClientsThatVanish) {
 }
 
 TEST_F(ControlTest, FinishesItsAnswersBeforeItStops) {
-  auto server = serve();
+  auto server = serve({.reply_octets_max = 1u << 21});
   const Client reading(path_);
   reading.send(control::print_request({.command = "large"}));
   const Client silent(path_);
-  pollfd unused{};
-  poll(&unused, 0, 100);  // until the answer has begun
+  pollfd begun{reading.file(), POLLIN, 0};
+  ASSERT_EQ(poll(&begun, 1, 10'000), 1);
   std::string answer;
   std::thread reader([&] { answer = reading.receive(); });
   server.reset();
@@ -225,10 +226,11 @@ TEST_F(ControlTest, FinishesItsAnswersBeforeItStops) {
 }
 
 TEST_F(ControlTest, StopsAlthoughAClientDoesNotRead) {
-  auto server = serve({.stop_max = milliseconds(100)});
+  auto server = serve({.stop_max = milliseconds(100), .reply_octets_max = 1u << 21});
   const Client lazy(path_);
   lazy.send(control::print_request({.command = "large"}));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  pollfd begun{lazy.file(), POLLIN, 0};
+  ASSERT_EQ(poll(&begun, 1, 10'000), 1);
   const auto start = steady_clock::now();
   server.reset();
   EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(5));
