@@ -1,0 +1,107 @@
+// Chooses between the daemon and the spool, and between text for people and JSON lines.
+#include "tools/ringpostctl/run.h"
+
+#include <fmt/format.h>
+
+#include "tools/ringpostctl/command.h"
+#include "tools/ringpostctl/daemon_client.h"
+#include "tools/ringpostctl/show.h"
+#include "tools/ringpostctl/spool_commands.h"
+#include "tools/ringpostctl/table.h"
+
+namespace ringpost::ctl {
+namespace {
+
+bool gives_rows(const Invocation& invocation) {
+  const bool lists_pausable = invocation.verb == Verb::Pause && invocation.arguments.empty();
+  return lists_pausable || invocation.verb == Verb::ShowQueue ||
+         invocation.verb == Verb::ShowEnvelope || invocation.verb == Verb::ShowStats;
+}
+
+std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
+  if (verb == Verb::ShowQueue) return queue_text(rows, now);
+  if (verb == Verb::ShowStats) return stats_text(rows);
+  if (verb == Verb::Pause) return pausable_text(rows);
+  std::string text;
+  for (const Json& row : rows) {
+    if (row.is_object()) text += envelope_text(row, now);
+  }
+  return text;
+}
+
+// What happened, for commands that give no rows.
+std::string done_text(const Invocation& invocation, const Json& last) {
+  const auto count = last.find("count");
+  const bool counted = count != last.end() && count->is_number_unsigned();
+  const std::string messages =
+      counted ? fmt::format("{} messages ", count->get<std::uint64_t>()) : std::string();
+  switch (invocation.verb) {
+    case Verb::Schedule:
+      return messages + "scheduled\n";
+    case Verb::Remove:
+      return messages + "removed\n";
+    case Verb::Pause:
+      return invocation.arguments[0] + " paused\n";
+    case Verb::Resume:
+      return invocation.arguments[0] + " resumed\n";
+    case Verb::Log:
+      return invocation.arguments[0] == "reopen" ? "log file opened anew\n"
+                                                 : "log " + invocation.arguments[0] + "\n";
+    case Verb::Stop:
+      return "the daemon is stopping\n";
+    default:
+      return {};
+  }
+}
+
+int ask_daemon(const Invocation& invocation, WallTime now, const Output& output) {
+  const control::Request request{.command = invocation.command, .arguments = invocation.arguments};
+  const auto last = ask(invocation.socket_path, request, [&](std::span<const Json> rows) {
+    if (!invocation.json) return output.put(page_text(invocation.verb, rows, now));
+    for (const Json& row : rows) output.put_line(row);
+  });
+  if (!last) return output.fail(printable(last.error()));
+  if (gives_rows(invocation)) return exit_ok;
+  if (invocation.json) {
+    output.put_line(*last);
+  } else {
+    output.put(done_text(invocation, *last));
+  }
+  return exit_ok;
+}
+
+bool reads_the_spool(Verb verb) {
+  return verb == Verb::ShowMessage || verb == Verb::SpoolList || verb == Verb::SpoolCat ||
+         verb == Verb::SpoolVerify || verb == Verb::SpoolExport;
+}
+
+}  // namespace
+
+int Output::fail(std::string_view text) const {
+  const std::string line = fmt::format("ringpostctl: {}\n", text);
+  std::fwrite(line.data(), 1, line.size(), err);
+  return exit_failed;
+}
+
+int run(std::span<const std::string> words, std::string_view home, WallTime now,
+        const Output& output) {
+  const auto invocation = parse_command_line(words, home);
+  if (!invocation) {
+    output.fail(invocation.error());
+    const std::string text = usage();
+    std::fwrite(text.data(), 1, text.size(), output.err);
+    return exit_usage;
+  }
+  if (invocation->help) {
+    output.put(usage());
+    return exit_ok;
+  }
+  const int status = reads_the_spool(invocation->verb) ? run_spool_command(*invocation, now, output)
+                                                       : ask_daemon(*invocation, now, output);
+  if (std::fflush(output.out) != 0 || std::ferror(output.out) != 0) {
+    return output.fail("the output cannot be written");
+  }
+  return status;
+}
+
+}  // namespace ringpost::ctl
