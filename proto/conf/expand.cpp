@@ -246,9 +246,7 @@ std::optional<std::string> maildir_path(const Config& config, const Delivery& de
       .directory = delivery.user.directory,
       .delimiter = config.smtp.sub_address_delimiter,
   };
-  auto path = delivery.action->path.expand(values);
-  if (path && !path->starts_with('/')) return std::nullopt;  // a home folder that is none
-  return path;
+  return delivery.action->path.expand(values);
 }
 
 }  // namespace ringpost::conf

@@ -229,6 +229,7 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
     }
     const bool raw = std::ranges::find(piece.modifiers, Modifier::Raw) != piece.modifiers.end();
     const bool is_folder = piece.field == Field::Directory;
+    if (is_folder && !value.starts_with('/')) return std::nullopt;  // a user without a home
     if (!is_folder) hide_unsafe(value, raw);
     const auto part = cut(value, piece.begin, piece.single ? piece.begin : piece.end);
     if (!part || result.size() + part->size() > expansion_octets_max) return std::nullopt;

@@ -77,9 +77,7 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
     };
     const std::size_t size = key_size(line);
     if (raw.contains('\0') || size == std::string_view::npos) {
-      errors.push_back(
-          {number, column,
-           raw.contains('\0') ? "a NUL octet in the table" : "missing ']' in the key"});
+      fail(raw.contains('\0') ? "a NUL octet in the table" : "missing ']' in the key");
       continue;
     }
     if (!kind) kind = size == line.size() ? TableKind::List : TableKind::Map;

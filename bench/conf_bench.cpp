@@ -1,0 +1,95 @@
+// What one recipient costs before anything is written (decide and expand), and what loading costs.
+#include <string>
+#include <utility>
+
+#include <benchmark/benchmark.h>
+
+#include "proto/base/check.h"
+#include "proto/conf/expand.h"
+#include "proto/conf/parse.h"
+
+namespace ringpost::conf {
+namespace {
+
+constexpr const char* simple =
+    "table aliases { root = admin, postmaster = root }\n"
+    "listen on all\n"
+    "action \"local\" maildir alias <aliases>\n"
+    "match from any for domain { \"example.org\", \"*.example.net\" } action \"local\"\n"
+    "match for local action \"local\"\n";
+
+Config config_of(std::string text, std::string table = {}) {
+  FileReader reader = [&table](const std::string&) -> std::expected<std::string, Fault> {
+    return table;
+  };
+  auto result = parse({"bench.conf", std::move(text), "mx.example.org", {}}, reader);
+  CHECK(result.config.has_value());
+  return std::move(*result.config);
+}
+
+const SessionFacts facts{.client = parse_net_address("198.51.100.1"),
+                         .tag = {},
+                         .helo = "client.example",
+                         .sender = {"alice", "example.com"}};
+
+void decide_one(benchmark::State& state) {
+  const Config config = config_of(simple);
+  const LocalHost host("mx.example.org", {});
+  for (auto _ : state)
+    benchmark::DoNotOptimize(decide(config, host, facts, {"bob", "example.org"}));
+}
+BENCHMARK(decide_one);
+
+void expand_one(benchmark::State& state, std::string_view user, std::string_view domain) {
+  const Config config = config_of(simple);
+  const LocalHost host("mx.example.org", {});
+  const UserInfo known{"bob", 1000, 1000, "/home/bob"};
+  UserLookup look_up = [&known](std::string_view) { return UserAnswer{UserState::Found, &known}; };
+  for (auto _ : state) {
+    const Expansion expansion = expand(config, host, facts, {user, domain}, look_up);
+    CHECK(expansion.outcome == Outcome::Deliver);
+    benchmark::DoNotOptimize(expansion.deliveries.data());
+  }
+}
+BENCHMARK_CAPTURE(expand_one, user, "bob", "example.org");
+BENCHMARK_CAPTURE(expand_one, wildcard_domain, "bob", "mail.example.net");
+BENCHMARK_CAPTURE(expand_one, alias_of_alias, "postmaster", "example.org");
+
+void expand_virtual_in_a_million(benchmark::State& state) {
+  std::string rows;
+  for (int i = 0; i < 1'000'000; ++i) {
+    rows += "user" + std::to_string(i) + "@example.org: vmail\n";
+  }
+  const Config config = config_of(
+      "table v file:/v\naction l maildir \"/v/%{dest.domain}/%{dest.user}\" virtual <v>\n"
+      "match from any for any action l\n",
+      std::move(rows));
+  const LocalHost host("mx.example.org", {});
+  const UserInfo known{"vmail", 1000, 1000, "/v"};
+  UserLookup look_up = [&known](std::string_view) { return UserAnswer{UserState::Found, &known}; };
+  for (auto _ : state) {
+    const auto expansion = expand(config, host, facts, {"user777777", "example.org"}, look_up);
+    CHECK(expansion.outcome == Outcome::Deliver);
+  }
+}
+BENCHMARK(expand_virtual_in_a_million);
+
+void parse_simple(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(config_of(simple));
+}
+BENCHMARK(parse_simple);
+
+void load_a_million_rows(benchmark::State& state) {
+  std::string rows;
+  for (int i = 0; i < 1'000'000; ++i) {
+    rows += "user" + std::to_string(i) + "@example.org: box" + std::to_string(i) + "\n";
+  }
+  for (auto _ : state) {
+    const auto table = Table::from_file_text("t", rows);
+    CHECK(table.has_value());
+  }
+}
+BENCHMARK(load_a_million_rows)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace ringpost::conf

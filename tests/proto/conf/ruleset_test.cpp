@@ -1,0 +1,120 @@
+// Rules: first match wins, the defaults, every test and its negation.
+#include "proto/conf/ruleset.h"
+
+#include <array>
+
+#include "tests/proto/conf/conf_support.h"
+
+namespace ringpost::conf {
+namespace {
+
+NetAddress address(std::string_view text) { return *parse_net_address(text); }
+
+LocalHost host() {
+  const std::array addresses{address("127.0.0.1"), address("::1"), address("192.0.2.1")};
+  return LocalHost("MX.example.org", addresses);
+}
+
+struct Asked {
+  const char* client = "198.51.100.1";  // null: the local socket
+  std::string_view domain = "example.org";
+  std::string_view user = "bob";
+  std::string_view helo = {};
+  std::string_view tag = {};
+  AddressView sender = {"alice", "example.com"};
+  bool forwarded = false;
+};
+
+// The number of the rule that decides, 0 for none.
+unsigned decided(const std::string& rules, const Asked& asked) {
+  const Config config = config_of("action a maildir\n" + rules);
+  SessionFacts facts{.client = {}, .tag = asked.tag, .helo = asked.helo, .sender = asked.sender};
+  if (asked.client != nullptr) facts.client = address(asked.client);
+  const Rule* rule = decide(config, host(), facts, {asked.user, asked.domain}, asked.forwarded);
+  return rule == nullptr ? 0 : rule->number;
+}
+
+TEST(Ruleset, WithoutFromOnlyLocalClients) {
+  const std::string rules = "match for any action a\n";
+  EXPECT_EQ(decided(rules, {.client = "127.0.0.1"}), 1U);
+  EXPECT_EQ(decided(rules, {.client = "192.0.2.1"}), 1U);
+  EXPECT_EQ(decided(rules, {.client = "::1"}), 1U);
+  EXPECT_EQ(decided(rules, {.client = nullptr}), 1U);
+  EXPECT_EQ(decided(rules, {.client = "127.0.0.2"}), 0U);  // not an address of an interface
+  EXPECT_EQ(decided(rules, {.client = "198.51.100.1"}), 0U);
+}
+
+TEST(Ruleset, WithoutForOnlyLocalNames) {
+  const std::string rules = "match from any action a\n";
+  for (const char* domain : {"localhost", "mx.example.org", "MX.EXAMPLE.ORG", "[127.0.0.1]",
+                             "[IPv6:::1]", "[ipv6:0:0::1]"}) {
+    EXPECT_EQ(decided(rules, {.domain = domain}), 1U) << domain;
+  }
+  for (const char* domain : {"example.org", "", "[198.51.100.9]", "[x]", "127.0.0.1"}) {
+    EXPECT_EQ(decided(rules, {.domain = domain}), 0U) << domain;
+  }
+}
+
+TEST(Ruleset, FirstMatchWins) {
+  const std::string rules =
+      "match from any for domain example.net action a\n"
+      "match from any for domain example.org reject\n"
+      "match from any for any action a\n";
+  EXPECT_EQ(decided(rules, {.domain = "example.net"}), 1U);
+  EXPECT_EQ(decided(rules, {.domain = "Example.ORG"}), 2U);
+  EXPECT_EQ(decided(rules, {.domain = "example.com"}), 3U);
+}
+
+TEST(Ruleset, Sources) {
+  const std::string rules =
+      "match from src { 198.51.100.0/24, \"2001:db8::/32\" } for any action a\n"
+      "match from socket for any action a\n"
+      "match !from local for any action a\n";
+  EXPECT_EQ(decided(rules, {.client = "198.51.100.1"}), 1U);
+  EXPECT_EQ(decided(rules, {.client = "2001:db8::5"}), 1U);
+  EXPECT_EQ(decided(rules, {.client = nullptr}), 2U);
+  EXPECT_EQ(decided(rules, {.client = "203.0.113.1"}), 3U);
+  EXPECT_EQ(decided(rules, {.client = "127.0.0.1"}), 0U);
+  EXPECT_EQ(decided("match from src \"local\" for any action a", {.client = nullptr}), 1U);
+}
+
+TEST(Ruleset, OtherTestsAndTheirNegations) {
+  EXPECT_EQ(decided("match tag inside from any for any action a", {.tag = "INSIDE"}), 1U);
+  EXPECT_EQ(decided("match tag inside from any for any action a", {.tag = {}}), 0U);
+  EXPECT_EQ(decided("match !tag inside from any for any action a", {.tag = {}}), 1U);
+  EXPECT_EQ(decided("match helo \"*.example\" from any for any action a", {.helo = "a.example"}),
+            1U);
+  EXPECT_EQ(decided("match helo \"*.example\" from any for any action a", {.helo = "example"}), 0U);
+  EXPECT_EQ(decided("match !helo \"*.example\" from any for any action a", {.helo = "example"}),
+            1U);
+  EXPECT_EQ(decided("match mail-from \"@example.com\" from any for any action a", {}), 1U);
+  EXPECT_EQ(decided("match !mail-from \"@example.com\" from any for any action a", {}), 0U);
+  EXPECT_EQ(decided("match from mail-from \"alice@example.com\" for any action a", {}), 1U);
+  EXPECT_EQ(decided("match !from mail-from \"alice@example.com\" for any action a", {}), 0U);
+  EXPECT_EQ(decided("match from any for rcpt-to { bob@example.org } action a", {}), 1U);
+  EXPECT_EQ(decided("match from any !for rcpt-to { bob@example.org } action a", {}), 0U);
+  EXPECT_EQ(decided("match from any for any rcpt-to carol action a", {}), 0U);
+  EXPECT_EQ(decided("match from any !for domain example.org action a", {}), 0U);
+  EXPECT_EQ(decided("match from any !for local action a", {}), 1U);
+  EXPECT_EQ(decided("match !from any for any action a", {}), 0U);
+}
+
+TEST(Ruleset, AnAliasComesFromHere) {
+  const Asked forwarded{.client = "198.51.100.1", .forwarded = true};
+  EXPECT_EQ(decided("match for any action a", forwarded), 1U);
+  EXPECT_EQ(decided("match from socket for any action a", forwarded), 0U);
+  EXPECT_EQ(decided("match !from socket for any action a", forwarded), 0U);
+  EXPECT_EQ(decided("match from src 198.51.100.0/24 for any action a", forwarded), 0U);
+  EXPECT_EQ(decided("match from src \"local\" for any action a", forwarded), 1U);
+}
+
+TEST(Ruleset, TraceNamesTheRule) {
+  const Config config =
+      config_of("action a maildir\nmatch from any for any action a\nmatch reject\n");
+  EXPECT_EQ(trace(config, &config.rules[0]), "rule 1 (test.conf:2) action a");
+  EXPECT_EQ(trace(config, &config.rules[1]), "rule 2 (test.conf:3) reject");
+  EXPECT_EQ(trace(config, nullptr), "no rule matches");
+}
+
+}  // namespace
+}  // namespace ringpost::conf
