@@ -94,6 +94,7 @@ std::string ipv6_text(const Groups& groups) {
 
 }  // namespace
 
+// RFC 5321 4.1.3
 std::optional<std::string> parse_address_literal(std::string_view text) {
   if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
   text = text.substr(1, text.size() - 2);

@@ -68,6 +68,7 @@ struct Cursor {
       const auto text = take_while([](char c) { return is_atext(c) || c == '.'; });
       if (is_dot_string(text)) local = std::string(text);
     }
+    // RFC 6531 3.3: UTF-8; who sent no SMTPUTF8 is refused by the verbs.
     if (!local || local->size() > local_part_octets_max || !is_utf8(*local)) return std::nullopt;
     return local;
   }
@@ -160,6 +161,7 @@ std::optional<ForwardPath> parse_forward_path(std::string_view text) {
 }
 
 std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_view text) {
+  // RFC 5321 4.1.1.2: the null reverse path.
   if (text.starts_with("<>")) return Bracketed<ReversePath>{{}, 2};
   Cursor cursor{text};
   if (!cursor.skip('<')) return std::nullopt;
@@ -171,6 +173,7 @@ std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_v
 std::optional<Bracketed<ForwardPath>> parse_bracketed_forward_path(std::string_view text) {
   Cursor cursor{text};
   if (!cursor.skip('<')) return std::nullopt;
+  // RFC 5321 4.1.1.3: postmaster may stand without a domain.
   if (cursor.rest.size() > postmaster.size() && cursor.rest[postmaster.size()] == '>' &&
       ascii::starts_ignoring_case(cursor.rest, postmaster))
     return Bracketed<ForwardPath>{{{std::string(postmaster), {}}}, postmaster.size() + 2};

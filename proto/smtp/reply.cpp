@@ -13,6 +13,7 @@ void append_line(std::string& target, const ReplyView& reply, std::string_view l
   const std::size_t begin = target.size();
   target += fmt::format_int(reply.code).c_str();
   target += last ? ' ' : '-';
+  // RFC 2034 4
   if (reply.enhanced.is_present())
     fmt::format_to(std::back_inserter(target), "{}.{}.{} ", reply.enhanced.status_class,
                    reply.enhanced.subject, reply.enhanced.detail);

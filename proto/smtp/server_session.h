@@ -29,7 +29,7 @@ inline constexpr std::size_t unsent_replies_octets_max = 4096;
 struct SessionLimits {
   // RFC 5321 4.5.3.1.4: 512, and what SIZE, BODY, RET, ENVID, ORCPT, NOTIFY and SMTPUTF8 add to it.
   std::size_t command_line_octets_max = 2048;
-  std::uint32_t recipients_max = 1000;  // per transaction
+  std::uint32_t recipients_max = 1000;  // RFC 5321 4.5.3.1.8: 100 or more; per transaction
   std::uint32_t messages_max = 100;     // per session
   std::uint64_t message_octets_max = 35ull * 1024 * 1024;
   std::uint32_t errors_max = 20;            // since the last accepted message
@@ -78,6 +78,7 @@ class ServerSession {
   bool awaits_answer() const { return asked_ != Asked::Nothing && !event_; }
 
   // Replies in order, ready for the peer; valid until the next call that is not const.
+  // RFC 2920 3.2: the replies to a group of commands gather here, in order.
   Bytes transmit() const { return bytes_of(output_).subspan(output_sent_); }
   void transmitted(std::size_t octets);
 

@@ -39,6 +39,8 @@ namespace table {
 using enum Admission;
 using Row = std::array<Admission, verb_count>;
 
+// RFC 5321 3.3: MAIL, then RCPT, then DATA; 503 to what comes out of this order.
+// RFC 5321 4.2.4: 500 to a verb nobody knows, 502 to one that is known and not implemented.
 // Columns in the order of Verb: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY EXPN HELP
 // STARTTLS AUTH, and a verb that is not known.
 inline constexpr std::array<Row, state_count> rows{{

@@ -22,6 +22,7 @@ bool parse_size(std::string_view value, MailFrom& mail) {
 }
 
 bool parse_body(std::string_view value, MailFrom& mail) {
+  // RFC 6152 3
   if (mail.body != BodyType::Unspecified) return false;
   if (ascii::equal_ignoring_case(value, "7BIT")) mail.body = BodyType::SevenBit;
   if (ascii::equal_ignoring_case(value, "8BITMIME")) mail.body = BodyType::EightBitMime;

@@ -26,17 +26,17 @@ void ServerSession::other(Verb verb, std::string_view arguments) {
   const auto parsed = parse_other(verb, arguments);
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
   switch (*parsed) {
-    case Verb::Rset:
+    case Verb::Rset:  // RFC 5321 4.1.1.5
       reset_due_ = is_in_transaction();
       drop_transaction(AbortReason::Reset);
       return say(replies::flushed);
-    case Verb::Quit:
+    case Verb::Quit:  // RFC 5321 4.1.1.10
       return end(&replies::closing, CloseReason::Quit, AbortReason::ConnectionLost);
     case Verb::Vrfy:
       return say(replies::will_not_verify);
     case Verb::Help:
       return say(replies::help);
-    default:
+    default:  // RFC 5321 4.1.1.9: NOOP changes nothing
       return say(replies::ok);
   }
 }
