@@ -119,8 +119,8 @@ class LogWriter {
   // durable since earlier) and that the limits of envelope.h hold.
   std::expected<Appended, Refused> append(QueueId id, const Envelope& envelope);
   std::expected<Appended, Refused> append(QueueId id, const Outcome& outcome);
-  // Kills all copies of the message, durably once the ticket settles. Nothing may be appended for this
-  // message any more, unless the ticket fails.
+  // Kills all copies of the message, durably once the ticket settles. Nothing may be appended for
+  // this message any more, unless the ticket fails.
   std::expected<Appended, Refused> append_completed(QueueId id);
 
   enum class Flush : std::uint8_t {

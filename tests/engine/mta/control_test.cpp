@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/mta/control_socket.h"
+#include "proto/base/ascii.h"
 
 namespace ringpost::mta {
 namespace {
@@ -73,8 +74,8 @@ class ControlTest : public testing::Test {
       reply.set("count", request.arguments.size());
     });
     (*server)->on("count to", [](const ControlRequest& request, ControlReply& reply) {
-      const int last = std::atoi(request.arguments.at(0).c_str());
-      for (int i = request.after.empty() ? 0 : std::atoi(request.after.c_str()); i < last; ++i) {
+      const int last = ascii::parse_decimal<int>(request.arguments.at(0)).value();
+      for (int i = ascii::parse_decimal<int>(request.after).value_or(0); i < last; ++i) {
         if (!reply.row(Json{{"i", i}})) return reply.next(std::to_string(i));
       }
     });

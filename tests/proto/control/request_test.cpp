@@ -12,9 +12,10 @@ std::string error_of(std::string_view line) {
 }
 
 TEST(ControlRequest, TakesEveryMember) {
-  const auto request = parse_request(
-      R"( { "limit" : 10 , "protocol":1,"arguments":["a","" , "c d"], "command":"show queue","after":"x"} )"
-      "\r\n");
+  const auto request =
+      parse_request(R"( { "limit" : 10 , "protocol":1,"arguments":["a","" , "c d"], )"
+                    R"("command":"show queue","after":"x"} )"
+                    "\r\n");
   ASSERT_TRUE(request) << request.error();
   EXPECT_EQ(
       *request,
