@@ -1,0 +1,52 @@
+// The messages that ringpost-load sends: prepared once, sent from where they lie by every thread.
+// Only the first header fields differ from one message to the next; they carry the id by which a
+// message can be found again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/base/bytes.h"
+#include "proto/base/clock.h"
+
+namespace ringpost::load {
+
+// Which message this is: unique over runs, connections and time. `slot` numbers the connections
+// that are open at the same time, `sequence` the messages that one slot has sent.
+struct MessageId {
+  std::uint32_t run = 0;
+  std::uint32_t slot = 0;
+  std::uint64_t sequence = 0;
+};
+
+// run-slot-sequence, as it stands in the X-Ringpost-Load field and in the ledger.
+std::string to_text(const MessageId& id);
+
+// Appends the header fields that carry `id`: always id_fields_octets of them.
+void append_id_fields(std::string& target, const MessageId& id);
+inline constexpr std::size_t id_fields_octets = 109;
+
+// The smallest message that holds the header.
+inline constexpr std::uint64_t message_octets_min = 512;
+
+// `pattern` with every "%d" replaced by `number`.
+std::string numbered_recipient(std::string_view pattern, std::uint64_t number);
+
+// What follows the id fields in a message of `octets` in all, headers included.
+class Content {
+ public:
+  Content(std::uint64_t octets, std::string_view sender, std::string_view recipient, WallTime date);
+
+  std::uint64_t octets() const { return raw_.size() + id_fields_octets; }
+  // As it is, for BDAT.
+  Bytes raw() const { return bytes_of(raw_); }
+  // Dots stuffed and ended, for DATA.
+  Bytes encoded() const { return bytes_of(encoded_); }
+
+ private:
+  std::string raw_;
+  std::string encoded_;
+};
+
+}  // namespace ringpost::load
