@@ -38,13 +38,16 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-constexpr std::array<Decoder, 8> decoders{{
+constexpr std::array<Decoder, 11> decoders{{
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
     {"proto/smtp/data_decoder.h", "smtp_data"},
+    {"proto/smtp/reply_parser.h", "smtp_reply"},
+    {"proto/smtp/client_session.h", "smtp_client"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
     {"proto/control/request.h", "control_request"},
+    {"scan/pattern/database.h", "pattern_image"},
     {"store/spool/envelope.h", "envelope"},
     {"store/log/recovery.h", "spool_recovery"},
 }};
