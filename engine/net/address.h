@@ -29,6 +29,10 @@ class Address {
   // host:port, the host in brackets for IPv6; for logs.
   std::string to_text() const;
   bool is_loopback() const;
+  // fe80::/10: of no use without the interface it belongs to.
+  bool is_link_local() const {
+    return family() == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&storage_.v6.sin6_addr);
+  }
 
   const sockaddr* kernel() const { return &storage_.generic; }
   socklen_t kernel_bytes() const {

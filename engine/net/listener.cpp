@@ -84,4 +84,10 @@ void Listener::stop() {
   core_.ring().cancel(accept_);
 }
 
+void Listener::resume() {
+  stopping_ = false;
+  // A cancellation that is still under way arms it again when it completes.
+  if (!accept_.in_flight()) arm();
+}
+
 }  // namespace ringpost::net

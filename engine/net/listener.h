@@ -30,6 +30,8 @@ class Listener {
   // No new connections (drain). finished() becomes true when nothing is in flight; only then may it
   // be destroyed.
   void stop();
+  // Accepts again after stop().
+  void resume();
   bool finished() const { return !accept_.in_flight() && !pause_.armed(); }
 
  private:

@@ -16,6 +16,8 @@ namespace {
 thread_local Core* current_core = nullptr;
 
 constexpr Duration wait_max = seconds(1);
+// While stopping, whether a core is finished may depend on the others: it looks again often.
+constexpr Duration wait_max_when_stopping = milliseconds(10);
 
 std::int64_t read_ns(clockid_t clock) {
   timespec time{};
@@ -66,9 +68,10 @@ void Core::woken(Completion completion) {
 
 Duration Core::wait_limit() const {
   if (again_ || !mailbox_.empty()) return Duration{0};
+  const Duration longest = stopping() ? wait_max_when_stopping : wait_max;
   const Instant next = timers_->next();
-  if (next == never) return wait_max;
-  return std::clamp(next - now_, Duration{0}, wait_max);
+  if (next == never) return longest;
+  return std::clamp(next - now_, Duration{0}, longest);
 }
 
 void Core::turn() {

@@ -41,6 +41,7 @@ inline constexpr ReplyView temporarily_unavailable{
     451, {4, 3, 2}, "Temporarily unavailable; try again later"};
 inline constexpr ReplyView no_such_user{550, {5, 1, 1}, "Recipient address rejected: no such user"};
 inline constexpr ReplyView relay_denied{550, {5, 7, 1}, "Relaying denied"};
+inline constexpr ReplyView alias_loop{550, {5, 4, 6}, "Aliases of this address form a loop"};
 
 // The line: RFC 5321 4.2.4, 4.5.3.1.4.
 inline constexpr ReplyView line_too_long{500, {5, 5, 2}, "Line too long"};

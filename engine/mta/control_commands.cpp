@@ -1,0 +1,260 @@
+// Control commands: see control_commands.h; rows and words are those of control_rows.h.
+#include "engine/mta/control_commands.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include "engine/mta/queue_listing.h"
+
+namespace ringpost::mta {
+namespace {
+
+constexpr Duration answer_max = seconds(10);
+constexpr std::string_view too_slow = "a core did not answer in time; try again";
+
+WallTime wall_now() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1'000};
+}
+
+// "ID.recipient", the cursor between two pages.
+std::string cursor_of(const QueueEntry& entry) {
+  return fmt::format("{}.{}", to_text(entry.id), entry.recipient);
+}
+
+bool read_cursor(std::string_view text, ListingWish& wish) {
+  if (text.empty()) return true;
+  const std::size_t dot = text.find('.');
+  const auto id = parse_queue_id(text.substr(0, dot));
+  if (!id || dot == std::string_view::npos) return false;
+  const auto recipient = ascii::parse_decimal<std::uint32_t>(text.substr(dot + 1));
+  if (!recipient) return false;
+  wish.after_id = *id;
+  wish.after_recipient = *recipient;
+  wish.has_after = true;
+  return true;
+}
+
+// The ids named, or nothing for the single word "all"; fails the reply when a word is neither.
+std::optional<std::vector<QueueId>> ids_of(const ControlRequest& request, ControlReply& reply) {
+  std::vector<QueueId> ids;
+  for (const std::string& word : request.arguments) {
+    const auto id = parse_queue_id(word);
+    if (!id) {
+      reply.fail(fmt::format("{} is not a queue id (16 hex digits)", word));
+      return std::nullopt;
+    }
+    ids.push_back(*id);
+  }
+  if (ids.empty()) reply.fail("name a queue id, or all");
+  return ids;
+}
+
+bool wants_all(const ControlRequest& request) {
+  return request.arguments.size() == 1 && request.arguments.front() == "all";
+}
+
+using Count = Gathering<std::uint64_t>;
+
+std::optional<std::uint64_t> sum(Count& counts) {
+  const auto answers = counts.wait(answer_max);
+  if (!answers) return std::nullopt;
+  std::uint64_t total = 0;
+  for (const std::uint64_t one : *answers) total += one;
+  return total;
+}
+
+// Removes messages one by one, then tells how many there were.
+void remove_each(Worker& worker, std::shared_ptr<std::vector<QueueId>> ids, std::size_t at,
+                 std::uint64_t removed, std::shared_ptr<Count> counts) {
+  if (at == ids->size()) {
+    counts->answer(removed);
+    return;
+  }
+  worker.dispatcher().remove((*ids)[at], [&worker, ids, at, removed, counts](bool done) {
+    worker.post([ids, at, removed, counts, done](Worker& same) {
+      remove_each(same, ids, at + 1, removed + (done ? 1 : 0), counts);
+    });
+  });
+}
+
+}  // namespace
+
+ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
+                                 std::vector<const observe::CoreMetrics*> metrics,
+                                 std::function<void()> stop)
+    : workers_(workers.begin(), workers.end()),
+      log_(log),
+      metrics_(std::move(metrics)),
+      stop_(std::move(stop)) {}
+
+void ControlCommands::register_on(ControlServer& server) {
+  using Request = const ControlRequest&;
+  server.on("show queue", [this](Request q, ControlReply& r) { show_queue(q, r); });
+  server.on("show envelope", [this](Request q, ControlReply& r) { show_envelope(q, r); });
+  server.on("show stats", [this](Request q, ControlReply& r) { show_stats(q, r); });
+  server.on("schedule", [this](Request q, ControlReply& r) { schedule(q, r), note(q, r); });
+  server.on("remove", [this](Request q, ControlReply& r) { remove(q, r), note(q, r); });
+  server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
+  server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
+  server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
+  server.on("stop", [this](Request q, ControlReply& r) { note(q, r), stop_(); });
+}
+
+void ControlCommands::note(const ControlRequest& request, const ControlReply& reply) {
+  const std::string arguments = fmt::format("{}", fmt::join(request.arguments, " "));
+  log_.emit(wall_now(),
+            observe::ControlCommand{
+                .command = request.command, .arguments = arguments, .ok = !reply.failed()});
+}
+
+void ControlCommands::show_queue(const ControlRequest& request, ControlReply& reply) {
+  ListingWish wish;
+  wish.limit = request.limit;
+  if (!read_cursor(request.after, wish)) {
+    reply.fail("the place to go on from is not one of ours");
+    return;
+  }
+  if (!request.arguments.empty()) {
+    const auto ids = ids_of(request, reply);
+    if (!ids) return;
+    wish.only = ids->front();
+  }
+  auto gathering = std::make_shared<Gathering<QueuePart>>(workers_.size());
+  for (Worker* worker : workers_)
+    worker->post(
+        [wish, gathering](Worker& on) { on.dispatcher().run(list_queue(on, wish, gathering)); });
+  auto parts = gathering->wait(answer_max);
+  if (!parts) {
+    reply.fail(too_slow);
+    return;
+  }
+  std::vector<QueueEntry> entries;
+  for (QueuePart& part : *parts) std::ranges::move(part, std::back_inserter(entries));
+  std::ranges::sort(entries, {}, [](const QueueEntry& e) { return std::pair(e.id, e.recipient); });
+  std::string last;
+  for (const QueueEntry& entry : entries) {
+    if (!reply.row(to_json(row_of(entry)))) {
+      reply.next(last);
+      return;
+    }
+    last = cursor_of(entry);
+  }
+}
+
+void ControlCommands::show_envelope(const ControlRequest& request, ControlReply& reply) {
+  const auto ids = ids_of(request, reply);
+  if (!ids || ids->empty()) return;
+  const QueueId id = ids->front();
+  auto gathering = std::make_shared<Gathering<Json>>(workers_.size());
+  for (Worker* worker : workers_)
+    worker->post([id, gathering](Worker& on) {
+      on.dispatcher().run(mta::show_envelope(on, id, gathering));
+    });
+  const auto answers = gathering->wait(answer_max);
+  if (!answers) {
+    reply.fail(too_slow);
+    return;
+  }
+  for (const Json& answer : *answers) {
+    if (answer.is_null()) continue;
+    reply.row(answer);
+    return;
+  }
+  reply.fail(fmt::format("no message {} is in the queue", to_text(id)));
+}
+
+void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
+  for (const observe::Sample& sample : observe::samples(metrics_)) reply.row(to_json(sample));
+}
+
+void ControlCommands::schedule(const ControlRequest& request, ControlReply& reply) {
+  auto counts = std::make_shared<Count>(workers_.size());
+  std::function<void(Worker&)> call;
+  if (wants_all(request)) {
+    call = [counts](Worker& on) { counts->answer(on.dispatcher().schedule_all()); };
+  } else {
+    const auto ids = ids_of(request, reply);
+    if (!ids || ids->empty()) return;
+    call = [counts, ids = *ids](Worker& on) {
+      std::uint64_t found = 0;
+      for (const QueueId id : ids) found += on.dispatcher().schedule(id) ? 1 : 0;
+      counts->answer(found);
+    };
+  }
+  for (Worker* worker : workers_) worker->post(call);
+  const auto total = sum(*counts);
+  if (!total) {
+    reply.fail(too_slow);
+  } else if (*total == 0 && !wants_all(request)) {
+    reply.fail("no such message is in the queue");
+  } else {
+    reply.set("scheduled", *total);
+  }
+}
+
+void ControlCommands::remove(const ControlRequest& request, ControlReply& reply) {
+  auto counts = std::make_shared<Count>(workers_.size());
+  const bool all = wants_all(request);
+  std::vector<QueueId> named;
+  if (!all) {
+    const auto ids = ids_of(request, reply);
+    if (!ids || ids->empty()) return;
+    named = *ids;
+  }
+  for (Worker* worker : workers_) {
+    worker->post([counts, all, named](Worker& on) {
+      auto ids = std::make_shared<std::vector<QueueId>>(all ? on.dispatcher().all_ids() : named);
+      remove_each(on, std::move(ids), 0, 0, counts);
+    });
+  }
+  const auto total = sum(*counts);
+  if (!total) {
+    reply.fail(all ? "removing goes on; ask show queue how far it is" : too_slow);
+  } else if (*total == 0 && !all) {
+    reply.fail("no such message is in the queue");
+  } else {
+    reply.set("removed", *total);
+  }
+}
+
+void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, bool paused) {
+  if (request.arguments.empty() && paused) {
+    reply.row(Json{{"name", "mda"}, {"paused", mda_paused_}});
+    reply.row(Json{{"name", "smtp"}, {"paused", smtp_paused_}});
+    return;
+  }
+  const std::string what = request.arguments.size() == 1 ? request.arguments.front() : "";
+  auto counts = std::make_shared<Count>(workers_.size());
+  std::function<void(Worker&)> call;
+  if (what == "mda") {
+    mda_paused_ = paused;
+    call = [counts, paused](Worker& on) { on.dispatcher().pause(paused), counts->answer(1); };
+  } else if (what == "smtp") {
+    smtp_paused_ = paused;
+    call = [counts, paused](Worker& on) { on.pause_listeners(paused), counts->answer(1); };
+  } else {
+    reply.fail("mda and smtp can be paused and resumed");
+    return;
+  }
+  for (Worker* worker : workers_) worker->post(call);
+  if (!sum(*counts)) reply.fail(too_slow);
+}
+
+void ControlCommands::log_level(const ControlRequest& request, ControlReply& reply) {
+  const std::string word = request.arguments.size() == 1 ? request.arguments.front() : "";
+  if (word == "brief") {
+    log_.set_level(observe::Level::Brief);
+  } else if (word == "verbose") {
+    log_.set_level(observe::Level::Verbose);
+  } else if (word == "reopen") {
+    log_.request_reopen();
+  } else {
+    reply.fail("log takes brief, verbose or reopen");
+  }
+}
+
+}  // namespace ringpost::mta

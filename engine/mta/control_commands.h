@@ -1,0 +1,44 @@
+// ControlCommands: what `ringpostctl` can ask of the daemon. The handlers run on the control thread
+// and ask the cores by message; a core that does not answer in time makes the request fail, never
+// the daemon.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/mta/control.h"
+#include "engine/mta/worker.h"
+#include "engine/observe/event_log.h"
+#include "engine/observe/metrics.h"
+
+namespace ringpost::mta {
+
+class ControlCommands {
+ public:
+  ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
+                  std::vector<const observe::CoreMetrics*> metrics, std::function<void()> stop);
+
+  // `this` must outlive the server.
+  void register_on(ControlServer& server);
+
+ private:
+  void show_queue(const ControlRequest& request, ControlReply& reply);
+  void show_envelope(const ControlRequest& request, ControlReply& reply);
+  void show_stats(const ControlRequest& request, ControlReply& reply);
+  void schedule(const ControlRequest& request, ControlReply& reply);
+  void remove(const ControlRequest& request, ControlReply& reply);
+  void pause(const ControlRequest& request, ControlReply& reply, bool paused);
+  void log_level(const ControlRequest& request, ControlReply& reply);
+  void note(const ControlRequest& request, const ControlReply& reply);
+
+  std::vector<Worker*> workers_;
+  observe::EventLog& log_;
+  std::vector<const observe::CoreMetrics*> metrics_;
+  std::function<void()> stop_;
+  bool mda_paused_ = false;
+  bool smtp_paused_ = false;
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,36 @@
+// DeliveryOrder: one attempt for one recipient, as it goes to the core that owns the destination
+// and comes back with its result. Owned by the core that works on it; content stays in the spool,
+// only its extents travel.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/observe/reason.h"
+#include "engine/ring/mailbox.h"
+#include "proto/base/clock.h"
+#include "proto/base/queue_id.h"
+#include "store/spool/envelope.h"
+
+namespace ringpost::mta {
+
+struct DeliveryResult {
+  observe::AttemptResult result = observe::AttemptResult::Delayed;
+  std::string status;  // enhanced status code, RFC 3463
+  std::string detail;  // for people: where it went, or what was wrong
+};
+
+struct DeliveryOrder : ring::Message {
+  explicit DeliveryOrder(Handler handler) : Message(handler) {}
+
+  QueueId id;
+  std::uint32_t recipient_index = 0;
+  std::uint16_t attempt = 1;
+  WallTime received{};
+  std::string reverse_path;
+  store::Recipient recipient;
+  std::vector<store::Extent> extents;
+  DeliveryResult result;
+};
+
+}  // namespace ringpost::mta

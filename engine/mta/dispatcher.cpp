@@ -1,0 +1,318 @@
+// Dispatcher: see dispatcher.h. One attempt is: envelope, order, delivery on the owning core,
+// durable outcome.
+#include "engine/mta/dispatcher.h"
+
+#include <algorithm>
+
+#include "engine/mta/generation.h"
+#include "engine/mta/spool_wait.h"
+#include "store/queue/schedule.h"
+
+namespace ringpost::mta {
+namespace {
+
+constexpr Duration pause_after_failed_write = milliseconds(200);
+// An expired recipient is kept, since there are no reports to its sender yet: it is not tried again
+// by itself.
+constexpr Duration held = seconds(100LL * 365 * 86'400);
+
+store::DeliveryStatus status_of(observe::AttemptResult result) {
+  switch (result) {
+    case observe::AttemptResult::Delivered:
+      return store::DeliveryStatus::Delivered;
+    case observe::AttemptResult::Relayed:
+      return store::DeliveryStatus::Relayed;
+    case observe::AttemptResult::Expanded:
+      return store::DeliveryStatus::Expanded;
+    case observe::AttemptResult::Delayed:
+      return store::DeliveryStatus::Delayed;
+    case observe::AttemptResult::Failed:
+      return store::DeliveryStatus::Failed;
+  }
+  return store::DeliveryStatus::Delayed;
+}
+
+bool any_pending_but(const store::MessageSummary& message, std::uint32_t recipient) {
+  for (std::uint32_t i = 0; i < message.recipients.size(); ++i)
+    if (i != recipient && !store::is_final(message.recipients[i].status)) return true;
+  return false;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index& index,
+                       const DispatcherOptions& options)
+    : parts_(parts),
+      segments_(segments),
+      index_(index),
+      options_(options),
+      local_(parts, segments),
+      ready_(options.attempts_max) {
+  parts_.metrics.delivery.attempts.max.set(options.attempts_max);
+}
+
+Dispatcher::~Dispatcher() { parts_.core.timers().disarm(timer_); }
+
+void Dispatcher::accepted(QueueId id, store::Envelope envelope, const store::Extent& where) {
+  index_.insert(store::summarize(id, envelope, where));
+  if (kept_.size() < options_.envelopes_kept_max)
+    kept_.emplace(id, std::make_shared<const store::Envelope>(std::move(envelope)));
+  enqueue(*index_.find(id));
+}
+
+void Dispatcher::recovered(const store::MessageSummary& message) {
+  index_.insert(message);
+  enqueue(message);
+  // Everything was delivered, but the crash came before that was recorded as a whole.
+  if (!message.any_pending()) run(complete(message.id));
+}
+
+void Dispatcher::enqueue(const store::MessageSummary& message) {
+  for (std::uint32_t i = 0; i < message.recipients.size(); ++i)
+    if (!store::is_final(message.recipients[i].status))
+      ready_.add({message.recipients[i].next_due, message.id, i});
+  update_gauges();
+}
+
+void Dispatcher::update_gauges() {
+  parts_.metrics.delivery.messages_queued.set(index_.size());
+  parts_.metrics.delivery.recipients_pending.set(index_.pending_recipients());
+}
+
+void Dispatcher::start_due() {
+  if (paused_ || stopping_) return;
+  while (const auto entry = ready_.take(parts_.core.wall())) {
+    if (index_.find(entry->id) == nullptr) {  // removed by the operator meanwhile
+      ready_.done();
+      continue;
+    }
+    run(attempt(*entry));
+  }
+  const auto next = ready_.next_due();
+  if (!next || ready_.active() >= options_.attempts_max) return;
+  const Duration wait = std::max(*next - parts_.core.wall(), Duration{0});
+  parts_.core.timers().arm(timer_, parts_.core.now() + wait);
+}
+
+void Dispatcher::lease_all(const std::vector<store::SegmentUse>& uses) {
+  for (const store::SegmentUse& use : uses) index_.lease(use.segment);
+}
+
+void Dispatcher::return_all(const std::vector<store::SegmentUse>& uses) {
+  for (const store::SegmentUse& use : uses) index_.return_lease(use.segment);
+}
+
+ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
+  const Instant began = parts_.core.now();
+  active_.insert({entry.id, entry.recipient});
+  parts_.metrics.delivery.attempts.used.set(ready_.active());
+  // Leased before anything is waited for: the cleaner may move the message and free its old
+  // segments meanwhile.
+  const std::vector<store::SegmentUse> uses = index_.find(entry.id)->uses;
+  lease_all(uses);
+  const auto envelope = co_await envelope_of(entry.id);
+  if (envelope) {
+    Attempt order(*this, owner_of((*envelope)->recipients[entry.recipient]));
+    fill(order, entry, **envelope);
+    if (&order.away == this) {
+      co_await local_.deliver(order);
+    } else {
+      order.away.parts_.core.post(order);
+      co_await order.done;
+    }
+    co_await record(order, began);
+  } else {
+    hold_unreadable(entry, envelope.error());
+  }
+  return_all(uses);
+  active_.erase({entry.id, entry.recipient});
+  ready_.done();
+  parts_.metrics.delivery.attempts.used.set(ready_.active());
+  parts_.core.turn_again();
+}
+
+Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient) const {
+  const std::size_t key =
+      std::hash<std::string>{}(recipient.user) ^ std::hash<std::string>{}(recipient.action) * 31;
+  return *all_[key % all_.size()];
+}
+
+void Dispatcher::fill(Attempt& order, const store::QueuedRecipient& entry,
+                      const store::Envelope& envelope) {
+  const store::MessageSummary* message = index_.find(entry.id);
+  order.id = entry.id;
+  order.recipient_index = entry.recipient;
+  order.received = envelope.received;
+  order.reverse_path = envelope.reverse_path;
+  order.recipient = envelope.recipients[entry.recipient];
+  order.extents = envelope.extents;
+  if (message != nullptr) order.recipient.progress = message->recipients[entry.recipient];
+  order.attempt = static_cast<std::uint16_t>(order.recipient.progress.attempts + 1);
+}
+
+void Dispatcher::Attempt::arrived(ring::Message& message) {
+  auto& order = static_cast<Attempt&>(message);
+  order.away.run(order.away.serve(order));
+}
+
+ring::Task<void> Dispatcher::serve(Attempt& order) {
+  co_await local_.deliver(order);
+  order.handler = &Attempt::returned;
+  order.home.parts_.core.post(order);
+}
+
+void Dispatcher::Attempt::returned(ring::Message& message) {
+  static_cast<Attempt&>(message).done.set();
+}
+
+ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> Dispatcher::envelope_of(
+    QueueId id) {
+  using Result = std::expected<std::shared_ptr<const store::Envelope>, Fault>;
+  if (const auto found = kept_.find(id); found != kept_.end()) co_return Result{found->second};
+  const store::MessageSummary* message = index_.find(id);
+  if (message == nullptr) co_return Result{std::unexpected(Fault{"message", ENOENT, to_text(id)})};
+  const store::Extent where = message->envelope;
+  const auto buffer = buffers_.borrow();
+  if (!buffer) co_return Result{std::unexpected(buffer.error())};
+  ContentReader reader(parts_.core.ring(), segments_, buffer->room(), std::span(&where, 1));
+  std::vector<std::byte> octets;
+  while (true) {
+    const auto piece = co_await reader.next();
+    if (!piece) co_return Result{std::unexpected(piece.error())};
+    if (piece->empty()) break;
+    octets.insert(octets.end(), piece->begin(), piece->end());
+  }
+  auto envelope = store::decode_envelope(octets);
+  if (!envelope) co_return Result{std::unexpected(Fault{"envelope", EBADMSG, to_text(id)})};
+  if (const store::MessageSummary* present = index_.find(id))
+    store::apply_progress(*present, *envelope);
+  co_return Result{std::make_shared<const store::Envelope>(std::move(*envelope))};
+}
+
+// The message cannot be read, so it cannot be delivered: it stays, is not tried again by itself,
+// and is reported.
+void Dispatcher::hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault) {
+  const std::string reason = to_text(fault);
+  const store::MessageSummary* message = index_.find(entry.id);
+  parts_.events.emit(parts_.core.wall(),
+                     observe::SegmentQuarantined{
+                         .file = fault.path,
+                         .segment = message != nullptr ? message->envelope.segment.value : 0,
+                         .offset = message != nullptr ? message->envelope.offset : 0,
+                         .reason = reason});
+  parts_.metrics.spool.segments_quarantined.add();
+  errors_[entry.id][entry.recipient] = reason;
+  ready_.add({parts_.core.wall() + held, entry.id, entry.recipient});
+}
+
+store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const {
+  store::RecipientProgress progress;
+  progress.status = status_of(order.result.result);
+  progress.attempts = order.attempt;
+  if (store::is_final(progress.status)) return progress;
+  const conf::Config& config = parts_.generation->config;
+  const conf::Action* action = config.find_action(order.recipient.action);
+  store::Schedule schedule;
+  schedule.step = config.queue.retry_interval;
+  schedule.time_to_live = action != nullptr && action->ttl ? *action->ttl : config.queue.ttl;
+  const WallTime now = parts_.core.wall();
+  progress.next_due =
+      store::is_expired(schedule, order.received, now)
+          ? now + held
+          : store::next_attempt(schedule, order.received, order.attempt, now, order.id);
+  return progress;
+}
+
+void Dispatcher::note_result(const Attempt& order, const store::RecipientProgress& progress,
+                             Instant began) {
+  observe::DeliveryMetrics& metrics = parts_.metrics.delivery;
+  const WallTime now = parts_.core.wall();
+  const Duration elapsed = parts_.core.now() - began;
+  if (order.result.result == observe::AttemptResult::Delivered) {
+    metrics.delivered.add();
+    metrics.delay.record(static_cast<std::uint64_t>((now - order.received).milliseconds()));
+    if (const auto found = errors_.find(order.id); found != errors_.end()) {
+      found->second.erase(order.recipient_index);
+      if (found->second.empty()) errors_.erase(found);
+    }
+  } else {
+    metrics.delayed.add();
+    if (progress.next_due - now > held - seconds(1)) metrics.expired.add();
+    errors_[order.id][order.recipient_index] = order.result.detail;
+  }
+  metrics.attempt_elapsed.record(static_cast<std::uint64_t>(elapsed.ns / 1'000));
+  parts_.events.emit(now, observe::AttemptFinished{.id = order.id,
+                                                   .recipient = order.recipient_index,
+                                                   .to = order.recipient.final_address,
+                                                   .action = order.recipient.action,
+                                                   .result = order.result.result,
+                                                   .status = order.result.status,
+                                                   .detail = order.result.detail,
+                                                   .attempt = order.attempt,
+                                                   .elapsed = elapsed,
+                                                   .delay = now - order.received});
+}
+
+// The outcome is durable before the recipient is forgotten. The last recipient of a message needs
+// no Outcome of its own: the Completed record says it all.
+ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
+  const store::RecipientProgress progress = progress_after(order);
+  note_result(order, progress, began);
+  const store::MessageSummary* message = index_.find(order.id);
+  if (message == nullptr) co_return;  // removed by the operator meanwhile
+  if (store::is_final(progress.status) && !any_pending_but(*message, order.recipient_index)) {
+    co_await complete(order.id);
+    co_return;
+  }
+  const store::Outcome outcome{order.recipient_index, progress,
+                               order.result.detail.substr(0, store::outcome_text_octets_max)};
+  Append append = [this, &order, &outcome](Commit& commit) {
+    return parts_.spooler->append(order.id, outcome, commit);
+  };
+  const auto appended = co_await append_durably(std::move(append));
+  if (!appended) co_return;
+  index_.apply(order.id, outcome, appended->where);
+  message = index_.find(order.id);
+  if (message == nullptr) co_return;
+  if (!message->any_pending()) {
+    co_await complete(order.id);
+  } else if (!store::is_final(progress.status)) {
+    ready_.add({progress.next_due, order.id, order.recipient_index});
+  }
+  update_gauges();
+}
+
+ring::Task<void> Dispatcher::complete(QueueId id) {
+  kept_.erase(id);
+  Append append = [this, id](Commit& commit) {
+    return parts_.spooler->append_completed(id, commit);
+  };
+  const auto appended = co_await append_durably(std::move(append));
+  if (!appended || index_.find(id) == nullptr) co_return;
+  index_.complete(id, appended->where.segment);
+  errors_.erase(id);
+  update_gauges();
+}
+
+ring::Task<std::optional<store::Appended>> Dispatcher::append_durably(Append append) {
+  while (true) {
+    AwaitedCommit commit;
+    const auto appended = append(commit);
+    if (appended) {
+      co_await commit.settled;
+      if (commit.durable) co_return std::optional<store::Appended>(*appended);
+      if (stopping_) co_return std::nullopt;
+      co_await ring::Pause(parts_.core, pause_after_failed_write);
+      continue;
+    }
+    if (appended.error() == store::Refused::TooLarge) co_return std::nullopt;
+    if (stopping_ && !parts_.spooler->accepting()) co_return std::nullopt;
+    AwaitedRoom waiter;
+    parts_.spooler->wait_for_room(waiter);
+    co_await waiter.room;
+    // Room is offered again and again while there is no segment to be had: not in a tight loop.
+    if (!parts_.spooler->accepting()) co_await ring::Pause(parts_.core, pause_after_failed_write);
+  }
+}
+
+}  // namespace ringpost::mta

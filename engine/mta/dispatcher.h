@@ -1,0 +1,126 @@
+// Dispatcher: the queue of one core: which recipients of its messages are due, the attempts that
+// are under way, and what became of them. An attempt runs on the core that owns its destination;
+// the outcome is recorded durably here before the recipient is forgotten. Owner: one core.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/mta/delivery_order.h"
+#include "engine/mta/local_delivery.h"
+#include "engine/mta/spooler.h"
+#include "engine/mta/worker_parts.h"
+#include "engine/ring/task.h"
+#include "store/queue/ready_queue.h"
+#include "store/spool/index.h"
+
+namespace ringpost::mta {
+
+struct DispatcherOptions {
+  std::size_t attempts_max = 50;          // in flight, of this core's messages
+  std::size_t envelopes_kept_max = 2048;  // of new messages, so that they need not be read back
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index& index,
+             const DispatcherOptions& options);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // The dispatchers of all cores by index, this one included; they must all outlive each other's
+  // attempts.
+  void meet(std::vector<Dispatcher*> all) { all_ = std::move(all); }
+
+  // --- messages --------------------------------------------------------------------------------
+  // Durable, and so ours: enters it into the index and the queue.
+  void accepted(QueueId id, store::Envelope envelope, const store::Extent& where);
+  // The cleaner has moved it; the new Envelope is durable.
+  void relocated(store::MessageSummary message) {
+    kept_.erase(message.id);
+    index_.insert(std::move(message));
+  }
+  // From recovery, before the core runs.
+  void recovered(const store::MessageSummary& message);
+  const store::Index& index() const { return index_; }
+
+  // At the end of every turn: starts what is due.
+  void start_due();
+  // No new attempts; idle() tells when those under way have ended.
+  void stop() { stopping_ = true; }
+  bool idle() const { return scope_.idle(); }
+
+  // --- the operator's hands --------------------------------------------------------------------
+  void pause(bool paused) { paused_ = paused; }
+  bool paused() const { return paused_; }
+  bool is_active(QueueId id, std::uint32_t recipient) const {
+    return active_.contains({id, recipient});
+  }
+  std::string_view last_error(QueueId id, std::uint32_t recipient) const;
+  // Makes the waiting recipients of a message due now; false: no such message here.
+  bool schedule(QueueId id);
+  std::size_t schedule_all();
+  // Forgets a message durably; `done` is called then, or with false at once when it is not here.
+  void remove(QueueId id, std::function<void(bool)> done);
+  std::vector<QueueId> all_ids() const;
+  // Reads the Envelope of a message back, with its present progress. Not kept.
+  ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> envelope_of(QueueId id);
+  // Runs `task` as one of this dispatcher's own.
+  void run(ring::Task<void> task) { ring::Task<void>::spawn(scope_, std::move(task)); }
+
+  // Appends a record when there is room for it, and ends when it is durable; tries again after a
+  // failed write. Nothing: it can never be written, or the daemon stops while the disk fails.
+  using Append = std::move_only_function<std::expected<store::Appended, store::Refused>(Commit&)>;
+  ring::Task<std::optional<store::Appended>> append_durably(Append append);
+
+ private:
+  using RecipientKey = std::pair<QueueId, std::uint32_t>;
+  // An attempt on its way between the core of the message and the core of the destination.
+  struct Attempt : DeliveryOrder {
+    Attempt(Dispatcher& from, Dispatcher& to)
+        : DeliveryOrder(&Attempt::arrived), home(from), away(to) {}
+    static void arrived(ring::Message& message);
+    static void returned(ring::Message& message);
+    Dispatcher& home;
+    Dispatcher& away;
+    ring::Signal done;
+  };
+
+  ring::Task<void> attempt(store::QueuedRecipient entry);
+  ring::Task<void> serve(Attempt& order);
+  ring::Task<void> record(const Attempt& order, Instant began);
+  ring::Task<void> complete(QueueId id);
+  ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
+  void hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault);
+  void fill(Attempt& order, const store::QueuedRecipient& entry, const store::Envelope& envelope);
+  store::RecipientProgress progress_after(const Attempt& order) const;
+  void note_result(const Attempt& order, const store::RecipientProgress& progress, Instant began);
+  void enqueue(const store::MessageSummary& message);
+  void lease_all(const std::vector<store::SegmentUse>& uses);
+  void return_all(const std::vector<store::SegmentUse>& uses);
+  Dispatcher& owner_of(const store::Recipient& recipient) const;
+  void update_gauges();
+  void timer_fired() {}  // the turn that follows starts what is due
+
+  WorkerParts& parts_;
+  SegmentStore& segments_;
+  store::Index& index_;
+  DispatcherOptions options_;
+  std::vector<Dispatcher*> all_;
+  LocalDelivery local_;
+  ReadBuffers buffers_;
+  store::ReadyQueue ready_;
+  std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
+  std::set<RecipientKey> active_;
+  std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
+  bool paused_ = false;
+  bool stopping_ = false;
+  ring::Scope scope_;
+  ring::TimerOf<Dispatcher, &Dispatcher::timer_fired> timer_{*this};
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,20 @@
+// From a Config to what the engine uses: see generation.h.
+#include "engine/mta/generation.h"
+
+namespace ringpost::mta {
+
+smtp::SessionLimits session_limits_of(const conf::Config& config) {
+  const conf::SmtpSettings& smtp = config.smtp;
+  smtp::SessionLimits limits;
+  limits.recipients_max = smtp.recipients_per_message_max;
+  limits.messages_max = smtp.messages_per_session_max;
+  limits.message_octets_max = smtp.message_octets_max;
+  limits.errors_max = smtp.errors_per_session_max;
+  limits.idle = smtp.idle_timeout;
+  limits.total = smtp.session_timeout;
+  limits.bare_line_ends = smtp.bare_newline == conf::BareNewline::Keep ? smtp::BareLineEnds::Keep
+                                                                       : smtp::BareLineEnds::Refuse;
+  return limits;
+}
+
+}  // namespace ringpost::mta

@@ -1,0 +1,37 @@
+// Generation: one configuration as the cores use it: the checked Config, what `local` means on this
+// machine, and the limits of a session made from it. Immutable and shared; a session ends on the
+// generation it began with.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/mta/connection_counts.h"
+#include "engine/net/address.h"
+#include "proto/conf/config.h"
+#include "proto/conf/ruleset.h"
+#include "proto/smtp/server_session.h"
+
+namespace ringpost::mta {
+
+// One address to listen on; several may come from one `listen on` line.
+struct ListenAddress {
+  net::Address address;
+  std::string server_name;
+  std::string tag;
+  std::string interface_name;  // as written, for the log
+};
+
+struct Generation {
+  conf::Config config;
+  conf::LocalHost host;
+  std::vector<ListenAddress> listeners;
+  smtp::SessionLimits session_limits;
+  ConnectionLimits connection_limits;
+};
+
+// The limits of a session as the configuration sets them.
+smtp::SessionLimits session_limits_of(const conf::Config& config);
+
+}  // namespace ringpost::mta

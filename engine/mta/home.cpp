@@ -1,0 +1,50 @@
+// Folders and locks: see home.h.
+#include "engine/mta/home.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ringpost::mta {
+
+Home Home::system() {
+  return {.config_file = "/etc/ringpost/smtpd.conf",
+          .spool = "/var/spool/ringpost",
+          .run = "/run/ringpost",
+          .log = "/var/log/ringpost.log"};
+}
+
+Home Home::below(std::string folder) {
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return {.config_file = folder + "/smtpd.conf",
+          .spool = folder + "/spool",
+          .run = folder + "/run",
+          .log = folder + "/ringpostd.log"};
+}
+
+std::expected<void, Fault> make_folders(const std::string& path) {
+  for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+    const std::string part = path.substr(0, at);
+    const bool made = mkdir(part.c_str(), 0700) == 0 || errno == EEXIST;
+    if (at != std::string::npos) continue;
+    if (!made) return std::unexpected(Fault{"mkdir", errno, part});
+    return {};
+  }
+}
+
+std::expected<FileLock, Fault> FileLock::take(const std::string& path) {
+  FileLock lock;
+  lock.file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock.file_ < 0) return std::unexpected(Fault{"open", errno, path});
+  if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) return std::unexpected(Fault{"lock", errno, path});
+  return lock;
+}
+
+FileLock::~FileLock() {
+  if (file_ >= 0) close(file_);
+}
+
+}  // namespace ringpost::mta

@@ -1,0 +1,46 @@
+// Home: where a daemon reads and writes. With a home folder everything lies below it; without one
+// the system's paths hold. FileLock: one daemon per home and per spool, for as long as the process
+// lives.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "proto/base/fault.h"
+
+namespace ringpost::mta {
+
+struct Home {
+  std::string config_file;
+  std::string spool;
+  std::string run;  // lock and control socket
+  std::string
+      log;  // used when the daemon goes to the background and the configuration names no log
+
+  static Home system();
+  static Home below(std::string folder);
+  std::string control_socket() const { return run + "/control.sock"; }
+  std::string lock_file() const { return run + "/ringpostd.lock"; }
+};
+
+// Makes a folder and those above it (mode 0700 for what is new).
+std::expected<void, Fault> make_folders(const std::string& path);
+
+class FileLock {
+ public:
+  FileLock() = default;
+  // EWOULDBLOCK: another process holds it.
+  static std::expected<FileLock, Fault> take(const std::string& path);
+  FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  FileLock& operator=(FileLock&& other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~FileLock();
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,173 @@
+// Inbound: the connection's side: octets in, replies out, time and end. What the dialogue asks is
+// answered in inbound_events.cpp.
+#include "engine/mta/inbound.h"
+
+#include "engine/mta/spooler.h"
+
+namespace ringpost::mta {
+namespace {
+
+constexpr Duration linger_max = seconds(2);
+// Received buffers that may wait for one connection; beyond that its peer has to wait (TCP is the
+// back-pressure).
+constexpr std::size_t waiting_buffers_max = 4;
+
+std::optional<conf::NetAddress> net_address_of(const std::string& host) {
+  const auto address = conf::parse_net_address(host);
+  if (!address) return std::nullopt;
+  return conf::unmapped(*address);
+}
+
+}  // namespace
+
+Inbound::Inbound(WorkerParts& parts, InboundOwner& owner, const ListenAddress& listener,
+                 observe::SessionId id)
+    : parts_(parts),
+      owner_(owner),
+      generation_(parts.generation),
+      listener_(listener),
+      id_(id),
+      stream_(parts.core, *parts.buffers, *this),
+      session_(generation_->session_limits, listener.server_name, parts.core.now()),
+      began_(parts.core.now()) {}
+
+Inbound::~Inbound() {
+  parts_.core.timers().disarm(timer_);
+  parts_.spooler->forget(room_);
+  if (committing_ != nullptr) committing_->forget_inbound();
+  if (question_ != nullptr) question_->inbound = nullptr;
+}
+
+void Inbound::opened(const std::optional<net::Address>& peer) {
+  if (!peer) {
+    stream_.abort();
+    return;
+  }
+  client_ = peer->host();
+  client_address_ = net_address_of(client_);
+  stream_.receive();
+  pump();
+}
+
+void Inbound::received(memory::Buffer buffer) {
+  octets_ += buffer.octets().size();
+  parts_.metrics.session.octets_received.add(buffer.octets().size());
+  input_.push_back(std::move(buffer));
+  if (input_.size() >= waiting_buffers_max) stream_.hold();
+  pump();
+}
+
+// What came before the end is still answered: a client may close its side right after its last
+// command.
+void Inbound::receive_ended(int error) {
+  peer_closed_ = true;
+  if (error != 0) {
+    close_reason_ = observe::CloseReason::PeerReset;
+    session_.disconnected();
+  }
+  pump();
+}
+
+void Inbound::sent(int error) {
+  sending_.clear();
+  if (error != 0) session_.disconnected();
+  pump();
+}
+
+void Inbound::pump() {
+  if (stream_.closing()) return;
+  while (waiting_ == Waiting::Nothing && (take_event() || offer_input())) {
+  }
+  if (peer_closed_ && waiting_ == Waiting::Nothing && !session_.wants_close()) {
+    session_.disconnected();
+    while (take_event()) {
+    }
+  }
+  flush();
+  arm_timer();
+}
+
+bool Inbound::take_event() {
+  auto event = session_.next_event();
+  if (!event) return false;
+  std::visit([this](const auto& what) { on(what); }, *event);
+  return true;
+}
+
+// The buffer in front is kept until the next offer, because a Content slice lies in it.
+bool Inbound::offer_input() {
+  if (session_.awaits_answer()) return false;
+  if (!input_.empty() && consumed_ == input_.front().octets().size()) {
+    input_.pop_front();
+    consumed_ = 0;
+    if (input_.size() < waiting_buffers_max) stream_.receive();
+  }
+  if (input_.empty()) return false;
+  const std::size_t taken =
+      session_.receive(input_.front().octets().subspan(consumed_), parts_.core.now());
+  consumed_ += taken;
+  return taken > 0 || take_event();
+}
+
+void Inbound::flush() {
+  if (stream_.sending() || stream_.closing()) return;
+  const Bytes replies = session_.transmit();
+  if (!replies.empty()) {
+    sending_.assign(text_of(replies));
+    session_.transmitted(replies.size());
+    stream_.send(bytes_of(sending_));
+    return;
+  }
+  if (session_.wants_close()) stream_.close(linger_max);
+}
+
+void Inbound::arm_timer() {
+  const Instant deadline = session_.deadline();
+  if (deadline == never) {
+    parts_.core.timers().disarm(timer_);
+  } else {
+    parts_.core.timers().arm(timer_, deadline);
+  }
+}
+
+void Inbound::time_is_up() {
+  session_.expire(parts_.core.now());
+  pump();
+  // A peer that does not read its replies: it gets no more than the linger time.
+  if (session_.wants_close() && stream_.sending()) stream_.close(linger_max);
+}
+
+void Inbound::shut_down() {
+  session_.shut_down();
+  pump();
+}
+
+void Inbound::abort() {
+  close_reason_ = observe::CloseReason::Draining;
+  stream_.abort();
+}
+
+void Inbound::closed() {
+  if (counted_) {
+    parts_.connection_counts.leave(client_);
+    report_closed();
+  }
+  owner_.inbound_ended(*this);
+}
+
+void Inbound::report_closed() {
+  parts_.metrics.session.closed[close_reason_].add();
+  parts_.metrics.session.connections.give_back();
+  parts_.events.emit(parts_.core.wall(),
+                     observe::SessionClosed{.session = id_,
+                                            .client = client_,
+                                            .helo = hello_,
+                                            .reason = close_reason_,
+                                            .messages = messages_,
+                                            .octets = octets_,
+                                            .commands = commands_,
+                                            .errors = errors_,
+                                            .elapsed = parts_.core.now() - began_});
+}
+
+}  // namespace ringpost::mta

@@ -1,0 +1,142 @@
+// Inbound: one connection of a client: pumps octets from its Stream into a ServerSession, answers
+// what that asks, and turns content into a durable message. Owner: one core; ends by telling its
+// InboundOwner, which then frees it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "engine/memory/buffer.h"
+#include "engine/mta/generation.h"
+#include "engine/mta/transaction.h"
+#include "engine/mta/user_directory.h"
+#include "engine/mta/worker_parts.h"
+#include "engine/net/stream.h"
+#include "proto/conf/expand.h"
+#include "proto/smtp/server_session.h"
+
+namespace ringpost::mta {
+
+class Inbound;
+
+class InboundOwner {
+ public:
+  // Nothing of the connection is in flight any more; it may be freed now.
+  virtual void inbound_ended(Inbound& connection) = 0;
+
+ protected:
+  ~InboundOwner() = default;
+};
+
+class Inbound final : net::StreamOwner {
+ public:
+  Inbound(WorkerParts& parts, InboundOwner& owner, const ListenAddress& listener,
+          observe::SessionId id);
+  ~Inbound();
+  Inbound(const Inbound&) = delete;
+  Inbound& operator=(const Inbound&) = delete;
+
+  void start(int direct_file) { stream_.accept(direct_file); }
+  // 421 at the next command boundary (drain).
+  void shut_down();
+  // Ends at once.
+  void abort();
+
+  // Called by the transaction when its message was committed, or could not be.
+  void committed(bool durable);
+
+  Inbound* next = nullptr;  // links of the owner's list
+  Inbound* previous = nullptr;
+
+ private:
+  enum class Waiting : std::uint8_t { Nothing, Room, User, Commit };
+
+  // net::StreamOwner
+  void opened(const std::optional<net::Address>& peer) override;
+  void connect_failed(int) override {}
+  void received(memory::Buffer buffer) override;
+  void receive_ended(int error) override;
+  void sent(int error) override;
+  void closed() override;
+
+  void pump();
+  bool take_event();
+  bool offer_input();
+  void flush();
+  void arm_timer();
+  void time_is_up();
+  void room_again();
+  void user_known();
+
+  void on(const smtp::Opened&);
+  void on(const smtp::HelloReceived& event);
+  void on(const smtp::MailFrom& event);
+  void on(const smtp::RcptTo& event);
+  void on(const smtp::ContentBegin&);
+  void on(const smtp::Content& event);
+  void on(const smtp::ContentEnd& event);
+  void on(const smtp::ContentAborted& event);
+  void on(const smtp::Reset&);
+  void on(const smtp::Violation&);
+  void on(const smtp::Closed& event);
+
+  void answer(const smtp::Decision& decision);
+  void judge_recipient();
+  void add_recipients(const conf::Expansion& expansion);
+  smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
+  conf::SessionFacts facts() const;
+  void append_pending();
+  void commit();
+  void refuse_content(const smtp::ReplyView& reply);
+  void report_closed();
+  static void room_called(RoomWaiter& waiter);
+  static void user_answered(ring::Message& message);
+
+  struct Room : RoomWaiter {
+    explicit Room(Inbound& owner) : RoomWaiter(&Inbound::room_called), inbound(owner) {}
+    Inbound& inbound;
+  };
+  // Lives on by itself if the connection ends before the answer comes.
+  struct Question : UserQuestion {
+    Question(ring::Core& core, std::string name, Inbound& asker)
+        : UserQuestion(&Inbound::user_answered, core, std::move(name)), inbound(&asker) {}
+    Inbound* inbound;
+  };
+
+  WorkerParts& parts_;
+  InboundOwner& owner_;
+  std::shared_ptr<const Generation> generation_;
+  const ListenAddress& listener_;
+  observe::SessionId id_;
+  net::Stream stream_;
+  smtp::ServerSession session_;
+  std::string client_;  // address as text
+  std::optional<conf::NetAddress> client_address_;
+  std::string hello_;
+  smtp::Mailbox sender_;
+  bool extended_ = false;
+  bool counted_ = false;
+  bool peer_closed_ = false;
+  bool commit_waits_ = false;  // for room
+  Waiting waiting_ = Waiting::Nothing;
+  observe::CloseReason close_reason_ = observe::CloseReason::PeerClosed;
+  std::uint32_t messages_ = 0;
+  std::uint32_t commands_ = 0;
+  std::uint32_t errors_ = 0;
+  std::uint64_t octets_ = 0;
+  Instant began_{};
+
+  std::deque<memory::Buffer> input_;  // received and not yet consumed
+  std::size_t consumed_ = 0;          // of input_.front()
+  std::string sending_;
+  std::unique_ptr<Transaction> transaction_;
+  Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
+  Instant commit_began_{};
+  std::unique_ptr<smtp::RcptTo> rcpt_;  // being judged
+  Question* question_ = nullptr;
+  Room room_{*this};
+  ring::TimerOf<Inbound, &Inbound::time_is_up> timer_{*this};
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,344 @@
+// Inbound: the dialogue's side: one function per event of the ServerSession; end of content is a
+// list of steps.
+#include <fmt/format.h>
+
+#include "engine/mta/inbound.h"
+#include "proto/mail/received.h"
+#include "proto/smtp/replies.h"
+
+namespace ringpost::mta {
+namespace {
+
+namespace replies = smtp::replies;
+
+store::BodyType body_of(smtp::BodyType body) {
+  return body == smtp::BodyType::EightBitMime ? store::BodyType::EightBitMime
+                                              : store::BodyType::SevenBit;
+}
+
+store::DsnReturn return_of(smtp::ReturnContent ret) {
+  switch (ret) {
+    case smtp::ReturnContent::Full:
+      return store::DsnReturn::Full;
+    case smtp::ReturnContent::Headers:
+      return store::DsnReturn::Headers;
+    case smtp::ReturnContent::Unspecified:
+      break;
+  }
+  return store::DsnReturn::Unspecified;
+}
+
+observe::CloseReason reason_of(smtp::CloseReason reason) {
+  switch (reason) {
+    case smtp::CloseReason::Quit:
+      return observe::CloseReason::Quit;
+    case smtp::CloseReason::TooManyErrors:
+      return observe::CloseReason::TooManyErrors;
+    case smtp::CloseReason::TimedOut:
+      return observe::CloseReason::IdleTimeout;
+    case smtp::CloseReason::ShutDown:
+      return observe::CloseReason::Draining;
+    case smtp::CloseReason::ConnectionLost:
+      return observe::CloseReason::PeerClosed;
+    case smtp::CloseReason::Refused:
+    case smtp::CloseReason::TooManyMessages:
+    case smtp::CloseReason::BrokenChunk:
+      break;
+  }
+  return observe::CloseReason::Violation;
+}
+
+}  // namespace
+
+void Inbound::answer(const smtp::Decision& decision) {
+  session_.answer(decision, parts_.core.now());
+}
+
+void Inbound::on(const smtp::Opened&) {
+  using enum ConnectionCounts::Admission;
+  const ConnectionLimits& limits = generation_->connection_limits;
+  const auto admission = parts_.connection_counts.enter(client_, limits);
+  counted_ = admission == Admitted;
+  if (counted_) {
+    parts_.metrics.session.opened.add();
+    parts_.metrics.session.connections.used.add();
+    parts_.events.emit(
+        parts_.core.wall(),
+        observe::SessionOpened{
+            .session = id_, .client = client_, .listener = listener_.interface_name});
+    answer(smtp::Decision::accept());
+    return;
+  }
+  const bool in_all = admission == TooMany;
+  const auto reason =
+      in_all ? observe::RefuseReason::Connections : observe::RefuseReason::ConnectionsPerAddress;
+  parts_.metrics.session.refused[reason].add();
+  const std::uint64_t max = in_all ? limits.connections_max : limits.per_address_max;
+  parts_.events.emit(
+      parts_.core.wall(),
+      observe::ConnectionRefused{.client = client_, .reason = reason, .used = max, .max = max});
+  answer(in_all ? replies::too_many_connections : replies::too_many_from_address);
+}
+
+void Inbound::on(const smtp::HelloReceived& event) {
+  ++commands_;
+  hello_ = event.name;
+  extended_ = event.extended;
+  answer(smtp::Decision::accept());
+}
+
+void Inbound::on(const smtp::MailFrom& event) {
+  ++commands_;
+  if (!parts_.spooler->accepting()) {
+    answer(replies::insufficient_storage);
+    return;
+  }
+  transaction_ = std::make_unique<Transaction>(parts_, *this, id_);
+  transaction_->began = parts_.core.now();
+  store::Envelope& envelope = transaction_->envelope;
+  envelope.reverse_path = smtp::to_text(event.sender);
+  envelope.hello = hello_;
+  envelope.client_address = client_;
+  envelope.listener_tag = listener_.tag;
+  envelope.envelope_id = event.envelope_id;
+  envelope.body = body_of(event.body);
+  envelope.dsn_return = return_of(event.ret);
+  envelope.smtputf8 = event.smtputf8;
+  sender_ = event.sender.mailbox;
+  answer(smtp::Decision::accept());
+}
+
+void Inbound::on(const smtp::RcptTo& event) {
+  ++commands_;
+  rcpt_ = std::make_unique<smtp::RcptTo>(event);
+  judge_recipient();
+}
+
+conf::SessionFacts Inbound::facts() const {
+  return {.client = client_address_,
+          .tag = listener_.tag,
+          .helo = hello_,
+          .sender = {sender_.local, sender_.domain}};
+}
+
+void Inbound::judge_recipient() {
+  UserDirectory::Answer known;
+  conf::UserLookup look_up = [this, &known](std::string_view name) {
+    known = parts_.users.find(name, parts_.core.now());
+    return conf::UserAnswer{known.state, &known.user};
+  };
+  // RFC 5321 4.5.1: <postmaster> without a domain is ours.
+  const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
+  const std::string_view domain = rcpt_->recipient.is_bare_postmaster()
+                                      ? std::string_view(listener_.server_name)
+                                      : std::string_view(mailbox.domain);
+  const conf::Expansion expansion = conf::expand(generation_->config, generation_->host, facts(),
+                                                 {mailbox.local, domain}, look_up);
+  if (expansion.outcome == conf::Outcome::Later) {
+    waiting_ = Waiting::User;
+    question_ = new Question(parts_.core, expansion.waiting_for, *this);
+    parts_.users.ask(*question_);
+    return;
+  }
+  if (expansion.outcome == conf::Outcome::Deliver) {
+    add_recipients(expansion);
+  } else {
+    parts_.metrics.session.recipients_refused.add();
+    std::string room;
+    answer(refusal_of(expansion, room));
+  }
+  rcpt_.reset();
+}
+
+void Inbound::user_answered(ring::Message& message) {
+  const std::unique_ptr<Question> question(static_cast<Question*>(&message));
+  if (question->inbound != nullptr) question->inbound->user_known();
+}
+
+void Inbound::user_known() {
+  question_ = nullptr;
+  waiting_ = Waiting::Nothing;
+  judge_recipient();
+  pump();
+}
+
+smtp::ReplyView Inbound::refusal_of(const conf::Expansion& expansion, std::string& room) const {
+  switch (expansion.outcome) {
+    case conf::Outcome::Unknown:
+      return replies::no_such_user;
+    case conf::Outcome::Loop:
+      return replies::alias_loop;
+    case conf::Outcome::TemporaryFailure:
+      return replies::local_error;
+    case conf::Outcome::Error: {
+      room = expansion.reply_text;
+      const auto severity = static_cast<std::uint8_t>(expansion.reply_code / 100);
+      return {static_cast<std::uint16_t>(expansion.reply_code), {severity, 1, 0}, room};
+    }
+    default:
+      return replies::relay_denied;
+  }
+}
+
+void Inbound::add_recipients(const conf::Expansion& expansion) {
+  const std::string accepted = smtp::to_text(rcpt_->recipient);
+  for (const conf::Delivery& delivery : expansion.deliveries) {
+    store::Recipient recipient;
+    recipient.accepted_address = accepted;
+    recipient.final_address =
+        smtp::to_text(smtp::Mailbox{delivery.destination_user, delivery.destination_domain});
+    recipient.original = rcpt_->original_recipient;
+    recipient.action = delivery.action->name;
+    recipient.user = delivery.user.username;
+    recipient.notify_flags = rcpt_->notify.bits;
+    if (transaction_->add_recipient(std::move(recipient)) == Transaction::Added::TooMany) {
+      answer(replies::too_many_recipients);
+      return;
+    }
+  }
+  parts_.metrics.session.recipients_accepted.add();
+  answer(smtp::Decision::accept());
+}
+
+void Inbound::on(const smtp::ContentBegin&) {
+  ++commands_;
+  if (!parts_.spooler->accepting()) {
+    answer(replies::insufficient_storage);
+    return;
+  }
+  transaction_->begin_content();
+  mail::ReceivedTrace trace;
+  trace.hello_name = hello_;
+  trace.extended = extended_;
+  trace.smtputf8 = transaction_->envelope.smtputf8;
+  trace.client_address = client_;
+  trace.server_name = listener_.server_name;
+  trace.id = transaction_->id();
+  // With several recipients their addresses stay between envelope and mailbox (RFC 5321 7.2).
+  if (transaction_->envelope.recipients.size() == 1)
+    trace.recipient = transaction_->envelope.recipients.front().accepted_address;
+  trace.received = parts_.core.wall();
+  mail::append_received(transaction_->trace, trace);
+  transaction_->pending = bytes_of(transaction_->trace);
+  append_pending();
+  answer(smtp::Decision::accept());
+}
+
+void Inbound::on(const smtp::Content& event) {
+  transaction_->pending = event.slice;
+  append_pending();
+}
+
+void Inbound::append_pending() {
+  Transaction& transaction = *transaction_;
+  if (transaction.failed) transaction.pending = {};
+  if (transaction.pending.empty()) return;
+  const memory::Buffer none;
+  const memory::Buffer& buffer = input_.empty() ? none : input_.front();
+  const std::size_t taken = transaction.append(transaction.pending, buffer);
+  transaction.pending = transaction.pending.subspan(taken);
+  if (transaction.pending.empty()) return;
+  if (!parts_.spooler->accepting()) {
+    transaction.failed = true;
+    transaction.pending = {};
+    return;
+  }
+  waiting_ = Waiting::Room;
+  parts_.spooler->wait_for_room(room_);
+}
+
+void Inbound::room_called(RoomWaiter& waiter) { static_cast<Room&>(waiter).inbound.room_again(); }
+
+void Inbound::room_again() {
+  waiting_ = Waiting::Nothing;
+  if (commit_waits_) {
+    commit();
+  } else if (transaction_ != nullptr) {
+    append_pending();
+  }
+  pump();
+}
+
+void Inbound::on(const smtp::ContentEnd& event) {
+  transaction_->content_octets = event.octets;
+  commit_began_ = parts_.core.now();
+  commit();
+}
+
+void Inbound::commit() {
+  commit_waits_ = false;
+  if (transaction_->failed) {
+    refuse_content(replies::insufficient_storage);
+    return;
+  }
+  Transaction* const transaction = transaction_.get();
+  switch (Transaction::commit(transaction_)) {
+    case Transaction::Begun::Waiting:
+      committing_ = transaction;
+      waiting_ = Waiting::Commit;
+      return;
+    case Transaction::Begun::NoRoom:
+      if (!parts_.spooler->accepting()) break;
+      commit_waits_ = true;
+      waiting_ = Waiting::Room;
+      parts_.spooler->wait_for_room(room_);
+      return;
+    case Transaction::Begun::Impossible:
+      refuse_content(replies::local_error);
+      return;
+  }
+  refuse_content(replies::insufficient_storage);
+}
+
+void Inbound::committed(bool durable) {
+  const QueueId id = committing_->id();
+  committing_ = nullptr;
+  waiting_ = Waiting::Nothing;
+  parts_.metrics.session.commit_wait.record(
+      static_cast<std::uint64_t>((parts_.core.now() - commit_began_).ns / 1'000));
+  if (durable) {
+    ++messages_;
+    const std::string text = "Ok: queued as " + to_text(id);
+    answer(smtp::ReplyView{250, {2, 0, 0}, text});
+  } else {
+    refuse_content(replies::local_error);
+  }
+  pump();
+}
+
+void Inbound::refuse_content(const smtp::ReplyView& reply) {
+  parts_.metrics.session.messages_refused.add();
+  const std::string text = fmt::format("{} {}", reply.code, reply.text);
+  parts_.events.emit(
+      parts_.core.wall(),
+      observe::MessageRefused{.session = id_,
+                              .client = client_,
+                              .from = transaction_ != nullptr
+                                          ? std::string_view(transaction_->envelope.reverse_path)
+                                          : std::string_view{},
+                              .octets = transaction_ != nullptr ? transaction_->content_octets : 0,
+                              .reply = text});
+  transaction_.reset();
+  answer(reply);
+}
+
+void Inbound::on(const smtp::ContentAborted& event) {
+  if (event.reason == smtp::AbortReason::TooBig || event.reason == smtp::AbortReason::BareLineEnd ||
+      event.reason == smtp::AbortReason::TooManyReceived)
+    parts_.metrics.session.messages_refused.add();
+  transaction_.reset();
+}
+
+void Inbound::on(const smtp::Reset&) { transaction_.reset(); }
+
+void Inbound::on(const smtp::Violation&) { ++errors_; }
+
+void Inbound::on(const smtp::Closed& event) {
+  if (close_reason_ == observe::CloseReason::PeerReset) return;
+  close_reason_ = reason_of(event.reason);
+  const bool whole_time = parts_.core.now() - began_ >= generation_->session_limits.total;
+  if (event.reason == smtp::CloseReason::TimedOut && whole_time)
+    close_reason_ = observe::CloseReason::SessionTimeout;
+}
+
+}  // namespace ringpost::mta

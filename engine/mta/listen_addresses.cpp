@@ -1,0 +1,120 @@
+// Listener addresses: see listen_addresses.h.
+#include "engine/mta/listen_addresses.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+
+namespace ringpost::mta {
+namespace {
+
+std::size_t size_of(int family) {
+  return family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+}
+
+bool is_inet(const sockaddr* address) {
+  return address != nullptr && (address->sa_family == AF_INET || address->sa_family == AF_INET6);
+}
+
+bool family_wanted(conf::Family wanted, int family) {
+  return wanted == conf::Family::Any || (wanted == conf::Family::Inet4) == (family == AF_INET);
+}
+
+struct Interface {
+  std::string name;
+  net::Address address;
+};
+
+std::vector<Interface> interfaces() {
+  ifaddrs* list = nullptr;
+  std::vector<Interface> result;
+  if (getifaddrs(&list) != 0) return result;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (!is_inet(entry->ifa_addr)) continue;
+    const auto address =
+        net::Address::from_kernel(entry->ifa_addr, size_of(entry->ifa_addr->sa_family));
+    if (address) result.push_back({entry->ifa_name, *address});
+  }
+  freeifaddrs(list);
+  return result;
+}
+
+// The wildcard addresses stand for every address, those that come later too; IPv6 only where the
+// machine has it.
+std::vector<net::Address> all_addresses() {
+  std::vector<net::Address> result{*net::Address::parse("0.0.0.0", 0)};
+  const auto present = interfaces();
+  if (std::ranges::any_of(present, [](const auto& i) { return i.address.family() == AF_INET6; }))
+    result.push_back(*net::Address::parse("::", 0));
+  return result;
+}
+
+std::vector<net::Address> addresses_of_host(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  std::vector<net::Address> result;
+  if (getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return result;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next)
+    if (const auto address = net::Address::from_kernel(entry->ai_addr, entry->ai_addrlen))
+      result.push_back(*address);
+  freeaddrinfo(list);
+  return result;
+}
+
+std::vector<net::Address> addresses_of(const std::string& source) {
+  if (source == "all") return all_addresses();
+  std::vector<net::Address> result;
+  for (const Interface& interface : interfaces())
+    if (interface.name == source && !interface.address.is_link_local())
+      result.push_back(interface.address);
+  if (!result.empty()) return result;
+  if (const auto literal = conf::parse_net_address(source))
+    return {*net::Address::parse(conf::to_text(*literal), 0)};
+  return addresses_of_host(source);
+}
+
+conf::Diagnostic diagnostic_of(const conf::Config& config, const conf::Listener& listener) {
+  conf::Diagnostic result;
+  result.file = config.files.at(listener.position.file);
+  result.line = listener.position.line;
+  result.column = listener.position.column;
+  result.text =
+      fmt::format("cannot listen on {}: no such interface, address or host name{}", listener.source,
+                  listener.source == "lo0" ? " (the loopback interface of Linux is lo)" : "");
+  return result;
+}
+
+}  // namespace
+
+std::vector<conf::NetAddress> interface_addresses() {
+  std::vector<conf::NetAddress> result;
+  for (const Interface& interface : interfaces())
+    if (const auto address = conf::parse_net_address(interface.address.host()))
+      result.push_back(*address);
+  return result;
+}
+
+ListenResolution resolve_listeners(const conf::Config& config) {
+  ListenResolution result;
+  for (const conf::Listener& listener : config.listeners) {
+    if (listener.is_socket) continue;
+    std::vector<std::string> seen;
+    for (const net::Address& found : addresses_of(listener.source)) {
+      if (!family_wanted(listener.family, found.family())) continue;
+      const auto address = net::Address::parse(found.host(), listener.port);
+      if (!address || std::ranges::find(seen, found.host()) != seen.end()) continue;
+      seen.push_back(found.host());
+      result.addresses.push_back(
+          {*address, listener.hostname.empty() ? config.server_name : listener.hostname,
+           listener.tag, listener.source});
+    }
+    if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
+  }
+  return result;
+}
+
+}  // namespace ringpost::mta

@@ -1,0 +1,112 @@
+// Local delivery: see local_delivery.h.
+#include "engine/mta/local_delivery.h"
+
+#include <unistd.h>
+
+#include "engine/mta/generation.h"
+#include "proto/conf/expand.h"
+#include "proto/mail/trace.h"
+#include "proto/smtp/path.h"
+#include "store/maildir/name.h"
+
+namespace ringpost::mta {
+namespace {
+
+// A question about a user, for a task that waits.
+struct AwaitedQuestion : UserQuestion {
+  AwaitedQuestion(ring::Core& asker, std::string user)
+      : UserQuestion(&AwaitedQuestion::answered, asker, std::move(user)) {}
+  static void answered(ring::Message& message) {
+    static_cast<AwaitedQuestion&>(message).done.set();
+  }
+  ring::Signal done;
+};
+
+DeliveryResult delayed(std::string status, std::string detail) {
+  return {observe::AttemptResult::Delayed, std::move(status), std::move(detail)};
+}
+
+// RFC 3463: 4.2.2 the mailbox is full, 4.3.1 the system is full, 4.3.0 anything else of ours.
+std::string_view status_of(const Fault& fault) {
+  if (fault.code == EDQUOT) return "4.2.2";
+  if (fault.code == ENOSPC) return "4.3.1";
+  return "4.3.0";
+}
+
+MaildirOrder order_for(const DeliveryOrder& order, std::string folder, const std::string& host) {
+  MaildirOrder result;
+  result.folder = std::move(folder);
+  const store::MaildirDelivery name{
+      .now = order.received, .process = 0, .id = order.id, .recipient = order.recipient_index};
+  result.file_name = store::maildir_name(name, host);
+  mail::append_return_path(result.fields, order.reverse_path);
+  mail::append_delivered_to(result.fields, order.recipient.final_address);
+  return result;
+}
+
+}  // namespace
+
+LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
+    : parts_(parts), segments_(segments), syncs_(parts.core), writer_(parts.core, syncs_) {}
+
+ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
+  const std::shared_ptr<const Generation> generation = parts_.generation;
+  const conf::Action* action = generation->config.find_action(order.recipient.action);
+  if (action == nullptr) {
+    order.result =
+        delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
+    co_return;
+  }
+  order.result = co_await try_maildir(order, *action);
+}
+
+ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& action,
+                                                           std::string name) {
+  if (action.userbase != nullptr) {
+    const auto user = action.userbase->find_user(name);
+    if (!user) co_return UserDirectory::Answer{conf::UserState::Unknown, {}};
+    co_return UserDirectory::Answer{conf::UserState::Found, *user};
+  }
+  while (true) {
+    UserDirectory::Answer answer = parts_.users.find(name, parts_.core.now());
+    if (answer.state != conf::UserState::Later) co_return answer;
+    AwaitedQuestion question(parts_.core, name);
+    parts_.users.ask(question);
+    co_await question.done;
+  }
+}
+
+ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order,
+                                                      const conf::Action& action) {
+  const UserDirectory::Answer answer = co_await find_user(action, order.recipient.user);
+  if (answer.state != conf::UserState::Found)
+    co_return delayed("4.2.1", "user " + order.recipient.user + " is not to be found");
+
+  const auto sender = smtp::parse_reverse_path(order.reverse_path);
+  const auto accepted = smtp::parse_forward_path(order.recipient.accepted_address);
+  const auto final = smtp::parse_forward_path(order.recipient.final_address);
+  if (!sender || !accepted || !final)
+    co_return delayed("4.3.5", "an address of the envelope is odd");
+  conf::Delivery delivery;
+  delivery.action = &action;
+  delivery.user = answer.user;
+  delivery.destination_user = final->mailbox.local;
+  delivery.destination_domain = final->mailbox.domain;
+  const conf::AddressView sender_view{sender->mailbox.local, sender->mailbox.domain};
+  const conf::AddressView accepted_view{accepted->mailbox.local, accepted->mailbox.domain};
+  const conf::Config& config = parts_.generation->config;
+  auto folder = conf::maildir_path(config, delivery, sender_view, accepted_view);
+  if (!folder || !folder->starts_with('/'))
+    co_return delayed("4.3.5", "the maildir path of action " + action.name + " cannot be made");
+
+  const auto buffer = buffers_.borrow();
+  if (!buffer) co_return delayed("4.3.0", to_text(buffer.error()));
+  ContentReader content(parts_.core.ring(), segments_, buffer->room(), order.extents);
+  const MaildirOrder maildir = order_for(order, *folder, config.server_name);
+  const auto done = co_await writer_.deliver(maildir, content);
+  if (!done) co_return delayed(std::string(status_of(done.error())), to_text(done.error()));
+  DeliveryResult result{observe::AttemptResult::Delivered, "2.0.0", std::move(*folder)};
+  co_return result;
+}
+
+}  // namespace ringpost::mta

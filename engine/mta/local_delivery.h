@@ -1,0 +1,33 @@
+// LocalDelivery: the attempts of the destinations that one core owns: finds the action and the user
+// as the present configuration has them, and writes to the mailbox. Every failure is temporary
+// here; giving up is the queue's.
+#pragma once
+
+#include "engine/mta/content_reader.h"
+#include "engine/mta/delivery_order.h"
+#include "engine/mta/directory_sync.h"
+#include "engine/mta/maildir_writer.h"
+#include "engine/mta/user_directory.h"
+#include "engine/mta/worker_parts.h"
+
+namespace ringpost::mta {
+
+class LocalDelivery {
+ public:
+  LocalDelivery(WorkerParts& parts, const SegmentStore& segments);
+
+  // Fills order.result. `order` must stay until the task has ended.
+  ring::Task<void> deliver(DeliveryOrder& order);
+
+ private:
+  ring::Task<UserDirectory::Answer> find_user(const conf::Action& action, std::string name);
+  ring::Task<DeliveryResult> try_maildir(const DeliveryOrder& order, const conf::Action& action);
+
+  WorkerParts& parts_;
+  const SegmentStore& segments_;
+  DirectorySync syncs_;
+  MaildirWriter writer_;
+  ReadBuffers buffers_;
+};
+
+}  // namespace ringpost::mta

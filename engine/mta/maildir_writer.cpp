@@ -1,0 +1,140 @@
+// Delivery into a Maildir: see maildir_writer.h; the order of steps is store/maildir/name.h's.
+#include "engine/mta/maildir_writer.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+
+#include "proto/mail/line_ends.h"
+
+namespace ringpost::mta {
+namespace {
+
+constexpr unsigned folder_mode = 0700;
+constexpr unsigned file_mode = 0600;
+
+using Result = std::expected<void, Fault>;
+
+Result result_of(const char* operation, int code, const std::string& path) {
+  if (code >= 0) return {};
+  return std::unexpected(Fault{operation, -code, path});
+}
+
+}  // namespace
+
+ring::Task<Result> MaildirWriter::deliver(const MaildirOrder& order, ContentReader& content) {
+  const std::string tmp_path = order.folder + "/tmp/" + order.file_name;
+  const auto file = co_await create_in_tmp(order, tmp_path);
+  if (!file) co_return std::unexpected(file.error());
+
+  Result result = co_await write_file(*file, order, content);
+  if (result) result = result_of("fsync", co_await ring::sync_file(core_.ring(), *file), tmp_path);
+  const int closed = co_await ring::close_file(core_.ring(), *file);
+  if (result) result = result_of("close", closed, tmp_path);
+  if (result) result = co_await publish(order, tmp_path);
+  if (!result) {
+    // What could not be delivered leaves nothing behind; the error that counts is the first one.
+    [[maybe_unused]] const int removed =
+        co_await ring::unlink_at(core_.ring(), AT_FDCWD, tmp_path.c_str());
+  }
+  co_return result;
+}
+
+ring::Task<std::expected<int, Fault>> MaildirWriter::create_in_tmp(const MaildirOrder& order,
+                                                                   const std::string& path) {
+  // Not O_EXCL: the name is ours alone, and what a crash left of an earlier try is to be
+  // overwritten.
+  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
+  if (file == -ENOENT) {
+    const Result made = co_await make_folders(order);
+    if (!made) co_return std::unexpected(made.error());
+    file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
+  }
+  if (file < 0) co_return std::unexpected(Fault{"open", -file, path});
+  co_return file;
+}
+
+// Makes what is missing of the path, then tmp, cur and new.
+ring::Task<Result> MaildirWriter::make_folders(const MaildirOrder& order) {
+  Result result;
+  for (std::size_t at = 0; result && at != std::string::npos;) {
+    at = order.folder.find('/', at + 1);
+    const bool is_last = at == std::string::npos;
+    result = co_await make_folder(order.folder.substr(0, at), is_last);
+  }
+  for (const char* name : {"/tmp", "/cur", "/new"})
+    if (result) result = co_await make_folder(order.folder + name, true);
+  co_return result;
+}
+
+// A folder above ours that cannot be made (a mount point, another owner's) shows when ours is made.
+// A new folder is durable only when its parent was synced.
+ring::Task<Result> MaildirWriter::make_folder(std::string path, bool needed) {
+  const int made =
+      co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode);
+  if (made == -EEXIST || (made < 0 && !needed)) co_return Result{};
+  if (made < 0) co_return std::unexpected(Fault{"mkdir", -made, path});
+  const std::size_t slash = path.rfind('/');
+  const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
+  const int folder =
+      co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0);
+  if (folder < 0) co_return std::unexpected(Fault{"open", -folder, parent});
+  const int synced = co_await ring::sync_file(core_.ring(), folder);
+  [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), folder);
+  co_return result_of("fsync", synced, parent);
+}
+
+ring::Task<Result> MaildirWriter::write_file(int file, const MaildirOrder& order,
+                                             ContentReader& content) {
+  mail::LineEndFold fold;
+  std::string text;
+  std::uint64_t offset = 0;
+  fold.fold(bytes_of(order.fields), text);
+  while (true) {
+    const auto piece = co_await content.next();
+    if (!piece) co_return std::unexpected(piece.error());
+    const bool at_end = piece->empty();
+    at_end ? fold.finish(text) : fold.fold(*piece, text);
+    const Result written = co_await write_all(file, text, offset);
+    if (!written || at_end) co_return written;
+    offset += text.size();
+    text.clear();
+  }
+}
+
+ring::Task<Result> MaildirWriter::write_all(int file, std::string_view text, std::uint64_t offset) {
+  while (!text.empty()) {
+    const int done = co_await ring::write_at(core_.ring(), file, text.data(),
+                                             static_cast<unsigned>(text.size()), offset);
+    if (done == -EINTR || done == -EAGAIN) continue;
+    if (done <= 0) co_return std::unexpected(Fault{"write", done == 0 ? ENOSPC : -done});
+    offset += static_cast<unsigned>(done);
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+  co_return Result{};
+}
+
+// The directory is opened before the rename goes into it by descriptor, so what is synced is what
+// was renamed into, whatever happens to the path meanwhile.
+ring::Task<Result> MaildirWriter::publish(const MaildirOrder& order, const std::string& tmp_path) {
+  const std::string new_path = order.folder + "/new";
+  const int folder = co_await ring::open_at(core_.ring(), AT_FDCWD, new_path.c_str(),
+                                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (folder < 0) co_return std::unexpected(Fault{"open", -folder, new_path});
+  Result result = result_of("rename",
+                            co_await ring::rename_at(core_.ring(), AT_FDCWD, tmp_path.c_str(),
+                                                     folder, order.file_name.c_str()),
+                            new_path);
+  if (result) {
+    result = co_await syncs_.sync(new_path, folder);
+    if (!result) {
+      [[maybe_unused]] const int removed =
+          co_await ring::unlink_at(core_.ring(), folder, order.file_name.c_str());
+    }
+  }
+  [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), folder);
+  co_return result;
+}
+
+}  // namespace ringpost::mta

@@ -1,0 +1,70 @@
+// Server: the whole daemon in one object: configuration, spool, workers on their threads, control
+// socket. Made and driven by the main thread. Everything that can go wrong at the start is told
+// before anything listens.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/mta/control.h"
+#include "engine/mta/control_commands.h"
+#include "engine/mta/home.h"
+#include "engine/mta/start_gate.h"
+#include "engine/mta/worker.h"
+
+namespace ringpost::mta {
+
+struct ServerOptions {
+  Home home;
+  std::string config_path;
+  std::string version;
+  observe::Level level = observe::Level::Brief;
+};
+
+class Server {
+ public:
+  // `generation` has a checked configuration. Blocks until every listener accepts.
+  static std::expected<std::unique_ptr<Server>, Fault> start(
+      ServerOptions options, std::shared_ptr<Generation> generation);
+  // Drains and ends all threads.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Blocks until SIGTERM or SIGINT, or until somebody asked through the control socket. The signals
+  // must be blocked in all threads. SIGHUP opens the log file anew.
+  void wait();
+
+ private:
+  explicit Server(ServerOptions options) : options_(std::move(options)) {}
+  std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
+  std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
+  std::expected<std::vector<std::vector<int>>, Fault> bind_all(unsigned cores) const;
+  std::expected<void, Fault> start_workers();
+  std::expected<void, Fault> open_control();
+  void announce();
+  void run_worker(unsigned index, WorkerSetup setup, StartGate& gate);
+
+  ServerOptions options_;
+  std::shared_ptr<Generation> generation_;
+  FileLock lock_;
+  FileLock spool_lock_;
+  std::unique_ptr<observe::EventLog> log_;
+  std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
+  ConnectionCounts connection_counts_;
+  UserDirectory users_;
+  std::unique_ptr<SegmentStore> segments_;
+  RecoveredState recovered_;
+  std::vector<Worker*> workers_;  // each owned by its thread
+  std::unique_ptr<StartGate> gate_;
+  std::vector<std::thread> threads_;
+  std::unique_ptr<ControlCommands> commands_;
+  std::unique_ptr<ControlServer> control_;
+  std::string stop_reason_;
+  bool running_ = false;
+};
+
+}  // namespace ringpost::mta

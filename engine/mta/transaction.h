@@ -1,0 +1,64 @@
+// Transaction: one message in the making, from MAIL to the durable Envelope. It outlives its
+// connection while a commit is under way: a message whose client has gone is ours all the same once
+// it is durable (RFC 5321 6.1).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "engine/mta/content_leases.h"
+#include "engine/mta/spooler.h"
+#include "engine/mta/worker_parts.h"
+#include "store/spool/envelope.h"
+
+namespace ringpost::mta {
+
+class Inbound;
+
+class Transaction : public Commit {
+ public:
+  Transaction(WorkerParts& parts, Inbound& inbound, observe::SessionId session);
+
+  // False when the same delivery is there already (the same mailbox by another alias), or too many.
+  enum class Added : std::uint8_t { Added, Duplicate, TooMany };
+  Added add_recipient(store::Recipient recipient);
+
+  // Begins the content: name, epoch.
+  void begin_content();
+  // How much of `octets` was taken; less than all: wait for room.
+  std::size_t append(Bytes octets, const memory::Buffer& buffer);
+  // False once a write failed that held content of this message.
+  bool is_intact() const;
+
+  enum class Begun : std::uint8_t { Waiting, NoRoom, Impossible };
+  // Appends the Envelope. From Waiting on the transaction belongs to the commit and frees itself.
+  static Begun commit(std::unique_ptr<Transaction>& transaction);
+  // The connection has gone: nobody is to be told any more.
+  void forget_inbound() { inbound_ = nullptr; }
+
+  QueueId id() const { return id_; }
+  store::Envelope envelope;
+  Instant began{};
+  std::uint64_t content_octets = 0;
+  std::string trace;  // the Received field, until it was appended
+  Bytes pending;      // content that found no room yet
+  bool failed =
+      false;  // no room came: what follows is thrown away, the message is refused at its end
+
+ private:
+  static void settled(Commit& commit, bool durable);
+  void report(WallTime now) const;
+
+  WorkerParts& parts_;
+  Inbound* inbound_;
+  observe::SessionId session_;
+  QueueId id_{};
+  std::uint32_t epoch_ = 0;
+  store::Extent where_{};
+  ContentLeases leases_;
+  std::unordered_set<std::string> deliveries_;
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,38 @@
+// WorkerParts: what the objects of one core know of each other. Made by Worker, which owns all of
+// it and outlives every connection and delivery of its core. Nothing here is shared with another
+// core but what says so.
+#pragma once
+
+#include <memory>
+
+#include "engine/memory/buffer.h"
+#include "engine/observe/event_log.h"
+#include "engine/observe/metrics.h"
+#include "engine/ring/core.h"
+
+namespace ringpost::store {
+class Index;
+}
+
+namespace ringpost::mta {
+
+class ConnectionCounts;
+class Dispatcher;
+class Spooler;
+class UserDirectory;
+struct Generation;
+
+struct WorkerParts {
+  ring::Core& core;
+  observe::CoreMetrics& metrics;
+  observe::EventSink& events;
+  ConnectionCounts& connection_counts;  // shared by all cores
+  UserDirectory& users;                 // shared by all cores
+  std::shared_ptr<const Generation> generation;
+  memory::BufferRing* buffers = nullptr;
+  store::Index* index = nullptr;
+  Spooler* spooler = nullptr;
+  Dispatcher* dispatcher = nullptr;
+};
+
+}  // namespace ringpost::mta

@@ -1,0 +1,162 @@
+// Configuration, background, server: see run.h.
+#include "tools/ringpostd/run.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/mta/listen_addresses.h"
+#include "engine/mta/server.h"
+#include "proto/conf/parse.h"
+
+namespace ringpost::tools {
+namespace {
+
+constexpr std::string_view version = "0.1.0";
+
+std::expected<std::string, Fault> read_file(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::unexpected(Fault{"open", errno, path});
+  std::string text;
+  char room[65'536];
+  ssize_t got = 0;
+  while ((got = read(file, room, sizeof room)) > 0)
+    text.append(room, static_cast<std::size_t>(got));
+  const int error = errno;
+  close(file);
+  if (got < 0) return std::unexpected(Fault{"read", error, path});
+  return text;
+}
+
+std::string host_name() {
+  char name[256] = "localhost";
+  if (gethostname(name, sizeof name) != 0) return "localhost";
+  name[sizeof name - 1] = '\0';
+  return ascii::lower(name);
+}
+
+void print(const std::vector<conf::Diagnostic>& diagnostics) {
+  for (const conf::Diagnostic& diagnostic : diagnostics)
+    std::fprintf(stderr, "%s\n", conf::to_text_with_caret(diagnostic).c_str());
+}
+
+// The configuration, checked as far as it can be without starting; null when it cannot be used.
+std::shared_ptr<mta::Generation> load(const DaemonOptions& options, const std::string& path) {
+  auto text = read_file(path);
+  if (!text) {
+    std::fprintf(stderr, "ringpostd: %s\n", to_text(text.error()).c_str());
+    return nullptr;
+  }
+  conf::ParseInput input{
+      .path = path, .text = std::move(*text), .server_name = host_name(), .macros = options.macros};
+  conf::FileReader reader = read_file;
+  conf::ParseResult parsed = conf::parse(std::move(input), reader);
+  print(parsed.diagnostics);
+  if (!parsed.config) return nullptr;
+  mta::ListenResolution resolved = mta::resolve_listeners(*parsed.config);
+  print(resolved.errors);
+  if (!resolved.errors.empty()) return nullptr;
+  auto generation = std::make_shared<mta::Generation>();
+  generation->host = conf::LocalHost(parsed.config->server_name, mta::interface_addresses());
+  generation->config = std::move(*parsed.config);
+  generation->listeners = std::move(resolved.addresses);
+  generation->session_limits = mta::session_limits_of(generation->config);
+  generation->connection_limits = {generation->config.smtp.connections_max,
+                                   generation->config.smtp.connections_per_address_max};
+  return generation;
+}
+
+void block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// The parent of the background daemon waits here for one octet that says "ready"; without it the
+// start failed.
+int wait_until_ready(int pipe_end) {
+  char ready = 0;
+  ssize_t got = 0;
+  do {
+    got = read(pipe_end, &ready, 1);
+  } while (got < 0 && errno == EINTR);
+  return got == 1 ? 0 : 1;
+}
+
+// Leaves the terminal. Returns the pipe on which readiness is told, or -1 in the foreground; the
+// parent exits.
+int go_to_background() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    std::perror("ringpostd: pipe");
+    _exit(1);
+  }
+  const pid_t child = fork();
+  if (child < 0) {
+    std::perror("ringpostd: fork");
+    _exit(1);
+  }
+  if (child > 0) {
+    close(ends[1]);
+    _exit(wait_until_ready(ends[0]));
+  }
+  close(ends[0]);
+  setsid();
+  return ends[1];
+}
+
+void tell_ready(int pipe_end) {
+  if (pipe_end < 0) return;
+  const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int standard : {0, 1, 2}) dup2(nowhere, standard);
+  close(nowhere);
+  [[maybe_unused]] const ssize_t told = write(pipe_end, "r", 1);
+  close(pipe_end);
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  const mta::Home home =
+      options.home.empty() ? mta::Home::system() : mta::Home::below(options.home);
+  const std::string config_file =
+      options.config_file.empty() ? home.config_file : options.config_file;
+  auto generation = load(options, config_file);
+  if (generation == nullptr) return 1;
+  if (options.check_only) {
+    std::fprintf(stderr, "configuration OK\n");
+    return 0;
+  }
+  umask(0077);
+  block_signals();
+  int ready_pipe = -1;
+  if (!options.foreground) {
+    if (generation->config.engine.log_path.empty()) generation->config.engine.log_path = home.log;
+    ready_pipe = go_to_background();
+  }
+  mta::ServerOptions server_options{
+      .home = home,
+      .config_path = config_file,
+      .version = std::string(version),
+      .level = options.verbose ? observe::Level::Verbose : observe::Level::Brief};
+  auto server = mta::Server::start(std::move(server_options), std::move(generation));
+  if (!server) {
+    std::fprintf(stderr, "ringpostd: %s\n", to_text(server.error()).c_str());
+    return 1;
+  }
+  tell_ready(ready_pipe);
+  (*server)->wait();
+  return 0;
+}
+
+}  // namespace ringpost::tools
