@@ -7,7 +7,8 @@
 namespace ringpost::ring {
 
 TimerWheel::TimerWheel(Instant now)
-    : tick_(static_cast<std::uint64_t>(now.ns) / static_cast<std::uint64_t>(tick_ns)) {
+    : tick_(static_cast<std::uint64_t>(now.ns) / static_cast<std::uint64_t>(tick_ns)),
+      target_(tick_) {
   for (auto& level : wheel_)
     for (Timer& head : level) head.next_ = head.previous_ = &head;
 }
@@ -36,7 +37,10 @@ void TimerWheel::unlink(Timer& timer) {
 
 void TimerWheel::arm(Timer& timer, Instant deadline) {
   if (timer.armed()) unlink(timer);
-  timer.deadline_ = deadline;
+  // Not within the advance under way: after a long stall, a handler that arms its timer for a time
+  // already past would else be called once for every tick of the stall.
+  const Instant earliest{static_cast<std::int64_t>(target_ + 1) * tick_ns};
+  timer.deadline_ = std::max(deadline, earliest);
   place(timer);
 }
 
@@ -48,8 +52,7 @@ void TimerWheel::disarm(Timer& timer) {
 // down each time the wheel above it turns, and fires from level 0.
 void TimerWheel::place(Timer& timer) {
   constexpr std::uint64_t horizon = (1ULL << (slot_bits * levels)) - 1;
-  std::uint64_t due = std::max(tick_of(timer.deadline_), tick_ + 1);
-  due = std::min(due, tick_ + horizon);
+  const std::uint64_t due = std::min(tick_of(timer.deadline_), tick_ + horizon);
   const unsigned highest = 63u - static_cast<unsigned>(std::countl_zero(due ^ tick_));
   const unsigned level = std::min(highest / slot_bits, levels - 1);
   const auto slot = static_cast<unsigned>(due >> (slot_bits * level)) & (slots - 1);
@@ -98,11 +101,11 @@ void TimerWheel::fire(unsigned slot) {
 }
 
 void TimerWheel::advance(Instant now) {
-  const std::uint64_t target =
-      static_cast<std::uint64_t>(now.ns) / static_cast<std::uint64_t>(tick_ns);
-  while (tick_ < target) {
+  target_ =
+      std::max(tick_, static_cast<std::uint64_t>(now.ns) / static_cast<std::uint64_t>(tick_ns));
+  while (tick_ < target_) {
     if (std::ranges::all_of(occupied_, [](std::uint64_t bits) { return bits == 0; })) {
-      tick_ = target;
+      tick_ = target_;
       return;
     }
     ++tick_;

@@ -51,7 +51,8 @@ class TimerWheel {
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
-  // Arms, or moves, `timer`. A deadline in the past fires at the next advance.
+  // Arms, or moves, `timer`. A deadline in the past fires at the next advance, also when a handler
+  // of this advance arms it.
   void arm(Timer& timer, Instant deadline);
   void disarm(Timer& timer);
   // Fires everything that is due at `now`, each once, in slot order; handlers may arm and disarm
@@ -71,11 +72,14 @@ class TimerWheel {
   void fire(unsigned slot);
   static void link(Timer& head, Timer& timer);
   void unlink(Timer& timer);
+  // Rounded up; the sum is unsigned, so that `never` is merely far away.
   static std::uint64_t tick_of(Instant at) {
-    return static_cast<std::uint64_t>(at.ns + tick_ns - 1) / static_cast<std::uint64_t>(tick_ns);
+    constexpr auto tick = static_cast<std::uint64_t>(tick_ns);
+    return (static_cast<std::uint64_t>(at.ns) + tick - 1) / tick;
   }
 
   std::uint64_t tick_;                            // the last tick that was processed
+  std::uint64_t target_;                          // where the present advance ends; else tick_
   Timer wheel_[levels][slots];                    // heads of intrusive rings
   std::array<std::uint64_t, levels> occupied_{};  // one bit per slot that may hold a timer
 };
