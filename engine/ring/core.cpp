@@ -42,6 +42,7 @@ std::expected<std::unique_ptr<Core>, Fault> Core::create(const CoreOptions& opti
 
 Core::~Core() {
   if (ring_ != nullptr) {
+    ending_ = true;
     ring_->cancel(wake_operation_);
     while (wake_operation_.in_flight()) {
       ring_->submit_and_wait(milliseconds(100));
@@ -62,8 +63,9 @@ void Core::arm_wake_up() {
   ring_->bind(sqe, wake_operation_);
 }
 
-void Core::woken(Completion completion) {
-  if (completion.result != -ECANCELED) arm_wake_up();
+// While the core ends, a wake-up may come before the read is cancelled: it must not be armed again.
+void Core::woken(Completion) {
+  if (!ending_) arm_wake_up();
 }
 
 Duration Core::wait_limit() const {

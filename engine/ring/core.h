@@ -68,6 +68,7 @@ class Core {
   Instant now_{};
   WallTime wall_{};
   bool again_ = false;
+  bool ending_ = false;
   std::atomic<bool> stopping_{false};
   int wake_file_ = -1;  // eventfd; written by threads that have no ring
   std::uint64_t wake_count_ = 0;
