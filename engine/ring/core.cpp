@@ -114,7 +114,10 @@ void Core::post(Message& message) {
   Ring& from = current_core->ring();
   io_uring_sqe* sqe = from.entry();
   io_uring_prep_msg_ring(sqe, ring_->file(), 0, 0, 0);
-  from.bind_to_nobody(sqe);
+  from.bind_failure(sqe, wake_watcher_);
 }
+
+// On the sender's thread: its ring could not reach ours (no memory for the message, for example).
+void Core::wake_failed(Completion) { wake(); }
 
 }  // namespace ringpost::ring

@@ -58,6 +58,7 @@ class Core {
   void wake();
   void arm_wake_up();
   void woken(Completion completion);
+  void wake_failed(Completion completion);
   Duration wait_limit() const;
 
   CoreOptions options_;
@@ -73,6 +74,7 @@ class Core {
   int wake_file_ = -1;  // eventfd; written by threads that have no ring
   std::uint64_t wake_count_ = 0;
   OperationOf<Core, &Core::woken> wake_operation_{*this};
+  OperationOf<Core, &Core::wake_failed> wake_watcher_{*this};  // for the rings of senders
 };
 
 }  // namespace ringpost::ring

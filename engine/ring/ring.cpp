@@ -67,6 +67,11 @@ void Ring::bind_to_nobody(io_uring_sqe* sqe) {
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+void Ring::bind_failure(io_uring_sqe* sqe, Operation& watcher) {
+  io_uring_sqe_set_data(sqe, &watcher);
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
 void Ring::cancel(Operation& operation) {
   if (!operation.in_flight_) return;
   io_uring_sqe* sqe = entry();
@@ -94,8 +99,9 @@ unsigned Ring::reap(unsigned completions_max) {
     ++done;
     if (operation == nullptr) continue;
     // Cleared first: the handler may prepare the next request on the same record, or free its
-    // owner.
-    if ((completion.flags & IORING_CQE_F_MORE) == 0) operation->in_flight_ = false;
+    // owner. Only read when it is not in flight: such a watcher may be shared with other threads.
+    if (operation->in_flight_ && (completion.flags & IORING_CQE_F_MORE) == 0)
+      operation->in_flight_ = false;
     operation->handler_(*operation, completion);
   }
   return done;

@@ -36,6 +36,9 @@ class Ring {
   void bind(io_uring_sqe* sqe, Operation& operation);
   // The completion of `sqe` is of no interest to anybody.
   void bind_to_nobody(io_uring_sqe* sqe);
+  // Only a failure of `sqe` is told to `watcher`, which is not in flight meanwhile: it may watch
+  // any number of requests, from any ring, and must outlive them by other means.
+  void bind_failure(io_uring_sqe* sqe, Operation& watcher);
 
   // Asks the kernel to end `operation` soon; its handler still gets the final completion (often
   // -ECANCELED).
