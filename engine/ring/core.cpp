@@ -90,6 +90,8 @@ void Core::turn() {
 void Core::run(const std::function<bool()>& finished) {
   current_core = this;
   while (!stopping() || !finished()) turn();
+  // The last turn may have prepared wake-ups for other cores.
+  ring_->submit_and_wait(Duration{0});
   current_core = nullptr;
 }
 
