@@ -15,6 +15,13 @@ namespace {
 // as well.
 constexpr unsigned files_reserved = 64;
 
+// EBADR (completions were lost) and EEXIST (a thread that does not own the ring) are what must never
+// happen: nothing that follows could be trusted, or would ever end.
+void check_entered(int result) {
+  CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+        result == -EBUSY || result == -ENOMEM);
+}
+
 unsigned files_allowed(unsigned wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::min(wanted, 1024u);
@@ -50,7 +57,7 @@ Ring::~Ring() {
 io_uring_sqe* Ring::entry() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
   while (sqe == nullptr) {
-    io_uring_submit(&ring_);
+    check_entered(io_uring_submit(&ring_));
     sqe = io_uring_get_sqe(&ring_);
   }
   return sqe;
@@ -81,12 +88,12 @@ void Ring::cancel(Operation& operation) {
 
 void Ring::submit_and_wait(Duration timeout) {
   if (timeout.ns <= 0) {
-    io_uring_submit_and_get_events(&ring_);
+    check_entered(io_uring_submit_and_get_events(&ring_));
     return;
   }
   __kernel_timespec limit{.tv_sec = timeout.seconds(), .tv_nsec = timeout.ns % 1'000'000'000};
   io_uring_cqe* first = nullptr;
-  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
+  check_entered(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr));
 }
 
 unsigned Ring::reap(unsigned completions_max) {
