@@ -48,6 +48,7 @@ std::expected<std::unique_ptr<BufferRing>, Fault> BufferRing::create(
   registration.bgid = options.group;
   if (const int error = io_uring_register_buf_ring(&ring.raw(), &registration, 0))
     return std::unexpected(Fault{"io_uring_register_buf_ring", -error});
+  self->registered_ = true;
   self->shares_.assign(options.buffers, 0);
   for (std::uint16_t i = 0; i < options.buffers; ++i) self->provide(i);
   return self;
@@ -55,7 +56,10 @@ std::expected<std::unique_ptr<BufferRing>, Fault> BufferRing::create(
 
 BufferRing::~BufferRing() {
   CHECK(first_waiter_ == nullptr);
-  io_uring_unregister_buf_ring(&ring_.raw(), options_.group);
+  if (registered_) {
+    CHECK(free_ == options_.buffers);
+    io_uring_unregister_buf_ring(&ring_.raw(), options_.group);
+  }
   if (slab_ != nullptr)
     munmap(slab_, static_cast<std::size_t>(options_.buffers) * options_.buffer_bytes);
   if (shared_ != nullptr) munmap(shared_, shared_bytes_);

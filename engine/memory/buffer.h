@@ -77,6 +77,7 @@ class BufferWaiter {
 
 class BufferRing {
  public:
+  // Every Buffer must be gone, and no receive in flight, before the BufferRing goes.
   static std::expected<std::unique_ptr<BufferRing>, Fault> create(ring::Ring& ring,
                                                                   const BufferRingOptions& options);
   ~BufferRing();
@@ -109,6 +110,7 @@ class BufferRing {
   BufferRingOptions options_;
   io_uring_buf_ring* shared_ = nullptr;
   std::size_t shared_bytes_ = 0;
+  bool registered_ = false;
   std::byte* slab_ = nullptr;
   std::vector<std::uint16_t> shares_;
   std::uint32_t free_ = 0;
