@@ -1,5 +1,5 @@
-// Listener: see listener.h. When descriptors run out it pauses instead of spinning; the backlog
-// holds the peers.
+// Listener: see listener.h. When accepting fails (descriptors or memory run out) it pauses instead
+// of spinning; the backlog holds the peers.
 #include "engine/net/listener.h"
 
 #include <cerrno>
@@ -11,7 +11,7 @@ namespace ringpost::net {
 namespace {
 
 constexpr int backlog_max = 4096;
-constexpr Duration pause_when_out_of_files = milliseconds(100);
+constexpr Duration pause_after_error = milliseconds(100);
 
 bool set_option(int file, int level, int name) {
   const int on = 1;
@@ -65,10 +65,11 @@ void Listener::arm() {
 void Listener::accept_done(ring::Completion completion) {
   if (completion.result >= 0) accepted_(completion.result);
   if (accept_.in_flight() || stopping_) return;
-  const bool out_of_files = completion.result == -ENFILE || completion.result == -EMFILE ||
-                            completion.result == -ENOMEM || completion.result == -ENOBUFS;
-  if (out_of_files) {
-    core_.timers().arm(pause_, core_.now() + pause_when_out_of_files);
+  // A peer that gave up while it waited says nothing about the next one; any other error would come
+  // again at once.
+  const bool failed = completion.result < 0 && completion.result != -ECONNABORTED;
+  if (failed) {
+    core_.timers().arm(pause_, core_.now() + pause_after_error);
   } else {
     arm();
   }
