@@ -7,6 +7,8 @@
 namespace ringpost::net {
 
 std::optional<Address> Address::parse(std::string_view host, std::uint16_t port) {
+  // Longer than any literal, or cut short by the octet that ends a C string.
+  if (host.size() >= INET6_ADDRSTRLEN || host.contains('\0')) return std::nullopt;
   const std::string text(host);
   Address result;
   if (inet_pton(AF_INET, text.c_str(), &result.storage_.v4.sin_addr) == 1) {
