@@ -177,6 +177,7 @@ void Stream::send_done(ring::Completion completion) {
 
 void Stream::close(Duration linger) {
   if (closing()) return;
+  CHECK(state_ != State::New);
   if (state_ == State::Connecting) {
     abort();
     return;

@@ -57,7 +57,8 @@ class Stream {
   // Ends the connection after what is being sent; waits up to `linger` for the peer's end, so that
   // a reset does not destroy octets that the peer has not read yet. closed() follows.
   void close(Duration linger);
-  // Ends it at once, dropping what is being sent. closed() follows.
+  // Ends it at once, dropping what is being sent. closed() follows; connect_failed() instead when
+  // it was not yet connected (the same holds for close()).
   void abort();
   bool closing() const { return state_ >= State::ShuttingDown; }
 

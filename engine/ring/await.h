@@ -88,7 +88,10 @@ class Signal {
     if (waiting_) std::exchange(waiting_, {}).resume();
   }
   bool await_ready() const noexcept { return set_; }
-  void await_suspend(std::coroutine_handle<> waiting) { waiting_ = waiting; }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    CHECK(!waiting_);
+    waiting_ = waiting;
+  }
   void await_resume() const noexcept {}
 
  private:
