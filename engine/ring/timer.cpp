@@ -108,6 +108,8 @@ void TimerWheel::advance(Instant now) {
       tick_ = target_;
       return;
     }
+    // Nothing fires before the wheel above turns.
+    if (occupied_[0] == 0) tick_ = std::min(target_ - 1, tick_ | (slots - 1));
     ++tick_;
     const auto slot = static_cast<unsigned>(tick_) & (slots - 1);
     if (slot == 0) cascade(1);
