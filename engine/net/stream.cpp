@@ -22,11 +22,17 @@ void Stream::accept(int direct_file) {
   CHECK(state_ == State::New);
   file_ = direct_file;
   state_ = State::Open;
+  ask_for_peer(sizeof(sockaddr_in));
+}
+
+// The kernel refuses to write less than it was asked for and cuts off what is longer: so the
+// shorter address is asked for first, and the longer one when the family says so.
+void Stream::ask_for_peer(std::size_t address_bytes) {
   io_uring_sqe* sqe = core_.ring().entry();
   // SO_PEERNAME instead of the address that accept could give: a multishot accept has one place for
   // all of them.
   ring::abi::prepare_socket_option(sqe, ring::abi::socket_uring_op_getsockopt, file_, SOL_SOCKET,
-                                   SO_PEERNAME, &peer_, sizeof peer_);
+                                   SO_PEERNAME, &peer_, static_cast<std::uint32_t>(address_bytes));
   sqe->flags |= IOSQE_FIXED_FILE;
   core_.ring().bind(sqe, set_up_);
 }
@@ -48,6 +54,10 @@ void Stream::set_up_done(ring::Completion completion) {
   }
   if (closing()) {
     advance_end();
+    return;
+  }
+  if (completion.result == sizeof(sockaddr_in) && peer_.family() == AF_INET6) {
+    ask_for_peer(sizeof(sockaddr_in6));
     return;
   }
   const bool known = completion.result > 0;

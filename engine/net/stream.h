@@ -82,6 +82,7 @@ class Stream {
   void buffers_are_back();
   static void wake_starved(memory::BufferWaiter& waiter);
 
+  void ask_for_peer(std::size_t address_bytes);
   void connect_step(int result);
   void prepare_receive();
   void prepare_shutdown(int how);
