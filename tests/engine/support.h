@@ -1,6 +1,7 @@
 // What the engine's tests share: a core of their own, and a loop that ends by itself.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -22,22 +23,31 @@ inline Instant monotonic_now() {
 }
 
 inline std::unique_ptr<ring::Core> make_core(ring::CoreOptions options = {}) {
-  options.ring.direct_files_max = 1024;
+  options.ring.direct_files_max = std::min(options.ring.direct_files_max, 1024u);
   auto core = ring::Core::create(options);
   if (!core) ADD_FAILURE() << to_text(core.error());
   return core ? std::move(*core) : nullptr;
 }
+
+// Ends a wait of the loop in which nothing happens.
+struct WakeUp {
+  void fired() {}
+  ring::TimerOf<WakeUp, &WakeUp::fired> timer{*this};
+};
 
 // Runs turns until `finished`; false when `limit` passed first.
 inline bool run_until(ring::Core& core, const std::function<bool()>& finished,
                       Duration limit = seconds(20)) {
   const Instant end = monotonic_now() + limit;
   bool done = false;
+  WakeUp wake_up;
+  core.timers().arm(wake_up.timer, end);
   core.stop();
   core.run([&] {
     done = finished();
     return done || monotonic_now() > end;
   });
+  core.timers().disarm(wake_up.timer);
   return done;
 }
 
