@@ -1,5 +1,5 @@
 // Listener: see listener.h. When accepting fails (descriptors or memory run out) it pauses instead
-// of spinning; the backlog holds the peers.
+// of spinning, and the backlog holds the peers; only the one that met the shortage is lost.
 #include "engine/net/listener.h"
 
 #include <cerrno>
@@ -65,8 +65,10 @@ void Listener::arm() {
 void Listener::accept_done(ring::Completion completion) {
   if (completion.result >= 0) accepted_(completion.result);
   if (accept_.in_flight() || stopping_) return;
-  // A peer that gave up while it waited says nothing about the next one; any other error would come
-  // again at once.
+  // For a connection that finds no free direct descriptor the kernel has no way back: it closes it.
+  // So the owner's limit on connections should lie below the ring's on descriptors. A peer that
+  // gave up while it waited says nothing about the next one; any other error would come again at
+  // once.
   const bool failed = completion.result < 0 && completion.result != -ECONNABORTED;
   if (failed) {
     core_.timers().arm(pause_, core_.now() + pause_after_error);

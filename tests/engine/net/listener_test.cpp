@@ -54,14 +54,13 @@ TEST_F(ListenerTest, PausesWhenDescriptorsRunOutAndGoesOn) {
   std::vector<Peer> peers;
   for (int i = 0; i < 4; ++i) peers.emplace_back(address_);
   ASSERT_TRUE(run([&] { return open() == 4; }));
-  Peer fifth(address_);
-  EXPECT_EQ(fifth.error(), 0);
+  std::vector<Peer> more;
+  for (int i = 0; i < 20; ++i) more.emplace_back(address_);
   EXPECT_LT(turns_in(milliseconds(500)), 40);
   EXPECT_EQ(open(), 4u);
-  for (Owner& owner : owners_) owner.stream.close(milliseconds(10));
-  ASSERT_TRUE(run([&] { return open() == 0; }));
-  const Peer sixth(address_);
-  ASSERT_TRUE(run([&] { return open() >= 1; }, seconds(2)));
+  for (std::size_t i = 0; i < 4; ++i) owners_[i].stream.close(milliseconds(10));
+  // One connection was lost for every pause; the rest has waited.
+  ASSERT_TRUE(run([&] { return open() == 4; }, seconds(2)));
 }
 
 TEST_F(ListenerTest, StopsDuringThePause) {
