@@ -84,7 +84,9 @@ enum class AbortReason : std::uint8_t {
   ShutDown,
 };
 
-// Told: the content begun comes to nothing; throw it away. The dialogue replies by itself.
+// Told: the content begun comes to nothing; throw it away. The dialogue replies by itself. The
+// reason is what was noticed first, which may depend on how the content arrived; the reply names
+// the worst of several.
 struct ContentAborted {
   AbortReason reason = AbortReason::Reset;
 

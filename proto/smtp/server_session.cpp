@@ -231,11 +231,10 @@ void ServerSession::end_transaction() {
   recipients_ = 0;
   content_octets_ = 0;
   smtputf8_ = false;
-  verdict_ = {};
 }
 
 void ServerSession::drop_transaction(AbortReason reason) {
-  if (content_open_) abort_content(reason, {});
+  if (content_open_) abort_content(reason);
   end_transaction();
 }
 

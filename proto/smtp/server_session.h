@@ -57,6 +57,9 @@ class Decision {
   ReplyView reply_;
 };
 
+// What content with such a flaw is told.
+ReplyView verdict(AbortReason flaw);
+
 class ServerSession {
  public:
   // `limits` and `server_name` must outlive the session (the listener's configuration owns them).
@@ -136,9 +139,11 @@ class ServerSession {
   void take_content(Bytes slice);
   void read_chunk();
   void chunk_ended();
-  void ask_content_end();
-  void refuse_content();
-  void abort_content(AbortReason reason, const ReplyView& verdict);
+  void pass_over_chunk(const ReplyView& reply);
+  void content_ended();
+  void abort_content(AbortReason reason);
+  // What is wrong with the content so far; the worst of several.
+  std::optional<AbortReason> flaw(bool at_end = false) const;
   void end_transaction();
   void drop_transaction(AbortReason reason);
 
@@ -175,7 +180,7 @@ class ServerSession {
   bool smtputf8_ = false;
   bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted
   bool chunk_last_ = false;
-  bool chunk_out_of_turn_ = false;  // not admitted: passed over, then refused with verdict_
+  bool chunk_out_of_turn_ = false;  // not admitted: passed over, then refused
 
   std::uint32_t recipients_ = 0;
   std::uint32_t messages_ = 0;
@@ -186,7 +191,7 @@ class ServerSession {
   mail::HeaderScan header_;
   std::uint64_t chunk_octets_left_ = 0;
   std::uint64_t content_octets_ = 0;
-  Reply verdict_;  // what a content that came to nothing is told at its end
+  Reply chunk_refusal_;  // code 0, or what the chunk that is passed over is told at its end
 };
 
 }  // namespace ringpost::smtp

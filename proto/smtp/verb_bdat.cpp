@@ -24,25 +24,25 @@ void ServerSession::bdat(std::string_view arguments, Admission admitted) {
   if (!chunk) return end(&chunk.error(), CloseReason::BrokenChunk, AbortReason::Reset);
   chunk_octets_left_ = chunk->octets;
   chunk_last_ = chunk->last;
-  if (admitted != Admission::Allow) {
-    verdict_ = Reply(refusal(admitted));
-    chunk_out_of_turn_ = true;
-    return read_chunk();
+  chunk_out_of_turn_ = admitted != Admission::Allow;
+  if (chunk_out_of_turn_) return pass_over_chunk(refusal(admitted));
+  if (chunk->octets > limits_->message_octets_max - content_octets_) {
+    if (content_open_) abort_content(AbortReason::TooBig);
+    return pass_over_chunk(replies::too_big);
   }
-  const bool is_too_big = chunk->octets > limits_->message_octets_max - content_octets_;
-  if (is_too_big && content_open_) abort_content(AbortReason::TooBig, replies::too_big);
-  if (is_too_big) verdict_ = Reply(replies::too_big);
-  if (is_too_big || content_open_) return read_chunk();
+  if (content_open_) return read_chunk();
   ask(Asked::ChunkBegin, ContentBegin{.chunked = true});
 }
 
 void ServerSession::chunk_begin_answered(const Decision& decision) {
-  if (decision.accepts()) {
-    begin_content();
-    state_ = State::Chunking;
-  } else {
-    verdict_ = Reply(decision.reply_or({}));
-  }
+  if (!decision.accepts()) return pass_over_chunk(decision.reply_or({}));
+  begin_content();
+  state_ = State::Chunking;
+  read_chunk();
+}
+
+void ServerSession::pass_over_chunk(const ReplyView& reply) {
+  chunk_refusal_ = Reply(reply);
   read_chunk();
 }
 
@@ -56,7 +56,7 @@ std::size_t ServerSession::receive_chunk(Bytes octets) {
       static_cast<std::size_t>(std::min<std::uint64_t>(octets.size(), chunk_octets_left_));
   const Bytes part = octets.first(length);
   chunk_octets_left_ -= length;
-  if (content_open_ && !chunk_out_of_turn_) {
+  if (chunk_refusal_.code == 0) {
     decoder_.check_chunk(part);
     take_content(part);
   }
@@ -66,19 +66,18 @@ std::size_t ServerSession::receive_chunk(Bytes octets) {
 
 void ServerSession::chunk_ended() {
   phase_ = Phase::Commands;
+  const Reply refusal = std::exchange(chunk_refusal_, {});
   if (chunk_out_of_turn_) {
-    chunk_out_of_turn_ = false;
-    const Reply reply = std::exchange(verdict_, {});
     if (state_ == State::ChunkFailed && chunk_last_) end_transaction();
-    return refuse(reply.view(), ViolationKind::Sequence);
+    return refuse(refusal.view(), ViolationKind::Sequence);
   }
-  if (chunk_last_ && content_open_ && limits_->bare_line_ends == BareLineEnds::Refuse &&
-      decoder_.bare_line_end_seen(true))
-    abort_content(AbortReason::BareLineEnd, replies::bare_line_end);
-  if (content_open_) return chunk_last_ ? ask_content_end() : say(replies::chunk_taken);
-  if (chunk_last_) return refuse_content();
-  state_ = State::ChunkFailed;
-  say(verdict_.view());
+  const auto reason = flaw();
+  if (refusal.code == 0 && chunk_last_) return content_ended();
+  if (refusal.code == 0 && !reason) return say(replies::chunk_taken);
+  say(refusal.code != 0 ? refusal.view() : verdict(*reason));
+  ++messages_;
+  end_transaction();
+  if (!chunk_last_) state_ = State::ChunkFailed;
 }
 
 }  // namespace ringpost::smtp

@@ -5,6 +5,17 @@
 
 namespace ringpost::smtp {
 
+ReplyView verdict(AbortReason reason) {
+  switch (reason) {
+    case AbortReason::BareLineEnd:
+      return replies::bare_line_end;
+    case AbortReason::TooManyReceived:
+      return replies::mail_loop;
+    default:
+      return replies::too_big;
+  }
+}
+
 void ServerSession::data(std::string_view arguments) {
   if (!arguments.empty()) return refuse(replies::no_arguments_allowed, ViolationKind::Syntax);
   ask(Asked::DataBegin, ContentBegin{.chunked = false});
@@ -20,13 +31,11 @@ void ServerSession::data_begin_answered(const Decision& decision) {
 
 std::size_t ServerSession::receive_data(Bytes octets) {
   const DataDecoder::Step step = decoder_.decode(octets);
-  if (content_open_) take_content(step.content);
-  if (!step.ended) return step.octets;
-  phase_ = Phase::Commands;
-  if (content_open_)
-    ask_content_end();
-  else
-    refuse_content();
+  take_content(step.content);
+  if (step.ended) {
+    phase_ = Phase::Commands;
+    content_ended();
+  }
   return step.octets;
 }
 
@@ -35,47 +44,52 @@ void ServerSession::begin_content() {
   content_octets_ = 0;
   decoder_.restart();
   header_ = {};
-  verdict_ = {};
 }
 
+// Looks at content that is already lost, too, so that its reply does not depend on how it was cut.
 void ServerSession::take_content(Bytes slice) {
-  if (limits_->bare_line_ends == BareLineEnds::Refuse && decoder_.bare_line_end_seen())
-    return abort_content(AbortReason::BareLineEnd, replies::bare_line_end);
   content_octets_ += slice.size();
-  // RFC 1870 6.3: checked again while reading, whatever MAIL announced.
-  if (content_octets_ > limits_->message_octets_max)
-    return abort_content(AbortReason::TooBig, replies::too_big);
   header_.scan(slice);
-  // RFC 5321 6.3
-  if (header_.received_fields() > limits_->received_fields_max)
-    return abort_content(AbortReason::TooManyReceived, replies::mail_loop);
-  content_due_ = slice;
+  const auto reason = flaw();
+  if (!reason)
+    content_due_ = slice;
+  else if (content_open_)
+    abort_content(*reason);
 }
 
-void ServerSession::abort_content(AbortReason reason, const ReplyView& verdict) {
+std::optional<AbortReason> ServerSession::flaw(bool at_end) const {
+  if (limits_->bare_line_ends == BareLineEnds::Refuse && decoder_.bare_line_end_seen(at_end))
+    return AbortReason::BareLineEnd;
+  // RFC 1870 6.3: checked again while reading, whatever MAIL announced.
+  if (content_octets_ > limits_->message_octets_max) return AbortReason::TooBig;
+  // RFC 5321 6.3
+  if (header_.received_fields() > limits_->received_fields_max) return AbortReason::TooManyReceived;
+  return std::nullopt;
+}
+
+void ServerSession::abort_content(AbortReason reason) {
   content_open_ = false;
   content_due_ = {};
   abort_due_ = reason;
-  verdict_ = Reply(verdict);
 }
 
-void ServerSession::ask_content_end() {
-  ask(Asked::ContentEnd, ContentEnd{.octets = content_octets_, .fields = header_.fields()});
+void ServerSession::content_ended() {
+  const auto reason = flaw(true);
+  if (!reason)
+    return ask(Asked::ContentEnd,
+               ContentEnd{.octets = content_octets_, .fields = header_.fields()});
+  if (content_open_) abort_content(*reason);
+  ++messages_;
+  end_transaction();
+  say(verdict(*reason));
 }
 
 // RFC 5321 4.1.1.4: the end of the data ends the transaction, whatever becomes of the message.
 void ServerSession::content_end_answered(const Decision& decision) {
   ++messages_;
   end_transaction();
-  if (!decision.accepts()) return say(decision.reply_or(replies::local_error));
-  errors_ = 0;
+  if (decision.accepts()) errors_ = 0;
   say(decision.reply_or(replies::ok));
-}
-
-void ServerSession::refuse_content() {
-  ++messages_;
-  say(verdict_.view());
-  end_transaction();
 }
 
 }  // namespace ringpost::smtp
