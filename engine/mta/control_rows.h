@@ -4,7 +4,8 @@
 //   show stats                a row per observe::Sample
 //   pause                     {"name":"mda","paused":false} per thing that can be paused
 //   pause|resume mda|smtp     no row                  log brief|verbose|reopen   no row
-//   schedule|remove ID…|all   no row, "count":N beside "ok"
+//   schedule ID…|all          no row, "scheduled":N beside "ok"
+//   remove ID…|all            no row, "removed":N beside "ok"
 //   stop                      no row; the daemon drains after the answer
 // The command is the words up to "show queue", "log" and so on; the rest are arguments. An ID is a
 // queue id of 16 hex digits.

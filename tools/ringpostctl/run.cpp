@@ -29,17 +29,21 @@ std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   return text;
 }
 
+// "3 messages scheduled", or without the number when the daemon does not tell it.
+std::string count_text(const Json& last, const char* done) {
+  const auto count = last.find(done);
+  if (count == last.end() || !count->is_number_unsigned()) return fmt::format("{}\n", done);
+  const auto messages = count->get<std::uint64_t>();
+  return fmt::format("{} {} {}\n", messages, messages == 1 ? "message" : "messages", done);
+}
+
 // What happened, for commands that give no rows.
 std::string done_text(const Invocation& invocation, const Json& last) {
-  const auto count = last.find("count");
-  const bool counted = count != last.end() && count->is_number_unsigned();
-  const std::string messages =
-      counted ? fmt::format("{} messages ", count->get<std::uint64_t>()) : std::string();
   switch (invocation.verb) {
     case Verb::Schedule:
-      return messages + "scheduled\n";
+      return count_text(last, "scheduled");
     case Verb::Remove:
-      return messages + "removed\n";
+      return count_text(last, "removed");
     case Verb::Pause:
       return invocation.arguments[0] + " paused\n";
     case Verb::Resume:
@@ -75,6 +79,15 @@ bool reads_the_spool(Verb verb) {
          verb == Verb::SpoolVerify || verb == Verb::SpoolExport;
 }
 
+int run(const Invocation& invocation, WallTime now, const Output& output) {
+  if (invocation.help) {
+    output.put(usage());
+    return exit_ok;
+  }
+  if (reads_the_spool(invocation.verb)) return run_spool_command(invocation, now, output);
+  return ask_daemon(invocation, now, output);
+}
+
 }  // namespace
 
 int Output::fail(std::string_view text) const {
@@ -92,12 +105,7 @@ int run(std::span<const std::string> words, std::string_view home, WallTime now,
     std::fwrite(text.data(), 1, text.size(), output.err);
     return exit_usage;
   }
-  if (invocation->help) {
-    output.put(usage());
-    return exit_ok;
-  }
-  const int status = reads_the_spool(invocation->verb) ? run_spool_command(*invocation, now, output)
-                                                       : ask_daemon(*invocation, now, output);
+  const int status = run(*invocation, now, output);
   if (std::fflush(output.out) != 0 || std::ferror(output.out) != 0) {
     return output.fail("the output cannot be written");
   }

@@ -1,0 +1,111 @@
+// The command line: prefixes, options, and what each mistake is told.
+#include "tools/ringpostctl/command.h"
+
+#include <gtest/gtest.h>
+
+namespace ringpost::ctl {
+namespace {
+
+std::expected<Invocation, std::string> parse(const std::vector<std::string>& words,
+                                             std::string_view home = "") {
+  return parse_command_line(words, home);
+}
+
+TEST(CommandLine, KnowsEveryCommandInFullAndShort) {
+  const std::string id = "0100123456789abc";
+  const std::tuple<std::vector<std::string>, Verb, std::string, std::vector<std::string>> cases[] =
+      {
+          {{"show", "queue"}, Verb::ShowQueue, "show queue", {}},
+          {{"sh", "q"}, Verb::ShowQueue, "show queue", {}},
+          {{"show", "queue", id}, Verb::ShowQueue, "show queue", {id}},
+          {{"show", "m", id}, Verb::ShowMessage, "show message", {id}},
+          {{"show", "e", id}, Verb::ShowEnvelope, "show envelope", {id}},
+          {{"sh", "st"}, Verb::ShowStats, "show stats", {}},
+          {{"sc", "all"}, Verb::Schedule, "schedule", {"all"}},
+          {{"schedule", id, id}, Verb::Schedule, "schedule", {id, id}},
+          {{"rem", id}, Verb::Remove, "remove", {id}},
+          {{"p"}, Verb::Pause, "pause", {}},
+          {{"pause", "m"}, Verb::Pause, "pause", {"mda"}},
+          {{"res", "smtp"}, Verb::Resume, "resume", {"smtp"}},
+          {{"log", "v"}, Verb::Log, "log", {"verbose"}},
+          {{"l", "brief"}, Verb::Log, "log", {"brief"}},
+          {{"log", "reopen"}, Verb::Log, "log", {"reopen"}},
+          {{"stop"}, Verb::Stop, "stop", {}},
+          {{"spool", "ls"}, Verb::SpoolList, "spool ls", {}},
+          {{"sp", "c", id}, Verb::SpoolCat, "spool cat", {id}},
+          {{"sp", "v"}, Verb::SpoolVerify, "spool verify", {}},
+          {{"sp", "e", "/some/folder"}, Verb::SpoolExport, "spool export", {"/some/folder"}},
+      };
+  for (const auto& [words, verb, command, arguments] : cases) {
+    const auto invocation = parse(words);
+    ASSERT_TRUE(invocation) << invocation.error();
+    EXPECT_EQ(invocation->verb, verb);
+    EXPECT_EQ(invocation->command, command);
+    EXPECT_EQ(invocation->arguments, arguments);
+  }
+}
+
+TEST(CommandLine, SaysWhatIsWrong) {
+  const std::pair<std::vector<std::string>, std::string_view> cases[] = {
+      {{}, "no command given"},
+      {{""}, "unknown word \"\""},
+      {{"s"}, "\"s\" is ambiguous: show, schedule, stop, spool"},
+      {{"re"}, "\"re\" is ambiguous: remove, resume"},
+      {{"fly"}, "unknown word \"fly\"; expected one of: show, schedule"},
+      {{"show"}, "show what? One of: queue, message, envelope, stats"},
+      {{"show", "x"}, "unknown word \"x\"; expected one of: queue, message, envelope, stats"},
+      {{"show", "queue", "not-an-id"}, "\"not-an-id\" is not a message id (16 hex digits)"},
+      {{"show", "queue", "all"}, "\"all\" is not a message id"},
+      {{"show", "message"}, "expected: show message ID"},
+      {{"show", "stats", "x"}, "expected: show stats"},
+      {{"schedule"}, "expected: schedule ID...|all"},
+      {{"remove", "all", "0100123456789abc"}, "\"all\" is not a message id"},
+      {{"pause", "mta"}, "unknown word \"mta\"; expected one of: mda, smtp"},
+      {{"resume"}, "expected: resume mda|smtp"},
+      {{"log"}, "expected: log brief|verbose|reopen"},
+      {{"log", "loud"}, "expected one of: brief, verbose, reopen"},
+      {{"spool", "export"}, "expected: spool export DIR"},
+      {{"--home"}, "--home needs a folder"},
+      {{"--jsn", "stop"}, "unknown option --jsn"},
+      {{"--homes=x", "stop"}, "unknown option --homes=x"},
+  };
+  for (const auto& [words, error] : cases) {
+    const auto invocation = parse(words);
+    ASSERT_FALSE(invocation) << error;
+    EXPECT_TRUE(invocation.error().contains(error)) << invocation.error();
+  }
+}
+
+TEST(CommandLine, FindsTheSocketAndTheSpool) {
+  const auto system = parse({"stop"});
+  EXPECT_EQ(system->socket_path, "/run/ringpost/control.sock");
+  EXPECT_EQ(system->spool_path, "/var/spool/ringpost");
+  const auto environment = parse({"stop"}, "/env");
+  EXPECT_EQ(environment->socket_path, "/env/run/control.sock");
+  EXPECT_EQ(environment->spool_path, "/env/spool");
+  const auto option = parse({"--home", "/opt", "stop"}, "/env");
+  EXPECT_EQ(option->socket_path, "/opt/run/control.sock");
+  const auto spool = parse({"stop", "--spool=/elsewhere", "--home=/opt"}, "/env");
+  EXPECT_EQ(spool->socket_path, "/opt/run/control.sock");
+  EXPECT_EQ(spool->spool_path, "/elsewhere");
+}
+
+TEST(CommandLine, TakesOptionsAnywhereUntilTheyAreEnded) {
+  EXPECT_TRUE(parse({"show", "queue", "--json"})->json);
+  EXPECT_TRUE(parse({"--json", "show", "queue"})->json);
+  EXPECT_FALSE(parse({"show", "queue"})->json);
+  EXPECT_EQ(parse({"spool", "export", "--", "--json"})->arguments[0], "--json");
+  EXPECT_TRUE(parse({"--help"})->help);
+  EXPECT_TRUE(parse({"-h", "nonsense"})->help);
+}
+
+TEST(CommandLine, UsageNamesEveryCommand) {
+  for (const std::string_view command :
+       {"show queue", "show message", "show envelope", "show stats", "schedule", "remove", "pause",
+        "resume", "log", "stop", "spool ls", "spool cat", "spool verify", "spool export"}) {
+    EXPECT_TRUE(usage().contains("  " + std::string(command))) << command;
+  }
+}
+
+}  // namespace
+}  // namespace ringpost::ctl
