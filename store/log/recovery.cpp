@@ -105,6 +105,7 @@ void Recovery::verified(std::size_t position, bool ok) {
 
 void Recovery::prepare() {
   if (std::exchange(prepared_, true)) return;
+  drop_twins();
   cut_void_ends();
   for (std::size_t r = 0; r < reports_.size(); ++r) {
     sort_damage(reports_[r]);
@@ -116,6 +117,27 @@ void Recovery::prepare() {
     }
   }
   answered_.resize(unverified_.size());
+}
+
+// Two files with one id are none of our doing: a header that was written to the wrong place, or a
+// file that somebody copied. The one that holds more is believed, the other is left unread.
+void Recovery::drop_twins() {
+  std::unordered_map<SegmentId, SegmentReport*> known;
+  for (SegmentReport& report : reports_) {
+    if (report.segment.value == 0) continue;
+    SegmentReport*& first = known.try_emplace(report.segment, &report).first->second;
+    if (first == &report) continue;
+    SegmentReport* const twin = report.end > first->end ? std::exchange(first, &report) : &report;
+    SegmentReport unread;
+    unread.slot = twin->slot;
+    unread.damage.push_back({.segment = twin->segment,
+                             .slot = twin->slot,
+                             .begin = 0,
+                             .end = block_octets,
+                             .reason = DamageReason::SegmentHeader});
+    unread.last_intent_begin = block_octets;
+    *twin = std::move(unread);
+  }
 }
 
 // A successor says where its predecessor's acknowledged part ends, which makes that part certain.

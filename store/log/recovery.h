@@ -127,6 +127,7 @@ class Recovery {
   using Copies = std::vector<Copy>;
 
   void prepare();
+  void drop_twins();
   void cut_void_ends();
   void cut(SegmentReport& report, const SegmentHeader& successor);
   void sort_damage(const SegmentReport& report);

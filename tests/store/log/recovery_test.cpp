@@ -243,6 +243,22 @@ TEST(Recovery, ADamagedSegmentHeaderIsReportedAndTheContentStillFound) {
   EXPECT_EQ(spool.segments[0].state, SlotState::Unreadable);
 }
 
+TEST(Recovery, OfTwoFilesWithOneIdTheLongerOneIsBelieved) {
+  Rig rig;
+  rig.provide(0, 9);
+  rig.accept(QueueId{1}, "one");
+  ASSERT_TRUE(rig.flush());
+  rig.file(1) = rig.file(0);
+  rig.accept(QueueId{2}, "two");
+  ASSERT_TRUE(rig.flush());
+  const RecoveredSpool spool = rig.recover();
+  EXPECT_EQ(ids_of(spool), (std::vector{QueueId{1}, QueueId{2}}));
+  EXPECT_EQ(spool.segments[0].state, SlotState::Sealed);
+  EXPECT_EQ(spool.segments[1].state, SlotState::Unreadable);
+  ASSERT_EQ(spool.damaged.size(), 1u);
+  EXPECT_EQ(spool.damaged[0].slot, 1u);
+}
+
 // A message whose content is a forged batch: it is never taken for one, even where the reader has
 // to look for the next batch block by block.
 TEST(Recovery, ContentIsNeverMistakenForABatch) {
