@@ -54,7 +54,7 @@ class Log {
     writer_.emplace(setup);
   }
 
-  // False: the segment is full and the octets of one segment are wanted only.
+  // False: nothing could be written; the one segment that is kept is full.
   bool accept(Bytes content, bool by_reference) {
     extents_.clear();
     const QueueId id{++messages_};
@@ -75,13 +75,12 @@ class Log {
   }
 
   bool write() {
-    if (writer_->needs_segment()) {
-      if (file_ != nullptr && segments_ > 0) return false;
+    if (writer_->needs_segment() && (file_ == nullptr || segments_ == 0)) {
       ++segments_;
       writer_->provide_segment({.slot = 0, .segment = {segments_}, .life = 1, .opened = {}});
     }
     const auto intent = writer_->next_intent(LogWriter::Flush::Everything);
-    if (!intent) return true;
+    if (!intent) return false;
     std::size_t at = intent->offset;
     for (const Bytes part : intent->parts) {
       if (file_ == nullptr) break;
