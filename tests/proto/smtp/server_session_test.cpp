@@ -205,6 +205,32 @@ TEST(ServerSession, TellsWhichHeaderFieldsItSaw) {
   EXPECT_TRUE(std::ranges::find(lines, "= end 45 date from") != lines.end());
 }
 
+// Found by fuzz/smtp_session_fuzz: the reply depended on which flaw the cutting showed first.
+TEST(ServerSession, NamesTheWorstOfSeveralFlaws) {
+  SessionLimits limits;
+  limits.received_fields_max = 1;
+  limits.message_octets_max = 60;
+  const std::string received = "Received: 1\r\nReceived: 2\r\n";
+  const std::string filler(60, 'x');
+  for (const auto& [content, reply] : std::initializer_list<std::pair<std::string, ReplyView>>{
+           {received, replies::mail_loop},
+           {received + filler + "\r\n", replies::too_big},
+           {filler + "\r\n" + received, replies::too_big},
+           {received + filler + "\r\n\n\r\n", replies::bare_line_end}}) {
+    std::string expected;
+    append_reply(expected, reply);
+    for (const std::size_t part : {1u, 5u, 1000u}) {
+      Dialogue dialogue(limits, accept_all);
+      dialogue.feed("EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n");
+      dialogue.take_lines();
+      dialogue.feed_in_parts(content + ".\r\n", part);
+      const std::vector<std::string> told = only('S', dialogue.take_lines());
+      ASSERT_EQ(told.size(), 1u) << test::escaped(content);
+      EXPECT_EQ(told[0] + "\r\n", "S: " + expected) << test::escaped(content) << " in " << part;
+    }
+  }
+}
+
 // Whatever the message is, exactly one reply ends it.
 TEST(ServerSession, RefusesEveryWayToSmuggle) {
   for (const char* end :
