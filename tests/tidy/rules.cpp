@@ -55,7 +55,7 @@ constexpr std::array<Banned, 36> banned{{
     {"std::thread", "one thread per core, made in engine", "engine/"},
     {"std::jthread", "one thread per core, made in engine", "engine/"},
     {"std::mutex", "cores share nothing", "engine/"},
-    {"const_cast", "say what is mutable"},
+    {"const_cast", "say what is mutable (iovec and its like lie in engine)", "engine/"},
     {"dynamic_cast", "built without RTTI"},
     {"volatile", "it orders nothing; std::atomic"},
     {"assert", "CHECK stays in release builds"},
