@@ -10,7 +10,7 @@
 
 namespace ringpost::mta {
 
-Home Home::system() {
+Home Home::standard() {
   return {.config_file = "/etc/ringpost/smtpd.conf",
           .spool = "/var/spool/ringpost",
           .run = "/run/ringpost",

@@ -18,7 +18,7 @@ struct Home {
   std::string
       log;  // used when the daemon goes to the background and the configuration names no log
 
-  static Home system();
+  static Home standard();
   static Home below(std::string folder);
   std::string control_socket() const { return run + "/control.sock"; }
   std::string lock_file() const { return run + "/ringpostd.lock"; }

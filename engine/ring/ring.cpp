@@ -15,8 +15,8 @@ namespace {
 // as well.
 constexpr unsigned files_reserved = 64;
 
-// EBADR (completions were lost) and EEXIST (a thread that does not own the ring) are what must never
-// happen: nothing that follows could be trusted, or would ever end.
+// EBADR (completions were lost) and EEXIST (a thread that does not own the ring) are what must
+// never happen: nothing that follows could be trusted, or would ever end.
 void check_entered(int result) {
   CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
         result == -EBUSY || result == -ENOMEM);

@@ -128,7 +128,7 @@ void tell_ready(int pipe_end) {
 
 int run_daemon(const DaemonOptions& options) {
   const mta::Home home =
-      options.home.empty() ? mta::Home::system() : mta::Home::below(options.home);
+      options.home.empty() ? mta::Home::standard() : mta::Home::below(options.home);
   const std::string config_file =
       options.config_file.empty() ? home.config_file : options.config_file;
   auto generation = load(options, config_file);
