@@ -56,7 +56,7 @@ TEST_F(ListenerTest, PausesWhenDescriptorsRunOutAndGoesOn) {
   ASSERT_TRUE(run([&] { return open() == 4; }));
   std::vector<Peer> more;
   for (int i = 0; i < 20; ++i) more.emplace_back(address_);
-  EXPECT_LT(turns_in(milliseconds(500)), 40);
+  EXPECT_LT(turns_in(milliseconds(500)), 500);  // spinning would take many thousands
   EXPECT_EQ(open(), 4u);
   for (std::size_t i = 0; i < 4; ++i) owners_[i].stream.close(milliseconds(10));
   // One connection was lost for every pause; the rest has waited.
@@ -80,7 +80,7 @@ TEST_F(ListenerTest, DoesNotSpinOnASocketThatOthersShutDown) {
   ASSERT_TRUE(listener.start().has_value());
   run([&] { return false; }, milliseconds(20));
   ASSERT_EQ(shutdown(*file, SHUT_RDWR), 0);
-  EXPECT_LT(turns_in(milliseconds(500)), 40);
+  EXPECT_LT(turns_in(milliseconds(500)), 500);  // spinning would take many thousands
   listener.stop();
   ASSERT_TRUE(run([&] { return listener.finished(); }, seconds(1)));
 }
