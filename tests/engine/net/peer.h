@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@ class Peer {
       : file_(socket(target.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     limit_waits();
     if (::connect(file_, target.kernel(), target.kernel_bytes()) != 0) error_ = errno;
+    // An interrupted attempt goes on by itself; the end of another ring of this thread interrupts.
+    if (error_ == EINTR) error_ = wait_until_connected();
   }
   // Takes over an accepted socket.
   explicit Peer(int file) : file_(file) { limit_waits(); }
@@ -69,6 +72,14 @@ class Peer {
   }
 
  private:
+  int wait_until_connected() const {
+    pollfd writable{file_, POLLOUT, 0};
+    while (poll(&writable, 1, 10'000) < 0 && errno == EINTR) continue;
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(file_, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+  }
   void limit_waits() const {
     const timeval limit{10, 0};
     setsockopt(file_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
