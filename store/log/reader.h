@@ -19,7 +19,7 @@ enum class DamageReason : std::uint8_t {
   RecordHeader,   // the rest of the batch's records is unreadable
   Payload,        // one record's octets do not match its checksum
   Envelope,       // the record verifies, but is not an Envelope or Outcome
-  Content,        // an extent of an acknowledged message does not verify
+  Content,        // the Envelope there names content in a segment that is missing
 };
 std::string_view to_text(DamageReason reason);
 

@@ -201,6 +201,7 @@ RecoveredSpool Recovery::finish() {
     first = last;
   }
   apply_outcomes();
+  drop_missing();
   const auto order = [](const auto& reliance) {
     return std::tuple(reliance.tombstone, reliance.copy);
   };
@@ -257,8 +258,7 @@ void Recovery::elect(Copies::iterator first, Copies::iterator last) {
     if (!copy->torn) best = copy;
   if (best == last) return;
   MessageSummary& message = spool_.messages.emplace_back(std::move(*best->message));
-  for (auto copy = first; copy != last; ++copy)
-    add_use(message.uses, {.segment = copy->segment, .envelope = true});
+  for (auto copy = first; copy != last; ++copy) add_copy(message, copy->segment);
 }
 
 void Recovery::bury(Copies::iterator first, Copies::iterator last,
@@ -282,6 +282,24 @@ void Recovery::apply_outcomes() {
       add_use(message->uses,
               {.segment = report.segment, .octets = found.where.length, .outcome = true});
     }
+  }
+}
+
+// Content in a segment that is not there (any more) is lost; the message is kept, for its Envelope
+// tells whom to tell.
+void Recovery::drop_missing() {
+  std::unordered_map<SegmentId, std::uint32_t> slots;
+  for (const RecoveredSegment& segment : spool_.segments)
+    if (segment.state == SlotState::Sealed) slots[segment.segment] = segment.slot;
+  for (MessageSummary& message : spool_.messages) {
+    const auto missing = [&](const SegmentUse& use) { return !slots.contains(use.segment); };
+    if (std::erase_if(message.uses, missing) == 0) continue;
+    const Extent& envelope = message.envelope;
+    spool_.damaged.push_back({.segment = envelope.segment,
+                              .slot = slots[envelope.segment],
+                              .begin = envelope.offset,
+                              .end = envelope.offset + envelope.length,
+                              .reason = DamageReason::Content});
   }
 }
 

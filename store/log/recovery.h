@@ -85,7 +85,7 @@ struct RecoveredSegment {
 
 struct RecoveredSpool {
   // Ordered by QueueId. A message with nothing pending died just before its Completed record:
-  // append that again. `uses` may name segments of several logs.
+  // append that again. `uses` names only segments that are in `segments`, maybe of several logs.
   std::vector<MessageSummary> messages;
   std::vector<RecoveredSegment> segments;  // ordered by slot
   struct Reliance {
@@ -137,6 +137,7 @@ class Recovery {
   void bury(Copies::iterator first, Copies::iterator last,
             const std::vector<SegmentId>& tombstones);
   void apply_outcomes();
+  void drop_missing();
 
   std::vector<SegmentReport> reports_;
   std::vector<Extent> unverified_;

@@ -14,6 +14,7 @@ namespace ringpost::store {
 
 void Index::add_segment(SegmentId segment, bool owned) {
   Segment& added = segments_[segment];
+  added.added = true;
   added.owned = owned;
 }
 
@@ -30,7 +31,7 @@ void Index::seal_recovered(SegmentId segment) {
 }
 
 void Index::rely(SegmentId tombstone, SegmentId copy) {
-  if (tombstone == copy || !segments_.contains(copy)) return;  // free already: ids never come back
+  if (tombstone == copy) return;
   std::vector<SegmentId>& relies_on = segments_[tombstone].relies_on;
   if (std::ranges::find(relies_on, copy) == relies_on.end()) relies_on.push_back(copy);
 }
@@ -53,7 +54,7 @@ bool Index::may_go(const Segment& segment) {
 
 void Index::consider(SegmentId id) {
   Segment& segment = segments_[id];
-  if (segment.offered || !may_go(segment)) return;
+  if (!segment.added || segment.offered || !may_go(segment)) return;
   segment.offered = true;
   (segment.owned ? freeable_ : released_).push_back(id);
 }
@@ -126,6 +127,8 @@ void Index::insert(MessageSummary message) {
     return;
   }
   occupy(message.uses);
+  // Copies may lie in segments that nothing else names here; they are on the disk until freed().
+  for (const SegmentId copy : message.copies) segments_.try_emplace(copy);
   pending_recipients_ += count_pending(message);
   if (vacant_.empty()) {
     places_[message.id] = static_cast<std::uint32_t>(messages_.size());
@@ -148,14 +151,20 @@ void Index::replace(MessageSummary& known, MessageSummary message) {
   }
   for (const SegmentUse& use : known.uses) {
     if (use.outcome && overtaken) add_use(message.uses, use);
-    if (use.envelope && segments_.contains(use.segment))
-      add_use(message.uses, {.segment = use.segment, .envelope = true});
   }
+  for (const SegmentId copy : known.copies) add_copy(message, copy);
+  add_copy(message, known.envelope.segment);
+  std::erase_if(message.copies, [&](SegmentId copy) { return !segments_.contains(copy); });
   pending_recipients_ += count_pending(message);
   pending_recipients_ -= count_pending(known);
   occupy(message.uses);
   const std::vector<SegmentUse> former = std::exchange(known, std::move(message)).uses;
   vacate(former);
+}
+
+void Index::note_copy(QueueId id, SegmentId segment) {
+  if (const auto place = places_.find(id); place != places_.end())
+    add_copy(messages_[place->second], segment);
 }
 
 bool Index::apply(QueueId id, const Outcome& outcome, const Extent& where) {
@@ -186,8 +195,9 @@ void Index::complete(QueueId id, SegmentId segment) {
   const auto place = places_.find(id);
   if (place == places_.end()) return;
   MessageSummary& message = messages_[place->second];
-  for (const SegmentUse& use : message.uses)
-    if (use.envelope && use.segment != segment) rely(segment, use.segment);
+  rely(segment, message.envelope.segment);
+  for (const SegmentId copy : message.copies)
+    if (segments_.contains(copy)) rely(segment, copy);  // the others are free: ids never come back
   pending_recipients_ -= count_pending(message);
   const MessageSummary former = std::exchange(message, MessageSummary{});
   vacant_.push_back(place->second);

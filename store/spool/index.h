@@ -38,7 +38,8 @@ class Index {
   void seal_recovered(SegmentId segment);
   // `tombstone` holds the death of something of which `copy` holds a copy. For recovery.
   void rely(SegmentId tombstone, SegmentId copy);
-  // Somebody reads in the segment, or has written content there that no durable Envelope names yet.
+  // Somebody reads in the segment, or has written content there that no durable Envelope names yet,
+  // or a record that is durable but not entered here yet.
   void lease(SegmentId segment);
   void return_lease(SegmentId segment);
   // A segment of ours that may be freed now, each once. Write a Free header over it durably, then
@@ -53,6 +54,9 @@ class Index {
   // The Envelope is durable. A message that is there already is replaced if the generation is
   // higher: it was relocated, and progress made meanwhile is kept.
   void insert(MessageSummary message);
+  // A newer Envelope of the message has been appended there, for relocation: from then on, durable
+  // or not, it counts among the copies that the death of the message must outlive.
+  void note_copy(QueueId id, SegmentId segment);
   // The Outcome record is durable; `where` is its payload. False: no such message or recipient.
   bool apply(QueueId id, const Outcome& outcome, const Extent& where);
   // The Completed record is durable in `segment`. The message is forgotten.
@@ -87,6 +91,7 @@ class Index {
     std::uint64_t live_octets = 0;
     std::uint32_t users = 0;  // SegmentUses that need octets here
     std::uint32_t leases = 0;
+    bool added = false;  // by add_segment(); else it is only known that it exists
     bool sealed = false;
     bool owned = false;
     bool offered = false;  // given out by next_freeable() or next_released()

@@ -16,10 +16,15 @@ void add_use(std::vector<SegmentUse>& uses, const SegmentUse& use) {
   for (SegmentUse& known : uses) {
     if (known.segment != use.segment || known.outcome != use.outcome) continue;
     known.octets += use.octets;
-    known.envelope = known.envelope || use.envelope;
     return;
   }
   uses.push_back(use);
+}
+
+void add_copy(MessageSummary& message, SegmentId segment) {
+  if (segment == message.envelope.segment) return;
+  if (std::ranges::find(message.copies, segment) == message.copies.end())
+    message.copies.push_back(segment);
 }
 
 MessageSummary summarize(QueueId id, const Envelope& envelope, const Extent& where) {
@@ -28,11 +33,12 @@ MessageSummary summarize(QueueId id, const Envelope& envelope, const Extent& whe
                          .envelope = where,
                          .generation = envelope.generation,
                          .recipients = {},
-                         .uses = {}};
+                         .uses = {},
+                         .copies = {}};
   summary.recipients.reserve(envelope.recipients.size());
   for (const Recipient& recipient : envelope.recipients)
     summary.recipients.push_back(recipient.progress);
-  add_use(summary.uses, {.segment = where.segment, .octets = where.length, .envelope = true});
+  add_use(summary.uses, {.segment = where.segment, .octets = where.length});
   for (const Extent& extent : envelope.extents)
     add_use(summary.uses, {.segment = extent.segment, .octets = extent.length});
   return summary;

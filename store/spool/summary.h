@@ -13,12 +13,11 @@
 
 namespace ringpost::store {
 
-// How a message depends on a segment.
+// What a message needs of a segment: content, the current Envelope, or outcomes since that.
 struct SegmentUse {
   SegmentId segment;
-  std::uint32_t octets = 0;  // needed there: content, the current Envelope, outcomes since it
-  bool envelope = false;     // some copy of the Envelope, current or not, is written there
-  bool outcome = false;  // the octets are those of outcomes, which a newer Envelope may hold too
+  std::uint32_t octets = 0;
+  bool outcome = false;  // outcomes, which a newer Envelope may hold too
 };
 
 struct MessageSummary {
@@ -28,6 +27,9 @@ struct MessageSummary {
   std::uint32_t generation = 0;
   std::vector<RecipientProgress> recipients;  // same order as Envelope::recipients
   std::vector<SegmentUse> uses;
+  // Where older copies of the Envelope lie, or may lie. Nothing there is needed, but its death must
+  // outlive them.
+  std::vector<SegmentId> copies;
 
   bool any_pending() const;
 };
@@ -35,6 +37,7 @@ struct MessageSummary {
 // `where`: the payload of the record that holds `envelope`.
 MessageSummary summarize(QueueId id, const Envelope& envelope, const Extent& where);
 
+void add_copy(MessageSummary& message, SegmentId segment);
 // Adds to the entry of the same segment and the same meaning, or makes one.
 void add_use(std::vector<SegmentUse>& uses, const SegmentUse& use);
 

@@ -171,6 +171,7 @@ void SpoolWorld::finish(Draft& draft) {
     CHECK(appended.error() == store::Refused::NoRoomNow);
     return;
   }
+  index_.note_copy(draft.id, appended->where.segment);
   awaited_.push_back({.ticket = appended->ticket,
                       .id = draft.id,
                       .kind = Awaited::Kind::Envelope,

@@ -243,6 +243,27 @@ TEST(Recovery, ADamagedSegmentHeaderIsReportedAndTheContentStillFound) {
   EXPECT_EQ(spool.segments[0].state, SlotState::Unreadable);
 }
 
+TEST(Recovery, AMissingSegmentCostsTheContentNotTheMessage) {
+  Rig rig;
+  rig.provide(0, 1);
+  const auto early = rig.content(QueueId{1}, "early");
+  ASSERT_TRUE(rig.flush());
+  rig.accept(QueueId{2}, "fails");
+  ASSERT_TRUE(rig.flush(false));
+  rig.provide(1, 2);
+  const auto appended = rig.writer().append(QueueId{1}, rig.envelope(early));
+  ASSERT_TRUE(appended && rig.flush());
+  std::ranges::fill(rig.file(0), std::byte{0});
+  const RecoveredSpool spool = rig.recover();
+  ASSERT_EQ(spool.messages.size(), 1u);
+  ASSERT_EQ(spool.messages[0].uses.size(), 1u);
+  EXPECT_EQ(spool.messages[0].uses[0].segment, SegmentId{2});
+  ASSERT_EQ(spool.damaged.size(), 1u);
+  EXPECT_EQ(spool.damaged[0].reason, DamageReason::Content);
+  EXPECT_EQ(spool.damaged[0].slot, 1u);
+  EXPECT_EQ(spool.damaged[0].begin, appended->where.offset);
+}
+
 TEST(Recovery, OfTwoFilesWithOneIdTheLongerOneIsBelieved) {
   Rig rig;
   rig.provide(0, 9);

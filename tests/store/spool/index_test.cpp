@@ -130,6 +130,36 @@ TEST_F(IndexTest, SegmentsOfOtherCoresAreReleasedNotFreed) {
   EXPECT_FALSE(index.next_freeable());
 }
 
+TEST_F(IndexTest, ACopyThatWasOnlyAppendedCountsToo) {
+  index.insert(message_in(QueueId{1}, one, one));
+  index.note_copy(QueueId{1}, two);
+  index.complete(QueueId{1}, three);
+  for (const SegmentId segment : {one, two, three}) index.seal_recovered(segment);
+  std::vector<SegmentId> free;
+  while (const auto segment = index.next_freeable()) free.push_back(*segment);
+  EXPECT_EQ(free.size(), 2u);
+  index.freed(one);
+  EXPECT_FALSE(index.next_freeable());
+  index.freed(two);
+  EXPECT_EQ(index.next_freeable(), three);
+}
+
+TEST_F(IndexTest, CopiesInSegmentsOfOtherCoresHoldTheTombstoneUntilFreed) {
+  MessageSummary message = message_in(QueueId{1}, two, two, 1);
+  message.copies = {SegmentId{4}, SegmentId{5}};
+  index.insert(message);
+  index.freed(SegmentId{5});
+  index.complete(QueueId{1}, two);
+  index.rely(two, SegmentId{6});  // as recovery found it; nothing else is known of that segment
+  index.seal_recovered(two);
+  EXPECT_FALSE(index.next_freeable());
+  index.freed(SegmentId{4});
+  EXPECT_FALSE(index.next_freeable());
+  index.freed(SegmentId{6});
+  EXPECT_EQ(index.next_freeable(), two);
+  EXPECT_FALSE(index.next_released());
+}
+
 TEST_F(IndexTest, IgnoresWhatItDoesNotKnow) {
   EXPECT_FALSE(index.apply(QueueId{9}, delivered(0), {one, 0, 20, 0}));
   index.complete(QueueId{9}, one);
