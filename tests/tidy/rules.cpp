@@ -80,10 +80,21 @@ bool names_something_else(std::string_view code, std::size_t at) {
   return before.ends_with("::") && !before.ends_with("std::") && !before.ends_with(" ::");
 }
 
+// `static Home system();` declares a name of the project's own: a type stands before it.
+bool is_declared(std::string_view code, std::size_t at) {
+  const std::string_view before = trimmed(code.substr(0, at));
+  if (before.empty() || !(is_word_octet(before.back()) || before.ends_with('>'))) return false;
+  static constexpr std::array<std::string_view, 4> no_types{"return", "else", "do", "co_await"};
+  return std::ranges::none_of(no_types, [&](std::string_view word) {
+    return before.ends_with(word) && (before.size() == word.size() ||
+                                      !is_word_octet(before[before.size() - word.size() - 1]));
+  });
+}
+
 bool is_call_or_qualified(std::string_view code, std::string_view word, std::size_t at) {
   if (word.contains(':') || word.ends_with("_cast") || word == "volatile" || word == "goto")
     return true;
-  return trimmed(code.substr(at + word.size(), 40)).starts_with('(');
+  return trimmed(code.substr(at + word.size(), 40)).starts_with('(') && !is_declared(code, at);
 }
 
 void find_banned(const SourceFile& file, const Banned& rule, Findings& findings) {
