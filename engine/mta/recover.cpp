@@ -86,6 +86,8 @@ class Recoverer {
     state_.shares.resize(cores_);
     state_.segment_max = spool_.segment_max;
     for (const store::RecoveredSegment& segment : spool_.segments) {
+      // Nothing can be read there; it was reported, and stays for whoever wants to look.
+      if (segment.state == store::SlotState::Unreadable) continue;
       if (segment.state != store::SlotState::Sealed) {
         segments_.adopt_free(segment.slot);
         continue;

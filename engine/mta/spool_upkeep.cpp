@@ -164,6 +164,7 @@ ring::Task<bool> SpoolUpkeep::commit_copy(QueueId id, store::Envelope envelope) 
   AwaitedCommit commit;
   const auto appended = parts_.spooler->append(id, envelope, commit);
   if (!appended) co_return false;
+  index_.note_copy(id, appended->where.segment);
   co_await commit.settled;
   if (!commit.durable) co_return false;
   if (index_.find(id) != nullptr)
