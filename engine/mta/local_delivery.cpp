@@ -47,7 +47,11 @@ MaildirOrder order_for(const DeliveryOrder& order, std::string folder, const std
 }  // namespace
 
 LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
-    : parts_(parts), segments_(segments), syncs_(parts.core), writer_(parts.core, syncs_) {}
+    : parts_(parts),
+      segments_(segments),
+      syncs_(parts.core),
+      writer_(parts.core, syncs_),
+      personalities_(parts.core.ring()) {}
 
 ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   const std::shared_ptr<const Generation> generation = parts_.generation;
@@ -76,33 +80,47 @@ ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& a
   }
 }
 
-ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order,
-                                                      const conf::Action& action) {
-  const UserDirectory::Answer answer = co_await find_user(action, order.recipient.user);
-  if (answer.state != conf::UserState::Found)
-    co_return delayed("4.2.1", "user " + order.recipient.user + " is not to be found");
-
+// The folder that the action's path names for this recipient; nothing: it cannot be made.
+std::optional<std::string> LocalDelivery::folder_of(const DeliveryOrder& order,
+                                                    const conf::Action& action,
+                                                    conf::UserInfo user) const {
   const auto sender = smtp::parse_reverse_path(order.reverse_path);
   const auto accepted = smtp::parse_forward_path(order.recipient.accepted_address);
   const auto final = smtp::parse_forward_path(order.recipient.final_address);
-  if (!sender || !accepted || !final)
-    co_return delayed("4.3.5", "an address of the envelope is odd");
+  if (!sender || !accepted || !final) return std::nullopt;
   conf::Delivery delivery;
   delivery.action = &action;
-  delivery.user = answer.user;
+  delivery.user = std::move(user);
   delivery.destination_user = final->mailbox.local;
   delivery.destination_domain = final->mailbox.domain;
-  const conf::AddressView sender_view{sender->mailbox.local, sender->mailbox.domain};
-  const conf::AddressView accepted_view{accepted->mailbox.local, accepted->mailbox.domain};
-  const conf::Config& config = parts_.generation->config;
-  auto folder = conf::maildir_path(config, delivery, sender_view, accepted_view);
-  if (!folder || !folder->starts_with('/'))
+  auto folder = conf::maildir_path(parts_.generation->config, delivery,
+                                   {sender->mailbox.local, sender->mailbox.domain},
+                                   {accepted->mailbox.local, accepted->mailbox.domain});
+  if (!folder || !folder->starts_with('/')) return std::nullopt;
+  return folder;
+}
+
+// Steps: whose mailbox, where it is, with whose rights it is written, then the delivery itself.
+ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order,
+                                                      const conf::Action& action) {
+  const UserDirectory::Answer owner = co_await find_user(action, order.recipient.user);
+  if (owner.state != conf::UserState::Found)
+    co_return delayed("4.2.1", "user " + order.recipient.user + " is not to be found");
+  auto folder = folder_of(order, action, owner.user);
+  if (!folder)
     co_return delayed("4.3.5", "the maildir path of action " + action.name + " cannot be made");
+  const UserDirectory::Answer writer =
+      action.user.empty() ? owner : co_await find_user(action, action.user);
+  if (writer.state != conf::UserState::Found)
+    co_return delayed("4.2.1", "user " + action.user + " is not to be found");
+  const auto rights = personalities_.of(writer.user.uid, writer.user.gid);
+  if (!rights) co_return delayed("4.3.0", to_text(rights.error()));
 
   const auto buffer = buffers_.borrow();
   if (!buffer) co_return delayed("4.3.0", to_text(buffer.error()));
   ContentReader content(parts_.core.ring(), segments_, buffer->room(), order.extents);
-  const MaildirOrder maildir = order_for(order, *folder, config.server_name);
+  MaildirOrder maildir = order_for(order, *folder, parts_.generation->config.server_name);
+  maildir.personality = *rights;
   const auto done = co_await writer_.deliver(maildir, content);
   if (!done) co_return delayed(std::string(status_of(done.error())), to_text(done.error()));
   DeliveryResult result{observe::AttemptResult::Delivered, "2.0.0", std::move(*folder)};

@@ -9,6 +9,7 @@
 #include "engine/mta/maildir_writer.h"
 #include "engine/mta/user_directory.h"
 #include "engine/mta/worker_parts.h"
+#include "engine/process/personalities.h"
 
 namespace ringpost::mta {
 
@@ -21,6 +22,8 @@ class LocalDelivery {
 
  private:
   ring::Task<UserDirectory::Answer> find_user(const conf::Action& action, std::string name);
+  std::optional<std::string> folder_of(const DeliveryOrder& order, const conf::Action& action,
+                                       conf::UserInfo user) const;
   ring::Task<DeliveryResult> try_maildir(const DeliveryOrder& order, const conf::Action& action);
 
   WorkerParts& parts_;
@@ -28,6 +31,7 @@ class LocalDelivery {
   DirectorySync syncs_;
   MaildirWriter writer_;
   ReadBuffers buffers_;
+  process::Personalities personalities_;
 };
 
 }  // namespace ringpost::mta

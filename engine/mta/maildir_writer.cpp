@@ -35,7 +35,7 @@ ring::Task<Result> MaildirWriter::deliver(const MaildirOrder& order, ContentRead
   if (!result) {
     // What could not be delivered leaves nothing behind; the error that counts is the first one.
     [[maybe_unused]] const int removed =
-        co_await ring::unlink_at(core_.ring(), AT_FDCWD, tmp_path.c_str());
+        co_await ring::unlink_at(core_.ring(), AT_FDCWD, tmp_path.c_str()).as(order.personality);
   }
   co_return result;
 }
@@ -45,11 +45,13 @@ ring::Task<std::expected<int, Fault>> MaildirWriter::create_in_tmp(const Maildir
   // Not O_EXCL: the name is ours alone, and what a crash left of an earlier try is to be
   // overwritten.
   constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-  int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
+  int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode)
+                 .as(order.personality);
   if (file == -ENOENT) {
     const Result made = co_await make_folders(order);
     if (!made) co_return std::unexpected(made.error());
-    file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
+    file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode)
+               .as(order.personality);
   }
   if (file < 0) co_return std::unexpected(Fault{"open", -file, path});
   co_return file;
@@ -61,24 +63,27 @@ ring::Task<Result> MaildirWriter::make_folders(const MaildirOrder& order) {
   for (std::size_t at = 0; result && at != std::string::npos;) {
     at = order.folder.find('/', at + 1);
     const bool is_last = at == std::string::npos;
-    result = co_await make_folder(order.folder.substr(0, at), is_last);
+    result = co_await make_folder(order.folder.substr(0, at), is_last, order.personality);
   }
   for (const char* name : {"/tmp", "/cur", "/new"})
-    if (result) result = co_await make_folder(order.folder + name, true);
+    if (result) result = co_await make_folder(order.folder + name, true, order.personality);
   co_return result;
 }
 
 // A folder above ours that cannot be made (a mount point, another owner's) shows when ours is made.
 // A new folder is durable only when its parent was synced.
-ring::Task<Result> MaildirWriter::make_folder(std::string path, bool needed) {
+ring::Task<Result> MaildirWriter::make_folder(std::string path, bool needed,
+                                              std::uint16_t personality) {
   const int made =
-      co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode);
+      co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode)
+          .as(personality);
   if (made == -EEXIST || (made < 0 && !needed)) co_return Result{};
   if (made < 0) co_return std::unexpected(Fault{"mkdir", -made, path});
   const std::size_t slash = path.rfind('/');
   const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
   const int folder =
-      co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0);
+      co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0)
+          .as(personality);
   if (folder < 0) co_return std::unexpected(Fault{"open", -folder, parent});
   const int synced = co_await ring::sync_file(core_.ring(), folder);
   [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), folder);
@@ -117,23 +122,38 @@ ring::Task<Result> MaildirWriter::write_all(int file, std::string_view text, std
 
 // The directory is opened before the rename goes into it by descriptor, so what is synced is what
 // was renamed into, whatever happens to the path meanwhile.
+ring::Task<std::expected<int, Fault>> MaildirWriter::open_new(const MaildirOrder& order,
+                                                              const std::string& path) {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  int folder =
+      co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0).as(order.personality);
+  if (folder == -ENOENT) {
+    const Result made = co_await make_folders(order);
+    if (!made) co_return std::unexpected(made.error());
+    folder = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0)
+                 .as(order.personality);
+  }
+  if (folder < 0) co_return std::unexpected(Fault{"open", -folder, path});
+  co_return folder;
+}
+
 ring::Task<Result> MaildirWriter::publish(const MaildirOrder& order, const std::string& tmp_path) {
   const std::string new_path = order.folder + "/new";
-  const int folder = co_await ring::open_at(core_.ring(), AT_FDCWD, new_path.c_str(),
-                                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-  if (folder < 0) co_return std::unexpected(Fault{"open", -folder, new_path});
-  Result result = result_of("rename",
-                            co_await ring::rename_at(core_.ring(), AT_FDCWD, tmp_path.c_str(),
-                                                     folder, order.file_name.c_str()),
-                            new_path);
+  const auto folder = co_await open_new(order, new_path);
+  if (!folder) co_return std::unexpected(folder.error());
+  const char* const name = order.file_name.c_str();
+  const int renamed =
+      co_await ring::rename_at(core_.ring(), AT_FDCWD, tmp_path.c_str(), *folder, name)
+          .as(order.personality);
+  Result result = result_of("rename", renamed, new_path);
   if (result) {
-    result = co_await syncs_.sync(new_path, folder);
+    result = co_await syncs_.sync(new_path, *folder);
     if (!result) {
       [[maybe_unused]] const int removed =
-          co_await ring::unlink_at(core_.ring(), folder, order.file_name.c_str());
+          co_await ring::unlink_at(core_.ring(), *folder, name).as(order.personality);
     }
   }
-  [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), folder);
+  [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), *folder);
   co_return result;
 }
 

@@ -18,9 +18,10 @@
 namespace ringpost::mta {
 
 struct MaildirOrder {
-  std::string folder;     // absolute; made with tmp, new and cur when it is missing
-  std::string file_name;  // unique, the same for every try of this delivery
-  std::string fields;     // Return-Path and Delivered-To, lines ended by CRLF
+  std::string folder;             // absolute; made with tmp, new and cur when it is missing
+  std::string file_name;          // unique, the same for every try of this delivery
+  std::string fields;             // Return-Path and Delivered-To, lines ended by CRLF
+  std::uint16_t personality = 0;  // whose rights the file system sees; 0: our own
 };
 
 class MaildirWriter {
@@ -35,11 +36,14 @@ class MaildirWriter {
   ring::Task<std::expected<int, Fault>> create_in_tmp(const MaildirOrder& order,
                                                       const std::string& path);
   ring::Task<std::expected<void, Fault>> make_folders(const MaildirOrder& order);
-  ring::Task<std::expected<void, Fault>> make_folder(std::string path, bool needed);
+  ring::Task<std::expected<void, Fault>> make_folder(std::string path, bool needed,
+                                                     std::uint16_t personality);
   ring::Task<std::expected<void, Fault>> write_file(int file, const MaildirOrder& order,
                                                     ContentReader& content);
   ring::Task<std::expected<void, Fault>> write_all(int file, std::string_view text,
                                                    std::uint64_t offset);
+  ring::Task<std::expected<int, Fault>> open_new(const MaildirOrder& order,
+                                                 const std::string& path);
   ring::Task<std::expected<void, Fault>> publish(const MaildirOrder& order,
                                                  const std::string& tmp_path);
 

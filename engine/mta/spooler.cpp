@@ -9,6 +9,7 @@ namespace ringpost::mta {
 namespace {
 
 constexpr std::size_t page_bytes = store::block_octets;
+constexpr std::size_t early_write_octets = std::size_t{256} * 1024;
 
 // The whole pages of `buffer` that `slice` touches. They belong to the buffer even behind its last
 // octet.
@@ -53,6 +54,7 @@ std::size_t Spooler::append_content(QueueId id, Bytes slice, const memory::Buffe
   if (slice.size() >= options_.copy_break_octets && lies_within(slice, buffer.octets())) {
     if (!writer_.append_pages(pages_around(slice, buffer.octets()), slice, extents)) return 0;
     lent_.push_back({writer_.ticket(), buffer});
+    lent_octets_ += slice.size();
     parts_.metrics.spool.content_zero_copy_octets.add(slice.size());
     return slice.size();
   }
@@ -138,10 +140,12 @@ void Spooler::set_starved(bool starved) {
 void Spooler::flush() {
   if (write_.in_flight()) return;
   provision();
-  // Lent buffers are what receives: they are not kept waiting for a commit when they run short.
+  // Lent buffers are what receives: they do not wait for a commit when they run short. And a large
+  // message is written while it arrives, so that little is left to write at its end.
   const bool buffers_short = parts_.buffers->buffers_free() < parts_.buffers->buffers_max() / 4;
-  const auto flush = buffers_short && !lent_.empty() ? store::LogWriter::Flush::Everything
-                                                     : store::LogWriter::Flush::WhenWanted;
+  const bool early = lent_octets_ >= early_write_octets || (buffers_short && !lent_.empty());
+  const auto flush =
+      early ? store::LogWriter::Flush::Everything : store::LogWriter::Flush::WhenWanted;
   if (const auto intent = writer_.next_intent(flush)) start_write(*intent);
 }
 
@@ -154,6 +158,7 @@ void Spooler::start_write(const store::WriteIntent& intent) {
   write_segment_ = intent.segment;
   write_octets_ = intent.octets;
   write_began_ = parts_.core.now();
+  lent_octets_ = 0;
   write_.write_durably(*file, intent.offset, vector_);
 }
 

@@ -130,6 +130,7 @@ class Spooler {
   std::deque<LentBuffer> lent_;
   std::vector<RoomWaiter*> room_waiters_;
   std::uint64_t last_id_ = 0;
+  std::size_t lent_octets_ = 0;  // since the last write began
 
   // The write that is out.
   std::vector<iovec> vector_;

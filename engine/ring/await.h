@@ -18,6 +18,12 @@ class [[nodiscard]] Request : private Operation {
   Request(Ring& ring, const io_uring_sqe& prepared)
       : Operation(&Request::finished), ring_(ring), prepared_(prepared) {}
 
+  // With the rights of a registered user (0: our own); for use inside the co_await.
+  Request& as(std::uint16_t personality) {
+    prepared_.personality = personality;
+    return *this;
+  }
+
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting) {
     waiting_ = waiting;

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,14 @@ void block_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+// Connections are descriptors: as many as the system allows this process.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // The parent of the background daemon waits here for one octet that says "ready"; without it the
 // start failed.
 int wait_until_ready(int pipe_end) {
@@ -139,6 +148,7 @@ int run_daemon(const DaemonOptions& options) {
   }
   umask(0077);
   block_signals();
+  raise_file_limit();
   int ready_pipe = -1;
   if (!options.foreground) {
     if (generation->config.engine.log_path.empty()) generation->config.engine.log_path = home.log;
