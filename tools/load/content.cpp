@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "proto/base/bytes.h"
 #include "proto/base/check.h"
 #include "proto/mail/date.h"
 #include "proto/smtp/data_encoder.h"

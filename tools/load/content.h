@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "proto/base/bytes.h"
+#include <sys/uio.h>
+
 #include "proto/base/clock.h"
 
 namespace ringpost::load {
@@ -40,13 +41,15 @@ class Content {
 
   std::uint64_t octets() const { return raw_.size() + id_fields_octets; }
   // As it is, for BDAT.
-  Bytes raw() const { return bytes_of(raw_); }
+  iovec raw() const { return {raw_.data(), raw_.size()}; }
   // Dots stuffed and ended, for DATA.
-  Bytes encoded() const { return bytes_of(encoded_); }
+  iovec encoded() const { return {encoded_.data(), encoded_.size()}; }
 
  private:
-  std::string raw_;
-  std::string encoded_;
+  // Never changed after construction; mutable because an iovec, which serves both directions, has
+  // no const.
+  mutable std::string raw_;
+  mutable std::string encoded_;
 };
 
 }  // namespace ringpost::load

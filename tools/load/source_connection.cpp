@@ -16,10 +16,7 @@ constexpr Duration linger_limit = seconds(2);
 // Replies that nothing asked for; a server that goes on beyond this is not speaking SMTP.
 constexpr std::size_t unread_octets_max = 65'536;
 
-iovec part_of(Bytes octets) {
-  // The kernel only reads it; iovec serves both directions and has no const.
-  return {const_cast<std::byte*>(octets.data()), octets.size()};
-}
+iovec part_of(std::string& text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
@@ -158,10 +155,10 @@ void SourceConnection::flush() {
   commands_.assign(text_of(commands));
   session_->transmitted(commands.size());
   std::size_t count = 0;
-  if (!commands_.empty()) parts_[count++] = part_of(bytes_of(commands_));
+  if (!commands_.empty()) parts_[count++] = part_of(commands_);
   if (std::exchange(content_wanted_, false)) {
-    parts_[count++] = part_of(bytes_of(id_fields_));
-    parts_[count++] = part_of(content_chunked_ ? content_->raw() : content_->encoded());
+    parts_[count++] = part_of(id_fields_);
+    parts_[count++] = content_chunked_ ? content_->raw() : content_->encoded();
     content_in_flight_ = true;
   }
   stream_->send(std::span(parts_.data(), count));

@@ -8,6 +8,10 @@ namespace {
 
 const WallTime date{1'763'800'000'000'000};
 
+std::string_view text_of(const iovec& part) {
+  return {static_cast<const char*>(part.iov_base), part.iov_len};
+}
+
 TEST(LoadContent, HasExactlyTheSizeAskedFor) {
   for (const std::uint64_t octets : {512u, 513u, 600u, 601u, 4096u, 65'537u, 1u << 20}) {
     const Content content(octets, "a@a.test", "b@b.test", date);

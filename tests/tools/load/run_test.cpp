@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <set>
 #include <string>
 #include <thread>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/net/listener.h"
+#include "tools/load/sink.h"
 
 namespace ringpost::load {
 namespace {
@@ -32,21 +34,32 @@ class Port {
   int file_;
 };
 
-// Runs a sink for about a second beside `act`; returns what it counted.
+// Runs a sink beside `act`; returns what it counted.
 template <class Act>
 Report with_sink(const Port& port, const Act& act) {
   Options options;
   options.mode = Mode::Sink;
   options.target = port.address();
-  options.run_time = seconds(1);
-  Report report;
-  std::thread sink([&] {
-    const auto result = run(options);
-    ASSERT_TRUE(result);
-    report = *result;
+  Statistics statistics;
+  std::promise<Sink*> started;
+  std::promise<void> released;
+  std::thread thread([&] {
+    auto sink = Sink::create(options, 0, statistics);
+    started.set_value(sink ? sink->get() : nullptr);
+    if (!sink) return;
+    (*sink)->run_to_end();
+    released.get_future().wait();  // stop() has returned: nobody else touches the sink
   });
-  act();
-  sink.join();
+  Sink* const sink = started.get_future().get();
+  EXPECT_NE(sink, nullptr);
+  if (sink != nullptr) {
+    act();
+    sink->stop();
+    released.set_value();
+  }
+  thread.join();
+  Report report;
+  report.add(statistics);
   return report;
 }
 
