@@ -230,6 +230,16 @@ void SegmentStore::made(std::uint32_t slot, std::expected<disk::DirectFile, Faul
   note_exhaustion();
 }
 
+void SegmentStore::announce() {
+  const std::lock_guard guard(announcing_);
+  if (changed_) changed_();
+}
+
+void SegmentStore::end_announcements() {
+  const std::lock_guard guard(announcing_);
+  changed_ = nullptr;
+}
+
 void SegmentStore::make_segments() {
   while (const auto slot = slot_to_make()) {
     const auto space = check_space();
@@ -238,7 +248,7 @@ void SegmentStore::make_segments() {
               : std::unexpected(space.error());
     const bool failed = !file;
     made(*slot, std::move(file));
-    changed_();
+    announce();
     if (!failed) continue;
     std::unique_lock guard(lock_);
     wanted_.wait_for(guard, retry_after_fault, [this] { return stopping_; });

@@ -50,6 +50,9 @@ class SegmentStore {
   // Ids are given out above this one. Then the thread that makes segments starts; `changed` is
   // called from that thread whenever slots became ready, or could not be made.
   void start(store::SegmentId highest, std::function<void()> changed);
+  // Once this returns, `changed` is neither running nor called again: what it looks at may go. Any
+  // thread, also several times.
+  void end_announcements();
 
   // --- any thread ------------------------------------------------------------------------------
   // A ready slot, with a new id and life; nothing when none is ready (more are being made).
@@ -80,6 +83,7 @@ class SegmentStore {
   void made(std::uint32_t slot, std::expected<disk::DirectFile, Fault> file);
   void note_exhaustion();
   void make_segments();
+  void announce();
   void trim();
   std::size_t kept_max() const;
 
@@ -94,6 +98,7 @@ class SegmentStore {
   std::atomic<bool> exhausted_{false};
   std::uint32_t next_slot_ = 0;
 
+  std::mutex announcing_;  // held while `changed_` runs
   std::function<void()> changed_;
   std::condition_variable_any wanted_;
   bool stopping_ = false;

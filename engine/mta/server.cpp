@@ -138,6 +138,8 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   (*worker)->run();
   // Other cores look at this one until all have finished.
   gate.finished.arrive_and_wait();
+  // The thread that makes segments may be at work still; it must not find a worker that has gone.
+  segments_->end_announcements();
 }
 
 std::expected<void, Fault> Server::start_workers() {
