@@ -283,12 +283,14 @@ ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
 }
 
 ring::Task<void> Dispatcher::complete(QueueId id) {
+  if (!completing_.insert(id).second) co_return;
   kept_.erase(id);
   Append append = [this, id](Commit& commit) {
     return parts_.spooler->append_completed(id, commit);
   };
   const auto appended = co_await append_durably(std::move(append));
-  if (!appended || index_.find(id) == nullptr) co_return;
+  completing_.erase(id);
+  if (!appended) co_return;
   index_.complete(id, appended->where.segment);
   errors_.erase(id);
   update_gauges();

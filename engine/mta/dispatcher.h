@@ -44,6 +44,8 @@ class Dispatcher {
     kept_.erase(message.id);
     index_.insert(std::move(message));
   }
+  // Its Completed record is on its way: it must not be written again elsewhere.
+  bool is_completing(QueueId id) const { return completing_.contains(id); }
   // From recovery, before the core runs.
   void recovered(const store::MessageSummary& message);
   const store::Index& index() const { return index_; }
@@ -116,6 +118,7 @@ class Dispatcher {
   store::ReadyQueue ready_;
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
   std::set<RecipientKey> active_;
+  std::set<QueueId> completing_;
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;
   bool stopping_ = false;

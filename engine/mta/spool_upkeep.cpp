@@ -158,7 +158,7 @@ ring::Task<bool> SpoolUpkeep::commit_copy(QueueId id, store::Envelope envelope) 
   // Told by the index again: attempts went on while content was copied, or the message is done
   // with.
   const store::MessageSummary* present = index_.find(id);
-  if (present == nullptr) co_return true;
+  if (present == nullptr || parts_.dispatcher->is_completing(id)) co_return true;
   store::apply_progress(*present, envelope);
   ++envelope.generation;
   AwaitedCommit commit;
