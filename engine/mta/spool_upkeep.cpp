@@ -95,8 +95,23 @@ ring::Task<void> SpoolUpkeep::free_segment(store::SegmentId segment) {
   parts_.metrics.spool.segments_recycled.add();
 }
 
+void SpoolUpkeep::note_figures() {
+  std::uint64_t used = 0;
+  std::uint64_t live_octets = 0;
+  for (const store::Index::SegmentFigures& figures : index_.figures()) {
+    if (!figures.owned) continue;
+    ++used;
+    live_octets += figures.live_octets;
+  }
+  observe::SpoolMetrics& metrics = parts_.metrics.spool;
+  metrics.segments_used.set(used);
+  metrics.live_octets.set(live_octets);
+  if (parts_.core.index() == 0) metrics.segments_ready.set(segments_.ready());
+}
+
 void SpoolUpkeep::look_for_work() {
   start();
+  note_figures();
   if (cleaning_ || stopping_) return;
   cleaning_ = true;
   ring::Task<void>::spawn(scope_, clean());

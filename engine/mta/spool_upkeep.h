@@ -57,6 +57,7 @@ class SpoolUpkeep {
                                 ContentLeases& leases);
   std::vector<QueueId> messages_in(store::SegmentId segment) const;
   void look_for_work();
+  void note_figures();
 
   WorkerParts& parts_;
   SegmentStore& segments_;

@@ -168,22 +168,6 @@ struct SpoolPressure {
   }
 };
 
-// ---- deliveries that were put off as a whole (paused, the destination's limit, a fault before the
-// attempt)
-
-struct DeliveryDeferred {
-  static constexpr std::string_view name = "delivery.deferred";
-  static constexpr Level level = Level::Verbose;
-  QueueId id = {};
-  std::uint32_t recipient = 0;
-  std::string_view reason = {};
-  Duration until_retry = {};
-  void fields(auto&& field) const {
-    field("id", id), field("recipient", recipient), field("reason", reason);
-    field("until_retry", until_retry);
-  }
-};
-
 // The operator removed a message from the queue.
 struct MessageRemoved {
   static constexpr std::string_view name = "message.removed";
@@ -316,9 +300,9 @@ struct EventList {
 
 using AllEvents =
     EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused, MessageRefused,
-              SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, DeliveryDeferred,
-              MessageRemoved, Started, Listening, ConfigLoaded, Stopping, Stopped, FaultSeen,
-              ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
+              SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, MessageRemoved,
+              Started, Listening, ConfigLoaded, Stopping, Stopped, FaultSeen, ControlCommand,
+              LinesDropped, SessionOpened, LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

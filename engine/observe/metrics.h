@@ -77,10 +77,9 @@ struct SpoolMetrics {
   Counter relocated_octets;
   Counter segments_recycled;
   Counter segments_quarantined;
-  LimitGauge segments;        // slots of this core's log: in use / all
-  LimitGauge staging_octets;  // room for what waits for a commit
-  Gauge live_octets;          // of messages that are still queued
-  Gauge free_octets;          // of the file system; set by core 0 alone
+  Gauge segments_used;   // of this core's log
+  Gauge segments_ready;  // for all cores; set by core 0 alone
+  Gauge live_octets;     // of messages that are still queued
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
@@ -101,18 +100,15 @@ struct SpoolMetrics {
           self.segments_recycled);
     visit("ringpost_spool_segments_quarantined_total", "segments found corrupt",
           self.segments_quarantined);
-    visit("spool_segments", "segments in use", self.segments);
-    visit("spool_staging_octets", "octets waiting for a commit", self.staging_octets);
+    visit("ringpost_spool_used_segments", "segments in use", self.segments_used);
+    visit("ringpost_spool_ready_segments", "segments ready to be used", self.segments_ready);
     visit("ringpost_spool_live_octets", "octets of queued messages", self.live_octets);
-    visit("ringpost_spool_free_octets", "free space of the file system", self.free_octets);
   }
 };
 
 struct DeliveryMetrics {
   Counter delivered;
-  Counter relayed;
   Counter delayed;
-  Counter failed;
   Counter expired;
   LimitGauge attempts;  // in flight
   Gauge messages_queued;
@@ -123,9 +119,7 @@ struct DeliveryMetrics {
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("ringpost_delivery_delivered_total", "recipients delivered locally", self.delivered);
-    visit("ringpost_delivery_relayed_total", "recipients handed to another server", self.relayed);
     visit("ringpost_delivery_delayed_total", "attempts to be tried again", self.delayed);
-    visit("ringpost_delivery_failed_total", "recipients failed for good", self.failed);
     visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
     visit("delivery_attempts", "attempts in flight", self.attempts);
     visit("ringpost_delivery_queued_messages", "messages in the queue", self.messages_queued);
@@ -139,33 +133,19 @@ struct DeliveryMetrics {
 
 struct MemoryMetrics {
   LimitGauge receive_buffers;  // taken from the provided-buffer ring
-  LimitGauge session_slots;
-  LimitGauge task_frames;
-  Counter receive_stalls;  // receives that ended because no buffer was left
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("receive_buffers", "receive buffers in use", self.receive_buffers);
-    visit("session_slots", "session slots in use", self.session_slots);
-    visit("task_frames", "coroutine frames in use", self.task_frames);
-    visit("ringpost_memory_receive_stalls_total", "receives stopped for want of a buffer",
-          self.receive_stalls);
   }
 };
 
 struct RingMetrics {
   Counter turns;
-  Counter completions;
-  Counter submissions;
-  Counter mailbox_messages;
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("ringpost_ring_turns_total", "turns of the loop", self.turns);
-    visit("ringpost_ring_completions_total", "completions handled", self.completions);
-    visit("ringpost_ring_submissions_total", "operations submitted", self.submissions);
-    visit("ringpost_ring_mailbox_messages_total", "messages from other cores",
-          self.mailbox_messages);
   }
 };
 
