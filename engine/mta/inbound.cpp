@@ -29,7 +29,9 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner, const ListenAddress& l
       id_(id),
       stream_(parts.core, *parts.buffers, *this),
       session_(generation_->session_limits, listener.server_name, parts.core.now()),
-      began_(parts.core.now()) {}
+      began_(parts.core.now()) {
+  session_.watch_commands([this](std::string_view line) { command_read(line); });
+}
 
 Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
@@ -109,11 +111,35 @@ bool Inbound::offer_input() {
   return taken > 0 || take_event();
 }
 
+void Inbound::command_read(std::string_view line) {
+  ++commands_;
+  parts_.metrics.session.commands.add();
+  if (parts_.events.wants(observe::Level::Verbose))
+    parts_.events.emit(parts_.core.wall(), observe::LineReceived{.session = id_, .line = line});
+}
+
+// Counts replies by their first digit; the last line of each has a blank behind the code (RFC
+// 5321 4.2.1).
+void Inbound::note_replies(std::string_view replies) {
+  const bool told = parts_.events.wants(observe::Level::Verbose);
+  while (!replies.empty()) {
+    const std::size_t end = replies.find("\r\n");
+    const std::string_view line = replies.substr(0, end);
+    replies.remove_prefix(end == replies.npos ? replies.size() : end + 2);
+    const bool last = line.size() < 4 || line[3] == ' ';
+    if (last && line.starts_with('5')) parts_.metrics.session.replies_permanent.add();
+    if (last && line.starts_with('4')) parts_.metrics.session.replies_temporary.add();
+    if (told)
+      parts_.events.emit(parts_.core.wall(), observe::ReplySent{.session = id_, .line = line});
+  }
+}
+
 void Inbound::flush() {
   if (stream_.sending() || stream_.closing()) return;
   const Bytes replies = session_.transmit();
   if (!replies.empty()) {
     sending_.assign(text_of(replies));
+    note_replies(sending_);
     session_.transmitted(replies.size());
     stream_.send(bytes_of(sending_));
     return;

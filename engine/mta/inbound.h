@@ -63,6 +63,8 @@ class Inbound final : net::StreamOwner {
   void pump();
   bool take_event();
   bool offer_input();
+  void command_read(std::string_view line);
+  void note_replies(std::string_view replies);
   void flush();
   void arm_timer();
   void time_is_up();
@@ -122,7 +124,7 @@ class Inbound final : net::StreamOwner {
   Waiting waiting_ = Waiting::Nothing;
   observe::CloseReason close_reason_ = observe::CloseReason::PeerClosed;
   std::uint32_t messages_ = 0;
-  std::uint32_t commands_ = 0;
+  std::uint32_t commands_ = 0;  // lines, whatever became of them
   std::uint32_t errors_ = 0;
   std::uint64_t octets_ = 0;
   Instant began_{};

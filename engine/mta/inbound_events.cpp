@@ -81,14 +81,12 @@ void Inbound::on(const smtp::Opened&) {
 }
 
 void Inbound::on(const smtp::HelloReceived& event) {
-  ++commands_;
   hello_ = event.name;
   extended_ = event.extended;
   answer(smtp::Decision::accept());
 }
 
 void Inbound::on(const smtp::MailFrom& event) {
-  ++commands_;
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);
     return;
@@ -109,7 +107,6 @@ void Inbound::on(const smtp::MailFrom& event) {
 }
 
 void Inbound::on(const smtp::RcptTo& event) {
-  ++commands_;
   rcpt_ = std::make_unique<smtp::RcptTo>(event);
   judge_recipient();
 }
@@ -201,7 +198,6 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
 }
 
 void Inbound::on(const smtp::ContentBegin&) {
-  ++commands_;
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);
     return;

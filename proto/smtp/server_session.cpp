@@ -85,6 +85,7 @@ std::size_t ServerSession::receive_command(Bytes octets) {
 }
 
 void ServerSession::command(std::string_view line) {
+  if (watch_) watch_(line);
   const auto split = split_command(line);
   if (!split)
     return refuse(split.error(), split.error() == replies::bare_line_end_in_command

@@ -6,9 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
@@ -71,6 +73,11 @@ class ServerSession {
   // again), or when unsent_replies_octets_max is reached (offer the rest again after
   // transmitted()). After the end everything is taken and ignored.
   std::size_t receive(Bytes octets, Instant now);
+
+  // Calls `watch` with every command line as it was read, without its line end, before it is acted
+  // upon: for a log of the dialogue and for counting. The line is valid during the call.
+  using CommandWatch = std::move_only_function<void(std::string_view line)>;
+  void watch_commands(CommandWatch watch) { watch_ = std::move(watch); }
 
   // The next event, or nothing: then it is the peer's turn, or the owner's to answer.
   std::optional<Event> next_event();
@@ -159,6 +166,7 @@ class ServerSession {
   Instant last_activity_;
   Instant total_deadline_;
 
+  CommandWatch watch_;
   LineReader line_;
   std::string output_;
   std::size_t output_sent_ = 0;

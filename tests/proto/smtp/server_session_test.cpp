@@ -254,5 +254,26 @@ TEST(ServerSession, RefusesEveryWayToSmuggle) {
   }
 }
 
+// Content is not the watch's business, be it dot-stuffed, chunked or out of turn.
+TEST(ServerSession, TellsTheWatchEveryCommandAndNoContent) {
+  const SessionLimits limits;
+  ServerSession session(limits, "mx.example", Instant{});
+  std::vector<std::string> watched;
+  session.watch_commands([&](std::string_view line) { watched.emplace_back(line); });
+  const std::string text =
+      "EHLO c.example\r\nnonsense here\r\nBDAT 8\r\nNOOP 1\r\nMAIL FROM:<a@c.example>\r\n"
+      "RCPT TO:<b@mx.example>\r\nDATA\r\nNOOP 2\r\n.\r\nQUIT\r\n";
+  Bytes rest = bytes_of(text);
+  for (int turns = 0; turns < 100 && !session.wants_close(); ++turns) {
+    while (session.next_event()) {
+      if (session.awaits_answer()) session.answer(Decision::accept(), Instant{});
+    }
+    rest = rest.subspan(session.receive(rest, Instant{}));
+  }
+  EXPECT_EQ(watched, (std::vector<std::string>{"EHLO c.example", "nonsense here", "BDAT 8",
+                                               "MAIL FROM:<a@c.example>", "RCPT TO:<b@mx.example>",
+                                               "DATA", "QUIT"}));
+}
+
 }  // namespace
 }  // namespace ringpost::smtp
