@@ -1,5 +1,5 @@
 // What the control commands answer: a struct per kind of row, so that daemon and ringpostctl agree.
-//   show queue [ID…]          QueueRow per recipient that is not done, in any order, paged
+//   show queue [ID]           QueueRow per recipient that is not done, by id, paged
 //   show envelope ID          EnvelopeRow
 //   show stats                a row per observe::Sample
 //   pause                     {"name":"mda","paused":false} per thing that can be paused

@@ -13,7 +13,7 @@
 namespace ringpost::ctl {
 namespace {
 
-enum class Takes { Nothing, OneId, Ids, IdsOrAll, Paused, MaybePaused, LogWord, Folder };
+enum class Takes { Nothing, OneId, MaybeId, IdsOrAll, Paused, MaybePaused, LogWord, Folder };
 
 struct CommandEntry {
   Verb verb;
@@ -25,7 +25,7 @@ struct CommandEntry {
 };
 
 constexpr std::array<CommandEntry, 14> commands{{
-    {Verb::ShowQueue, "show", "queue", Takes::Ids, "show queue [ID...]", "recipients that wait"},
+    {Verb::ShowQueue, "show", "queue", Takes::MaybeId, "show queue [ID]", "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
     {Verb::ShowEnvelope, "show", "envelope", Takes::OneId, "show envelope ID",
      "sender, recipients, progress"},
@@ -131,10 +131,9 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
   switch (takes) {
     case Takes::Nothing:
       return {0, 0};
-    case Takes::Ids:
-      return {0, many};
     case Takes::IdsOrAll:
       return {1, many};
+    case Takes::MaybeId:
     case Takes::MaybePaused:
       return {0, 1};
     case Takes::OneId:
@@ -156,7 +155,7 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
   const bool all = entry.takes == Takes::IdsOrAll && words.size() == 1 && words[0] == "all";
   switch (entry.takes) {
     case Takes::OneId:
-    case Takes::Ids:
+    case Takes::MaybeId:
     case Takes::IdsOrAll:
       if (auto complaint = complaint_about_ids(words); complaint && !all) {
         return std::unexpected(*complaint);
