@@ -25,6 +25,9 @@ store::WriterSetup writer_setup(unsigned core, const SegmentStore& segments, Mut
   setup.log = core;
   setup.segment_octets = segments.options().segment_octets;
   setup.staging = staging;
+  // A small segment is not to be filled by one intent.
+  setup.raw_octets_per_intent_max =
+      std::min(setup.raw_octets_per_intent_max, setup.segment_octets / 4);
   return setup;
 }
 
