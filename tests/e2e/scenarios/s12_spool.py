@@ -23,7 +23,7 @@ def stopped_with_queue(t, count=5, octets=3000, directives=()):
 
 
 def segments(daemon):
-    return sorted(glob.glob(os.path.join(daemon.home, "spool", "log-*", "segment-*")))
+    return sorted(glob.glob(os.path.join(daemon.home, "spool", "segment-*")))
 
 
 @case()
