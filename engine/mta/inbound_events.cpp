@@ -292,6 +292,7 @@ void Inbound::committed(bool durable) {
   waiting_ = Waiting::Nothing;
   parts_.metrics.session.commit_wait.record(
       static_cast<std::uint64_t>((parts_.core.now() - commit_began_).ns / 1'000));
+  // RFC 5321 6.1: 250 only once the message survives whatever happens next.
   if (durable) {
     ++messages_;
     const std::string text = "Ok: queued as " + to_text(id);

@@ -9,8 +9,8 @@
 
 namespace ringpost::store {
 
-// The n-th retry comes at received + step · n². RFC 5321 4.5.4.1 asks for at least 30 minutes
-// between attempts after the first ones, and for 4-5 days before giving up.
+// RFC 5321 4.5.4.1: at least 30 minutes between attempts after the first ones, and 4-5 days before
+// giving up. The n-th retry comes at received + step · n².
 struct Schedule {
   Duration step = seconds(10);  // local delivery; relays use relay_step
   Duration time_to_live = seconds(4 * 24 * 3600);
