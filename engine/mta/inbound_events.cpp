@@ -73,6 +73,7 @@ void Inbound::on(const smtp::Opened&) {
   const auto reason =
       in_all ? observe::RefuseReason::Connections : observe::RefuseReason::ConnectionsPerAddress;
   parts_.metrics.session.refused[reason].add();
+  if (in_all) parts_.metrics.session.connections.refused.add();
   const std::uint64_t max = in_all ? limits.connections_max : limits.per_address_max;
   parts_.events.emit(
       parts_.core.wall(),

@@ -38,15 +38,6 @@ struct LimitGauge {
   Gauge max;
   Counter refused;
 
-  // Takes `n` of the limit, or counts a refusal and takes nothing.
-  bool take(std::uint64_t n = 1) {
-    if (used.value() + n > max.value()) {
-      refused.add();
-      return false;
-    }
-    used.add(n);
-    return true;
-  }
   void give_back(std::uint64_t n = 1) { used.subtract(n); }
 };
 
