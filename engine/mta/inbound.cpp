@@ -37,7 +37,6 @@ Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
   parts_.spooler->forget(room_);
   if (committing_ != nullptr) committing_->forget_inbound();
-  if (question_ != nullptr) question_->inbound = nullptr;
 }
 
 void Inbound::opened(const std::optional<net::Address>& peer) {
@@ -178,7 +177,9 @@ void Inbound::closed() {
     parts_.connection_counts.leave(client_);
     report_closed();
   }
-  owner_.inbound_ended(*this);
+  closed_ = true;
+  // The answer would come to a core that may have gone: it is waited for.
+  if (question_ == nullptr) owner_.inbound_ended(*this);
 }
 
 void Inbound::report_closed() {

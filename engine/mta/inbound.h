@@ -99,11 +99,10 @@ class Inbound final : net::StreamOwner {
     explicit Room(Inbound& owner) : RoomWaiter(&Inbound::room_called), inbound(owner) {}
     Inbound& inbound;
   };
-  // Lives on by itself if the connection ends before the answer comes.
   struct Question : UserQuestion {
     Question(ring::Core& core, std::string name, Inbound& asker)
-        : UserQuestion(&Inbound::user_answered, core, std::move(name)), inbound(&asker) {}
-    Inbound* inbound;
+        : UserQuestion(&Inbound::user_answered, core, std::move(name)), inbound(asker) {}
+    Inbound& inbound;
   };
 
   WorkerParts& parts_;
@@ -136,7 +135,8 @@ class Inbound final : net::StreamOwner {
   Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
   Instant commit_began_{};
   std::unique_ptr<smtp::RcptTo> rcpt_;  // being judged
-  Question* question_ = nullptr;
+  std::unique_ptr<Question> question_;  // the connection stays until it was answered
+  bool closed_ = false;
   Room room_{*this};
   ring::TimerOf<Inbound, &Inbound::time_is_up> timer_{*this};
 };

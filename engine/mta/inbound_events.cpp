@@ -134,7 +134,7 @@ void Inbound::judge_recipient() {
                                                  {mailbox.local, domain}, look_up);
   if (expansion.outcome == conf::Outcome::Later) {
     waiting_ = Waiting::User;
-    question_ = new Question(parts_.core, expansion.waiting_for, *this);
+    question_ = std::make_unique<Question>(parts_.core, expansion.waiting_for, *this);
     parts_.users.ask(*question_);
     return;
   }
@@ -149,12 +149,16 @@ void Inbound::judge_recipient() {
 }
 
 void Inbound::user_answered(ring::Message& message) {
-  const std::unique_ptr<Question> question(static_cast<Question*>(&message));
-  if (question->inbound != nullptr) question->inbound->user_known();
+  Inbound& self = static_cast<Question&>(message).inbound;
+  self.question_.reset();
+  if (self.closed_) {
+    self.owner_.inbound_ended(self);
+  } else {
+    self.user_known();
+  }
 }
 
 void Inbound::user_known() {
-  question_ = nullptr;
   waiting_ = Waiting::Nothing;
   judge_recipient();
   pump();
