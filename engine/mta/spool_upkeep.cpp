@@ -36,7 +36,9 @@ void SpoolUpkeep::stop() {
 
 void SpoolUpkeep::run_due() {
   while (const auto sealed = parts_.spooler->next_sealed()) index_.seal(*sealed);
-  while (const auto segment = index_.next_freeable())
+  // Not while the daemon stops: what fails then is offered again at once and would never end.
+  // Recovery finds the same segments to be free.
+  while (const auto segment = stopping_ ? std::nullopt : index_.next_freeable())
     ring::Task<void>::spawn(scope_, free_segment(*segment));
   while (const auto segment = index_.next_released()) {
     const auto found = borrowed_.find(*segment);
