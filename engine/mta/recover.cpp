@@ -50,7 +50,9 @@ class Recoverer {
  private:
   std::expected<void, Fault> scan(std::uint32_t slot) {
     const disk::DirectFile& file = segments_.slot_file(slot);
-    const auto octets = static_cast<std::uint32_t>(file.bytes());
+    // Whole blocks only: a file that was cut off is read as far as it goes.
+    const auto octets =
+        static_cast<std::uint32_t>(file.bytes() / store::block_octets * store::block_octets);
     store::SegmentScan segment_scan(slot, octets);
     while (segment_scan.wanted() < octets) {
       const std::uint32_t at = segment_scan.wanted();
