@@ -104,6 +104,7 @@ std::expected<DaemonOptions, std::string> parse_daemon_options(
         return std::unexpected(taken.error());
       continue;
     }
+    if (word.starts_with("--")) return std::unexpected(fmt::format("no option {}", word));
     if (word.size() < 2 || word.front() != '-')
       return std::unexpected(fmt::format("\"{}\" is not an option", word));
     for (word.remove_prefix(1); !word.empty(); word.remove_prefix(1)) {
