@@ -1,73 +1,207 @@
-// The thread that makes segments: it tells whoever waits for them, and nobody any more once
-// silenced.
+// Segment files in a real folder: made, taken, released, dropped, and refused for want of space.
 #include "engine/mta/segment_store.h"
 
-#include <atomic>
-#include <chrono>
 #include <filesystem>
-#include <future>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <thread>
+#include <fstream>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include "tests/engine/mta/rig.h"
 
 namespace ringpost::mta {
 namespace {
 
+namespace fs = std::filesystem;
+
 class SegmentStoreTest : public testing::Test {
  protected:
-  SegmentStoreTest() {
-    std::filesystem::create_directories(path_);
+  std::unique_ptr<SegmentStore> open(std::uint32_t ready_wanted,
+                                     std::uint32_t segment_octets = 64 << 10,
+                                     std::uint64_t free_octets_min = 0) {
     SegmentStoreOptions options;
-    options.path = path_;
-    options.segment_octets = 1 << 20;
-    options.ready_wanted = 1;
-    options.free_octets_min = 0;
+    options.path = folder_.path();
+    options.ready_wanted = ready_wanted;
+    options.segment_octets = segment_octets;
+    options.free_octets_min = free_octets_min;
     auto store = SegmentStore::open(std::move(options));
-    EXPECT_TRUE(store);
-    if (store) store_ = std::move(*store);
+    EXPECT_TRUE(store) << to_text(store.error());
+    return store ? std::move(*store) : nullptr;
   }
-  ~SegmentStoreTest() override {
-    store_.reset();
-    std::filesystem::remove_all(path_);
+  static bool ready(const SegmentStore& store, std::uint32_t count) {
+    return test::wait_for([&] { return store.ready() == count; });
   }
-
-  // Waits until a segment is ready to be taken; false after a generous time.
-  bool wait_until_ready() const {
-    for (int tries = 0; tries < 3000 && store_->ready() == 0; ++tries)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return store_->ready() > 0;
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_.path()), {}));
   }
 
-  std::string path_ = testing::TempDir() + "segments-" + std::to_string(getpid());
-  std::unique_ptr<SegmentStore> store_;
+  test::TemporaryDirectory folder_;
+  std::atomic<unsigned> changes_{0};
+  std::function<void()> changed_ = [this] { ++changes_; };
 };
 
-TEST_F(SegmentStoreTest, TellsWhenASegmentWasMade) {
-  std::promise<void> told;
-  std::once_flag once;
-  store_->start(store::SegmentId{}, [&] { std::call_once(once, [&told] { told.set_value(); }); });
-  told.get_future().wait();
-  EXPECT_EQ(store_->ready(), 1u);
-  EXPECT_TRUE(store_->take(WallTime{}));
-  store_->end_announcements();
+TEST_F(SegmentStoreTest, MakesWhatIsWanted) {
+  const auto store = open(3);
+  EXPECT_EQ(store->take(WallTime{1}), std::nullopt);
+  store->start(store::SegmentId{41}, changed_);
+  ASSERT_TRUE(ready(*store, 3));
+  EXPECT_EQ(store->total(), 3u);
+  EXPECT_GE(changes_, 1u);
+  EXPECT_FALSE(store->exhausted());
+  EXPECT_EQ(fs::file_size(folder_.file("segment-000000")), 64u << 10);
+}
+
+TEST_F(SegmentStoreTest, IdsGoUpAndLivesDiffer) {
+  const auto store = open(2);
+  store->start(store::SegmentId{41}, changed_);
+  ASSERT_TRUE(ready(*store, 2));
+  const auto first = store->take(WallTime{7});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->segment.value, 42u);
+  EXPECT_EQ(first->opened, WallTime{7});
+  ASSERT_TRUE(ready(*store, 2));
+  const auto second = store->take(WallTime{8});
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->segment.value, 43u);
+  EXPECT_NE(second->slot, first->slot);
+  EXPECT_NE(second->life, first->life);
+  EXPECT_EQ(store->slot_of(first->segment), first->slot);
+  ASSERT_NE(store->file_of(first->segment), nullptr);
+  EXPECT_EQ(store->file_of(first->segment)->path(), store->slot_file_path(first->slot));
+  EXPECT_EQ(store->file_of(store::SegmentId{999}), nullptr);
+  EXPECT_EQ(store->slot_of(store::SegmentId{999}), std::nullopt);
+}
+
+TEST_F(SegmentStoreTest, AReleasedSlotIsTakenAgainUnderANewId) {
+  const auto store = open(1);
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(ready(*store, 1));
+  const auto first = store->take(WallTime{1});
+  ASSERT_TRUE(ready(*store, 1));
+  const unsigned changes = changes_;
+  store->release(first->segment);
+  EXPECT_GT(changes_, changes);
+  EXPECT_EQ(store->file_of(first->segment), nullptr);
+  const auto again = store->take(WallTime{2});
+  EXPECT_EQ(again->slot, first->slot);
+  EXPECT_GT(again->segment, first->segment);
+}
+
+TEST_F(SegmentStoreTest, OpensWhatIsThereAndGoesOnBehindIt) {
+  {
+    const auto store = open(2);
+    store->start(store::SegmentId{0}, changed_);
+    ASSERT_TRUE(ready(*store, 2));
+  }
+  std::ofstream(folder_.file("lock")) << "not a segment";
+  std::ofstream(folder_.file("segment-x")) << "not a segment";
+  std::ofstream(folder_.file("segment-000009.new")) << "left by a crash";
+  const auto store = open(2);
+  EXPECT_EQ(store->slots(), (std::vector<std::uint32_t>{0, 1}));
+  store->adopt(0, store::SegmentId{5});
+  store->adopt_free(1);
+  store->start(store::SegmentId{5}, changed_);
+  ASSERT_TRUE(ready(*store, 2));
+  EXPECT_NE(store->file_of(store::SegmentId{5}), nullptr);
+  EXPECT_EQ(store->total(), 3u);
+  EXPECT_TRUE(fs::exists(folder_.file("segment-000002")));
+}
+
+TEST_F(SegmentStoreTest, FilesOfAnotherSizeGo) {
+  {
+    const auto store = open(3, 64 << 10);
+    store->start(store::SegmentId{0}, changed_);
+    ASSERT_TRUE(ready(*store, 3));
+  }
+  const auto store = open(1, 128 << 10);
+  store->adopt(0, store::SegmentId{1});
+  store->adopt_free(1);
+  store->adopt_free(2);
+  EXPECT_FALSE(fs::exists(folder_.file("segment-000001")));
+  EXPECT_EQ(store->total(), 1u);
+  store->start(store::SegmentId{1}, changed_);
+  ASSERT_TRUE(ready(*store, 1));
+  // In use when the size changed: it goes when it is released.
+  store->release(store::SegmentId{1});
+  EXPECT_TRUE(test::wait_for([&] { return !fs::exists(folder_.file("segment-000000")); }));
+  EXPECT_TRUE(ready(*store, 1));
+  EXPECT_EQ(store->file_of(store->take(WallTime{})->segment)->bytes(), 128u << 10);
+}
+
+TEST_F(SegmentStoreTest, SurplusIsTrimmed) {
+  const auto store = open(1);
+  store->start(store::SegmentId{0}, changed_);
+  std::vector<store::SegmentId> taken;
+  while (taken.size() < 30) {
+    ASSERT_TRUE(test::wait_for([&] { return store->ready() > 0; }));
+    taken.push_back(store->take(WallTime{})->segment);
+  }
+  for (const store::SegmentId segment : taken) store->release(segment);
+  EXPECT_TRUE(test::wait_for([&] { return store->ready() <= 16; }));
+  EXPECT_TRUE(test::wait_for([&] { return files() == store->total(); }));
+  EXPECT_LE(store->total(), 17u);
+  EXPECT_GE(store->total(), 1u);
+}
+
+// More space is asked for than there is; when the demand is met again it recovers by itself.
+TEST_F(SegmentStoreTest, WantOfSpaceIsTold) {
+  const auto store = open(2, 64 << 10, 1ULL << 62);
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(test::wait_for([&] { return store->exhausted(); }));
+  ASSERT_TRUE(store->last_fault());
+  EXPECT_EQ(store->last_fault()->code, ENOSPC);
+  EXPECT_EQ(store->take(WallTime{}), std::nullopt);
+  EXPECT_GE(changes_, 1u);
+}
+
+// The folder goes and comes back: the same as a disk that fails for a while.
+TEST_F(SegmentStoreTest, RecoversWhenTheFolderIsBack) {
+  const auto store = open(1);
+  fs::rename(folder_.path(), folder_.path() + "-away");
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(test::wait_for([&] { return store->exhausted(); }));
+  EXPECT_EQ(store->last_fault()->code, ENOENT);
+  fs::rename(folder_.path() + "-away", folder_.path());
+  ASSERT_TRUE(ready(*store, 1));
+  EXPECT_FALSE(store->exhausted());
+  EXPECT_FALSE(store->last_fault());
+}
+
+TEST_F(SegmentStoreTest, ReleaseEndsTheExhaustion) {
+  const auto store = open(1);
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(ready(*store, 1));
+  fs::rename(folder_.path(), folder_.path() + "-away");
+  const auto taken = store->take(WallTime{});
+  ASSERT_TRUE(test::wait_for([&] { return store->exhausted(); }));
+  store->release(taken->segment);
+  EXPECT_FALSE(store->exhausted());
+  EXPECT_TRUE(store->take(WallTime{}));
+  EXPECT_TRUE(store->exhausted());
+  fs::rename(folder_.path() + "-away", folder_.path());
+}
+
+TEST_F(SegmentStoreTest, NoFolderIsAFault) {
+  SegmentStoreOptions options;
+  options.path = folder_.file("missing");
+  const auto store = SegmentStore::open(std::move(options));
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ENOENT);
 }
 
 // The workers are gone before the store is; a segment that is finished in between must not look for
 // them.
 TEST_F(SegmentStoreTest, LooksAtNothingOnceAnnouncementsHaveEnded) {
   auto told = std::make_unique<std::atomic<int>>(0);
-  store_->start(store::SegmentId{}, [counter = told.get()] { ++*counter; });
-  ASSERT_TRUE(wait_until_ready());
-  store_->end_announcements();
+  const auto store = open(1);
+  store->start(store::SegmentId{}, [counter = told.get()] { ++*counter; });
+  ASSERT_TRUE(ready(*store, 1));
+  store->end_announcements();
+  EXPECT_GE(*told, 1);
   told.reset();
-  const auto segment = store_->take(WallTime{});
+  const auto segment = store->take(WallTime{});
   ASSERT_TRUE(segment);
-  ASSERT_TRUE(wait_until_ready());
-  store_->release(segment->segment);
+  ASSERT_TRUE(ready(*store, 1));
+  store->release(segment->segment);
 }
 
 }  // namespace

@@ -1,0 +1,203 @@
+// The whole daemon in this process: it takes mail on a port, delivers it, stops, and goes on with
+// what was queued, also with another number of cores.
+#include "engine/mta/server.h"
+
+#include <deque>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "engine/mta/listen_addresses.h"
+#include "proto/conf/parse.h"
+#include "tests/engine/mta/rig.h"
+#include "tests/engine/net/peer.h"
+
+namespace ringpost::mta {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint16_t free_port() {
+  const int file = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(bind(file, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  socklen_t size = sizeof address;
+  getsockname(file, reinterpret_cast<sockaddr*>(&address), &size);
+  close(file);
+  return ntohs(address.sin_port);
+}
+
+class ServerTest : public testing::Test {
+ protected:
+  std::string configuration(unsigned cores) const {
+    const std::string owner =
+        std::to_string(geteuid()) + ":" + std::to_string(getegid()) + ":/nowhere";
+    return fmt::format(R"(engine cores {0}
+spool segment-size 1M
+spool min-free 1M
+log "{1}/log"
+queue retry-interval 1s
+listen on 127.0.0.1 port {2} hostname mx.example.org
+table users {{ "alice@example.org" = "alice", "bob@example.org" = "bob" }}
+table base {{ "alice" = "{3}", "bob" = "{3}" }}
+action "in" maildir "{1}/%{{user.username}}" virtual <users> userbase <base>
+match from any for domain "example.org" action "in"
+)",
+                       cores, folder_.path(), port_, owner);
+  }
+  std::expected<std::unique_ptr<Server>, Fault> try_start(unsigned cores) {
+    conf::ParseInput input{.path = "test.conf",
+                           .text = configuration(cores),
+                           .server_name = "mx.example.org",
+                           .macros = {}};
+    conf::FileReader nothing = [](const std::string& path) -> std::expected<std::string, Fault> {
+      return std::unexpected(Fault{"open", ENOENT, path});
+    };
+    conf::ParseResult parsed = conf::parse(std::move(input), nothing);
+    for (const auto& one : parsed.diagnostics) ADD_FAILURE() << conf::to_text(one);
+    auto generation = std::make_shared<Generation>();
+    generation->listeners = resolve_listeners(*parsed.config).addresses;
+    generation->host = conf::LocalHost("mx.example.org", interface_addresses());
+    generation->config = std::move(*parsed.config);
+    generation->session_limits = session_limits_of(generation->config);
+    generation->connection_limits = {100, 50};
+    ServerOptions options;
+    options.home = Home::below(folder_.path());
+    options.level = observe::Level::Verbose;
+    return Server::start(std::move(options), std::move(generation));
+  }
+  std::unique_ptr<Server> start(unsigned cores) {
+    auto server = try_start(cores);
+    EXPECT_TRUE(server) << to_text(server.error());
+    return server ? std::move(*server) : nullptr;
+  }
+  // Sends `text` and receives until a line with `code` has come.
+  static std::string ask(test::Peer& peer, const std::string& text, const std::string& code) {
+    peer.send(text);
+    std::string said;
+    while (said.find(code + " ") == std::string::npos || !said.ends_with('\n')) {
+      const std::string more = peer.receive(1);
+      if (more.empty()) break;
+      said += more;
+    }
+    return said;
+  }
+  // A whole session with one recipient; what the server said.
+  std::string session(const std::string& recipient, const std::string& content) {
+    test::Peer peer(*net::Address::parse("127.0.0.1", port_));
+    EXPECT_EQ(peer.error(), 0);
+    std::string said = ask(peer, "", "220");
+    said += ask(peer, "EHLO client.example\r\n", "250");
+    said += ask(peer, "MAIL FROM:<s@example.net>\r\n", "250");
+    said += ask(peer, "RCPT TO:<" + recipient + ">\r\n", "250");
+    said += ask(peer, "DATA\r\n", "354");
+    said += ask(peer, content + ".\r\n", "250");
+    peer.send("QUIT\r\n");
+    return said + peer.receive();
+  }
+  std::vector<std::string> delivered(const std::string& user) const {
+    std::vector<std::string> texts;
+    const std::string folder = folder_.file(user) + "/new";
+    if (!fs::is_directory(folder)) return texts;
+    for (const auto& entry : fs::directory_iterator(folder))
+      texts.push_back(test::read_text(entry.path()));
+    return texts;
+  }
+  bool arrives(const std::string& user, std::size_t count) const {
+    return test::wait_for([&] { return delivered(user).size() == count; }, seconds(40));
+  }
+
+  test::TemporaryDirectory folder_;
+  std::uint16_t port_ = free_port();
+};
+
+TEST_F(ServerTest, TakesDeliversAndStops) {
+  const auto server = start(1);
+  ASSERT_NE(server, nullptr);
+  const std::string said = session("alice@example.org", "Subject: hello\r\n\r\n..dot\r\n");
+  EXPECT_TRUE(said.starts_with("220 mx.example.org ")) << said;
+  EXPECT_NE(said.find("250 2.0.0 Ok: queued as "), std::string::npos) << said;
+  ASSERT_TRUE(arrives("alice", 1));
+  const std::string text = delivered("alice").front();
+  EXPECT_TRUE(text.starts_with("Return-Path: <s@example.net>\nDelivered-To: alice@example.org\n"));
+  EXPECT_TRUE(text.ends_with("\nSubject: hello\n\n.dot\n")) << text;
+  EXPECT_EQ(text.find('\r'), std::string::npos);
+  EXPECT_TRUE(fs::is_empty(folder_.file("alice/tmp")));
+}
+
+TEST_F(ServerTest, OnlyOneDaemonForAHome) {
+  const auto server = start(1);
+  ASSERT_NE(server, nullptr);
+  const auto second = try_start(1);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().operation, "lock");
+}
+
+TEST_F(ServerTest, APortThatIsTakenStopsTheStart) {
+  const int file = socket(AF_INET, SOCK_STREAM, 0);
+  const net::Address address = *net::Address::parse("127.0.0.1", port_);
+  ASSERT_EQ(bind(file, address.kernel(), address.kernel_bytes()), 0);
+  ASSERT_EQ(listen(file, 1), 0);
+  const auto server = try_start(2);
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().code, EADDRINUSE);
+  close(file);
+  EXPECT_NE(start(2), nullptr);
+}
+
+// The mailbox cannot be written; the queue goes through two more lives on other numbers of cores,
+// and each message arrives once when the way is free.
+TEST_F(ServerTest, TheQueueOutlivesStopsAndNumbersOfCores) {
+  std::ofstream(folder_.file("alice")) << "in the way";
+  unsigned accepted = 0;
+  for (const unsigned cores : {2u, 3u, 1u}) {
+    const auto server = start(cores);
+    ASSERT_NE(server, nullptr);
+    for (unsigned i = 0; i < 8; ++i) {
+      const std::string body = "number " + std::to_string(accepted++) + "\r\n";
+      const std::string said = session("alice@example.org", "Subject: x\r\n\r\n" + body);
+      EXPECT_NE(said.find("queued as"), std::string::npos) << said;
+    }
+    session("bob@example.org", "Subject: x\r\n\r\nfor bob\r\n");
+  }
+  EXPECT_TRUE(delivered("alice").empty());
+  fs::remove(folder_.file("alice"));
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  ASSERT_TRUE(arrives("alice", accepted));
+  EXPECT_TRUE(arrives("bob", 3));
+  const std::vector<std::string> texts = delivered("alice");
+  for (unsigned i = 0; i < accepted; ++i) {
+    const std::string body = "\nnumber " + std::to_string(i) + "\n";
+    EXPECT_EQ(std::ranges::count_if(texts, [&](const auto& t) { return t.ends_with(body); }), 1)
+        << i;
+  }
+}
+
+// Open sessions are told 421, and what they have not ended is not ours.
+TEST_F(ServerTest, StoppingEndsOpenSessions) {
+  auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  std::deque<test::Peer> peers;
+  for (int i = 0; i < 8; ++i) {
+    peers.emplace_back(*net::Address::parse("127.0.0.1", port_));
+    EXPECT_TRUE(peers.back().receive(4).starts_with("220 "));
+  }
+  const Instant began = test::monotonic_now();
+  server.reset();
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 9);
+  for (test::Peer& peer : peers) EXPECT_NE(peer.receive().find("421 "), std::string::npos);
+}
+
+// Stopped at once after the start, while segments are still being made.
+TEST_F(ServerTest, StartAndStopAtOnce) {
+  for (int i = 0; i < 5; ++i) EXPECT_NE(start(2), nullptr);
+}
+
+}  // namespace
+}  // namespace ringpost::mta
