@@ -137,7 +137,7 @@ void SegmentStore::release(store::SegmentId segment) {
     note_exhaustion();
   }
   wanted_.notify_all();
-  changed_();
+  announce();
 }
 
 const disk::DirectFile* SegmentStore::file_of(store::SegmentId segment) const {
