@@ -41,6 +41,15 @@ void check_reply(const Reply& reply) {
   CHECK(reply.code >= 200 && reply.code < 600);
   CHECK(reply.text.size() <= ringpost::smtp::reply_text_octets_max);
   for (const char c : reply.text) CHECK(c == '\n' || !ringpost::ascii::is_control(c));
+  // Printing may change what does not fit a line; once printed, it must stay as it is.
+  std::string printed;
+  ringpost::smtp::append_reply(printed, reply.view());
+  const Heard first = hear(printed, std::string_view::npos);
+  if (first.malformed) return;  // more lines than a client takes
+  CHECK(first.replies.size() == 1);
+  std::string again;
+  ringpost::smtp::append_reply(again, first.replies[0].view());
+  CHECK(again == printed);
 }
 
 }  // namespace
