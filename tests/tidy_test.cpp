@@ -96,6 +96,8 @@ TEST(Tidy, NoPathsOfAMachine) {
     if (!path.starts_with("fuzz/corpus/")) expect_none(machine_paths(path, content_of(path)));
 }
 
+TEST(Tidy, FoldersHaveAReadme) { expect_none(folders_without_readme(paths())); }
+TEST(Tidy, DecodersHaveFuzzTargets) { expect_none(decoders_without_fuzz_target(paths())); }
 TEST(Tidy, TestsMirrorTheTree) { expect_none(tests_without_subject(paths())); }
 TEST(Tidy, FuzzTargetsHaveSeeds) { expect_none(fuzz_targets_without_corpus(paths())); }
 
