@@ -164,7 +164,8 @@ void Inbound::time_is_up() {
 
 void Inbound::shut_down() {
   session_.shut_down();
-  pump();
+  // Not before opened(): who the client is decides which count it enters.
+  if (!client_.empty()) pump();
 }
 
 void Inbound::abort() {

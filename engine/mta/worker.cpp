@@ -122,6 +122,8 @@ void Worker::accepted(std::size_t listener, int direct_file) {
   first_ = connection;
   ++connections_;
   connection->start(direct_file);
+  // The kernel had accepted it before the listener stopped.
+  if (draining_) connection->shut_down();
 }
 
 void Worker::inbound_ended(Inbound& connection) {
