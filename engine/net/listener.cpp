@@ -89,8 +89,9 @@ void Listener::stop() {
 
 void Listener::resume() {
   stopping_ = false;
-  // A cancellation that is still under way arms it again when it completes.
-  if (!accept_.in_flight()) arm();
+  // A cancellation that is still under way arms it again when it completes, a pause when it is
+  // over.
+  if (!accept_.in_flight() && !pause_.armed()) arm();
 }
 
 }  // namespace ringpost::net
