@@ -87,6 +87,8 @@ class Spooler {
 
   void wait_for_room(RoomWaiter& waiter);
   void forget(RoomWaiter& waiter);
+  // The daemon stops: who would wait for as long as the disk is full may decide anew.
+  void wake_room_waiters();
 
   // False while no segment can be had: new mail is refused with 452 then.
   bool accepting() const { return !starved_ && !segments_.exhausted(); }
@@ -117,7 +119,6 @@ class Spooler {
   void measure_write();
   void report_fault(const Fault& fault, std::uint64_t tickets_failed);
   std::uint64_t tell_commits(const store::Settled& settled);
-  void wake_room_waiters();
   void set_starved(bool starved);
 
   WorkerParts& parts_;

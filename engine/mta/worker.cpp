@@ -154,6 +154,7 @@ void Worker::begin_drain() {
   for (auto& listener : listeners_) listener->stop();
   dispatcher_->stop();
   upkeep_->stop();
+  spooler_->wake_room_waiters();
   core_->timers().arm(drain_timer_, core_->now() + drain_max);
   for (Inbound* connection = first_; connection != nullptr;) {
     Inbound* const next = connection->next;
