@@ -79,7 +79,8 @@ void Inbound::pump() {
   if (stream_.closing()) return;
   while (waiting_ == Waiting::Nothing && (take_event() || offer_input())) {
   }
-  if (peer_closed_ && waiting_ == Waiting::Nothing && !session_.wants_close()) {
+  // Input may be left while replies wait to be sent: it comes first.
+  if (peer_closed_ && input_.empty() && waiting_ == Waiting::Nothing && !session_.wants_close()) {
     session_.disconnected();
     while (take_event()) {
     }
@@ -148,10 +149,14 @@ void Inbound::flush() {
 
 void Inbound::arm_timer() {
   const Instant deadline = session_.deadline();
-  if (deadline == never) {
-    parts_.core.timers().disarm(timer_);
-  } else {
+  if (deadline != never) {
     parts_.core.timers().arm(timer_, deadline);
+  } else if (session_.wants_close() && stream_.sending()) {
+    // Its last words wait behind replies that the peer may never read.
+    if (!timer_.armed())
+      parts_.core.timers().arm(timer_, parts_.core.now() + generation_->session_limits.idle);
+  } else {
+    parts_.core.timers().disarm(timer_);
   }
 }
 
