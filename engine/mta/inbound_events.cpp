@@ -57,11 +57,13 @@ void Inbound::answer(const smtp::Decision& decision) {
 void Inbound::on(const smtp::Opened&) {
   using enum ConnectionCounts::Admission;
   const ConnectionLimits& limits = generation_->connection_limits;
-  const auto admission = parts_.connection_counts.enter(client_, limits);
+  observe::LimitGauge& here = parts_.metrics.session.connections;
+  const bool core_is_full = here.used.value() >= here.max.value();
+  const auto admission = core_is_full ? TooMany : parts_.connection_counts.enter(client_, limits);
   counted_ = admission == Admitted;
   if (counted_) {
     parts_.metrics.session.opened.add();
-    parts_.metrics.session.connections.used.add();
+    here.used.add();
     parts_.events.emit(
         parts_.core.wall(),
         observe::SessionOpened{
@@ -73,8 +75,9 @@ void Inbound::on(const smtp::Opened&) {
   const auto reason =
       in_all ? observe::RefuseReason::Connections : observe::RefuseReason::ConnectionsPerAddress;
   parts_.metrics.session.refused[reason].add();
-  if (in_all) parts_.metrics.session.connections.refused.add();
-  const std::uint64_t max = in_all ? limits.connections_max : limits.per_address_max;
+  if (in_all) here.refused.add();
+  const std::uint64_t limit = in_all ? limits.connections_max : limits.per_address_max;
+  const std::uint64_t max = core_is_full ? here.max.value() : limit;
   parts_.events.emit(
       parts_.core.wall(),
       observe::ConnectionRefused{.client = client_, .reason = reason, .used = max, .max = max});

@@ -11,6 +11,13 @@ constexpr Duration drain_max = seconds(10);
 constexpr std::uint16_t receive_buffers = 1024;
 constexpr std::uint32_t receive_buffer_bytes = 32 * 1024;
 
+// The kernel closes, without a word, a connection for which no direct descriptor is free: so some
+// stay for those that are turned away with a reply.
+std::uint64_t connections_of_core(const conf::Config& config, unsigned direct_files_max) {
+  return std::min<std::uint64_t>(config.smtp.connections_max,
+                                 direct_files_max - direct_files_max / 16);
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Worker>, Fault> Worker::create(WorkerSetup setup) {
@@ -61,7 +68,7 @@ std::expected<void, Fault> Worker::set_up() {
   observe::CoreMetrics& metrics = setup_.metrics;
   metrics.memory.receive_buffers.max.set(receive_buffers);
   metrics.session.connections.max.set(
-      std::min<std::uint64_t>(config.smtp.connections_max, core_->ring().direct_files_max()));
+      connections_of_core(config, core_->ring().direct_files_max()));
   core_->at_turn_end([this] { end_of_turn(); });
   return {};
 }
