@@ -218,11 +218,9 @@ class Daemon:
         return self.rows("show", "queue")
 
     def statistics(self):
-        """All counters and gauges by name."""
-        found = {}
-        for row in self.rows("show", "stats"):
-            found.update({row["name"]: row["value"]} if "name" in row else row)
-        return found
+        """All figures by name; one of several with a name is NAME{LABEL}."""
+        return {row["name"] + (f"{{{row['label']}}}" if row["label"] else ""): row["value"]
+                for row in self.rows("show", "stats")}
 
     def wait_queue_empty(self, seconds=30.0):
         self.test.eventually(lambda: not self.queue(), "the queue is empty", seconds)

@@ -82,8 +82,8 @@ def idle(t, count):
 
 def open_count(daemon):
     """Open sessions by the daemon's own gauge."""
-    return next((value for name, value in daemon.statistics().items()
-                 if name.startswith("ringpost_limit_connections") and "used" in name), 0)
+    return next(value for name, value in daemon.statistics().items()
+                if name.startswith("ringpost_limit_used") and '"connections"' in name)
 
 
 @case(seconds=90)
