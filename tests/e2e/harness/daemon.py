@@ -222,6 +222,14 @@ class Daemon:
         return {row["name"] + (f"{{{row['label']}}}" if row["label"] else ""): row["value"]
                 for row in self.rows("show", "stats")}
 
+    def open_sessions(self):
+        """How many sessions are open, by the daemon's own gauge."""
+        return next(value for name, value in self.statistics().items()
+                    if name.startswith("ringpost_limit_used") and '"connections"' in name)
+
+    def wait_no_session(self, seconds=15.0):
+        self.test.eventually(lambda: self.open_sessions() == 0, "all sessions are closed", seconds)
+
     def wait_queue_empty(self, seconds=30.0):
         self.test.eventually(lambda: not self.queue(), "the queue is empty", seconds)
 

@@ -10,6 +10,7 @@ def connections(t):
     """One connection too many is told 421 and closed; a place that becomes free is usable."""
     daemon = t.daemon(directives=["engine cores 1", "smtp limit max-connections 5",
                                   "smtp limit max-connections-per-address 100"])
+    daemon.wait_no_session()
     held = [daemon.client() for _ in range(5)]
     with daemon.client(banner=False) as refused:
         refused.expect_reply(421, "4.7.0")
@@ -30,6 +31,7 @@ def greeted(daemon):
 def connections_per_address(t):
     """The limit counts each client address on its own, over all cores."""
     daemon = t.daemon(directives=["smtp limit max-connections-per-address 3"])
+    daemon.wait_no_session()
     held = [daemon.client(source="127.0.0.2") for _ in range(3)]
     with daemon.client(source="127.0.0.2", banner=False) as refused:
         refused.expect_reply(421, "4.7.0")

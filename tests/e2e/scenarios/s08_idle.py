@@ -77,13 +77,7 @@ def idle(t, count):
         t.true(connection.recv(100).startswith(b"250"), "an idle session still answers")
     for connection in sockets + warm:
         connection.close()
-    t.eventually(lambda: open_count(daemon) <= 1, "all sessions are closed", 20)
-
-
-def open_count(daemon):
-    """Open sessions by the daemon's own gauge."""
-    return next(value for name, value in daemon.statistics().items()
-                if name.startswith("ringpost_limit_used") and '"connections"' in name)
+    daemon.wait_no_session(20)
 
 
 @case(seconds=90)

@@ -24,7 +24,7 @@ def half_sent(daemon, octets=5000, mode="data"):
 
 
 def nothing_of_it(t, daemon):
-    t.eventually(lambda: len(daemon.events("session.closed")) >= 1, "session.closed")
+    daemon.wait_no_session()
     t.equal(daemon.queue(), [], "queue")
     t.equal(daemon.delivered(), [], "delivered")
     with daemon.client() as client:
@@ -64,7 +64,7 @@ def vanishes_before_the_reply(t):
         client.expect("DATA", 354)
         client.send(smtp.stuffed(messages.simple(number)))
         client.reset() if number % 2 else client.close()
-    t.eventually(lambda: len(daemon.events("session.closed")) >= 50, "all sessions closed")
+    daemon.wait_no_session()
     daemon.wait_queue_empty()
     contents = [message.content for message in daemon.delivered()]
     t.equal(len(contents), len(set(contents)), "each at most once")
