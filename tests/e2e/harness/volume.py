@@ -1,4 +1,5 @@
 """Small file systems of a case's own: to fill, to cut off from power, to make fail (as root)."""
+import errno
 import os
 import shutil
 import subprocess
@@ -62,6 +63,14 @@ def fill(directory, leave):
     """Take all space of a file system but some octets; returns the file that holds it."""
     path = os.path.join(directory, "filler")
     free = os.statvfs(directory)
+    octets = max(4096, free.f_bavail * free.f_frsize - leave)
     with open(path, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(4096, free.f_bavail * free.f_frsize - leave))
+        while octets > 0:
+            try:
+                os.posix_fallocate(file.fileno(), 0, octets)
+                break
+            except OSError as fault:  # the file system needs some of it for itself
+                if fault.errno != errno.ENOSPC:
+                    raise
+                octets -= 4096
     return path

@@ -19,7 +19,7 @@ def connections(t):
     t.eventually(lambda: greeted(daemon), "a free place is given away")
     for client in held:
         client.expect("NOOP", 250)
-    t.true(daemon.events("connection.refused"), "connection.refused in the log")
+    t.eventually(lambda: daemon.events("connection.refused"), "connection.refused in the log")
 
 
 def greeted(daemon):
@@ -107,11 +107,12 @@ def command_line_too_long(t):
     daemon = t.daemon()
     with daemon.client() as client:
         client.hello()
-        before = daemon.memory()
-        client.send(b"NOOP " + b"x" * 8_000_000 + b"\r\n")
-        client.expect_reply(500, "5.5.2")
-        if not t.sanitized():
-            t.true(daemon.memory() - before < 4_000_000, "memory does not grow with the line")
+        used = []
+        for _ in range(7):  # the first ones make the receive buffers come into memory
+            client.send(b"NOOP " + b"x" * 8_000_000 + b"\r\n")
+            client.expect_reply(500, "5.5.2")
+            used.append(daemon.memory())
+        t.true(t.sanitized() or used[-1] - used[-2] < 1_000_000, f"memory grows: {used}")
         client.expect("NOOP", 250)
 
 

@@ -23,7 +23,10 @@ def stopped_with_queue(t, count=5, octets=3000, directives=()):
 
 
 def segments(daemon):
-    return sorted(glob.glob(os.path.join(daemon.home, "spool", "segment-*")))
+    found = sorted(glob.glob(os.path.join(daemon.home, "spool", "segment-*")))
+    if not found:
+        raise AssertionError("the spool has no segments")
+    return found
 
 
 @case()
@@ -86,7 +89,7 @@ def bit_flip_in_a_sealed_segment(t):
     t.equal(done.returncode, 1, "spool verify finds it")
     t.true(b"segment-" in done.stdout + done.stderr, "verify names the file")
     daemon.start()
-    t.true(daemon.events("segment.quarantined"), "segment.quarantined in the log")
+    t.eventually(lambda: daemon.events("segment.quarantined"), "segment.quarantined in the log")
     delivered = daemon.wait_delivered(len(sent) - 1, seconds=40)
     t.equal({m.queue_id for m in delivered}, set(sent) - {victim})
     for message in delivered:
