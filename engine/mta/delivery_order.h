@@ -3,12 +3,14 @@
 // only its extents travel.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/observe/reason.h"
 #include "engine/ring/mailbox.h"
 #include "proto/base/clock.h"
+#include "proto/base/fault.h"
 #include "proto/base/queue_id.h"
 #include "store/spool/envelope.h"
 
@@ -18,6 +20,8 @@ struct DeliveryResult {
   observe::AttemptResult result = observe::AttemptResult::Delayed;
   std::string status;  // enhanced status code, RFC 3463
   std::string detail;  // for people: where it went, or what was wrong
+  // The content is not what was accepted: trying again cannot help.
+  std::optional<Fault> damage = {};
 };
 
 struct DeliveryOrder : ring::Message {

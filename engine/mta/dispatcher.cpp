@@ -120,7 +120,11 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
       order.away.parts_.core.post(order);
       co_await order.done;
     }
-    co_await record(order, began);
+    if (order.result.damage) {
+      hold_unreadable(entry, *order.result.damage);
+    } else {
+      co_await record(order, began);
+    }
   } else {
     hold_unreadable(entry, envelope.error());
   }

@@ -11,7 +11,8 @@
 namespace ringpost::mta {
 
 Home Home::standard() {
-  return {.config_file = "/etc/ringpost/smtpd.conf",
+  return {.folder = "",
+          .config_file = "/etc/ringpost/smtpd.conf",
           .spool = "/var/spool/ringpost",
           .run = "/run/ringpost",
           .log = "/var/log/ringpost.log"};
@@ -19,7 +20,8 @@ Home Home::standard() {
 
 Home Home::below(std::string folder) {
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  return {.config_file = folder + "/smtpd.conf",
+  return {.folder = folder,
+          .config_file = folder + "/smtpd.conf",
           .spool = folder + "/spool",
           .run = folder + "/run",
           .log = folder + "/ringpostd.log"};

@@ -12,6 +12,7 @@
 namespace ringpost::mta {
 
 struct Home {
+  std::string folder;  // empty: the system's paths
   std::string config_file;
   std::string spool;
   std::string run;  // lock and control socket

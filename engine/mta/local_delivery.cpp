@@ -122,7 +122,11 @@ ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order
   MaildirOrder maildir = order_for(order, *folder, parts_.generation->config.server_name);
   maildir.personality = *rights;
   const auto done = co_await writer_.deliver(maildir, content);
-  if (!done) co_return delayed(std::string(status_of(done.error())), to_text(done.error()));
+  if (!done) {
+    DeliveryResult failure = delayed(std::string(status_of(done.error())), to_text(done.error()));
+    if (done.error().code == EBADMSG) failure.damage = done.error();
+    co_return failure;
+  }
   DeliveryResult result{observe::AttemptResult::Delivered, "2.0.0", std::move(*folder)};
   co_return result;
 }

@@ -193,7 +193,7 @@ void Server::announce() {
                             .cores = static_cast<std::uint32_t>(workers_.size()),
                             .listeners = static_cast<std::uint32_t>(generation_->listeners.size()),
                             .pid = getpid(),
-                            .home = options_.home.run});
+                            .home = options_.home.folder});
 }
 
 void Server::wait() {
