@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/mta/content_leases.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/spool_wait.h"
 #include "store/queue/schedule.h"
@@ -176,6 +177,9 @@ ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> Dispatc
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) co_return Result{std::unexpected(Fault{"message", ENOENT, to_text(id)})};
   const store::Extent where = message->envelope;
+  // The message may be done with, and its segment freed, while this is being read.
+  ContentLeases lease(index_);
+  lease.hold(where.segment);
   const auto buffer = buffers_.borrow();
   if (!buffer) co_return Result{std::unexpected(buffer.error())};
   ContentReader reader(parts_.core.ring(), segments_, buffer->room(), std::span(&where, 1));
