@@ -140,6 +140,7 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   gate.finished.arrive_and_wait();
   // The thread that makes segments may be at work still; it must not find a worker that has gone.
   segments_->end_announcements();
+  users_.settle();
 }
 
 std::expected<void, Fault> Server::start_workers() {
@@ -218,8 +219,11 @@ Server::~Server() {
                observe::Stopping{.reason = stop_reason_, .sessions = connection_counts_.total()});
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
-  if (running_)
+  if (running_) {
     for (Worker* worker : workers_) worker->stop();
+    // Only now may they go: stop() looks at them to its end.
+    gate_->finished.arrive_and_drop();
+  }
   for (std::thread& thread : threads_) thread.join();
   segments_.reset();
   if (log_ == nullptr || !running_) return;

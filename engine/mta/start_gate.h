@@ -1,5 +1,6 @@
 // StartGate: where the threads of the workers wait for each other and for the main thread: all
-// made, all met, all listening, all finished. A failure of one is everybody's. Thread-safe.
+// made, all met, all listening, all finished (and told to). A failure of one is everybody's.
+// Thread-safe.
 #pragma once
 
 #include <barrier>
@@ -12,7 +13,7 @@ namespace ringpost::mta {
 
 struct StartGate {
   explicit StartGate(unsigned workers)
-      : made(workers + 1), met(workers + 1), listening(workers + 1), finished(workers) {}
+      : made(workers + 1), met(workers + 1), listening(workers + 1), finished(workers + 1) {}
   void fail(const Fault& fault) {
     const std::lock_guard guard(lock);
     if (!failure) failure = fault;

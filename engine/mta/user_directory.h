@@ -42,6 +42,8 @@ class UserDirectory {
   Answer find(std::string_view name, Instant now);
   // The question comes back to its core once find() will not say Later (for a little while).
   void ask(UserQuestion& question);
+  // Once this returns, the thread is done with every core whose questions were all answered.
+  void settle() { const std::lock_guard guard(lock_); }
 
  private:
   struct Kept {
