@@ -3,6 +3,7 @@
 #include "engine/mta/dispatcher.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/mta/content_leases.h"
 #include "engine/mta/generation.h"
@@ -131,6 +132,8 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   }
   return_all(uses);
   active_.erase({entry.id, entry.recipient});
+  if (index_.find(entry.id) == nullptr)
+    forget_notes(entry.id);  // removed by the operator meanwhile
   ready_.done();
   parts_.metrics.delivery.attempts.used.set(ready_.active());
   parts_.core.turn_again();
@@ -210,7 +213,7 @@ void Dispatcher::hold_unreadable(const store::QueuedRecipient& entry, const Faul
                          .reason = reason});
   parts_.metrics.spool.segments_quarantined.add();
   errors_[entry.id][entry.recipient] = reason;
-  ready_.add({parts_.core.wall() + held, entry.id, entry.recipient});
+  unreadable_.insert({entry.id, entry.recipient});
 }
 
 store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const {
@@ -290,6 +293,12 @@ ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
   update_gauges();
 }
 
+void Dispatcher::forget_notes(QueueId id) {
+  errors_.erase(id);
+  unreadable_.erase(unreadable_.lower_bound({id, 0}),
+                    unreadable_.upper_bound({id, std::numeric_limits<std::uint32_t>::max()}));
+}
+
 ring::Task<void> Dispatcher::complete(QueueId id) {
   if (!completing_.insert(id).second) co_return;
   kept_.erase(id);
@@ -300,7 +309,7 @@ ring::Task<void> Dispatcher::complete(QueueId id) {
   completing_.erase(id);
   if (!appended) co_return;
   index_.complete(id, appended->where.segment);
-  errors_.erase(id);
+  forget_notes(id);
   update_gauges();
 }
 

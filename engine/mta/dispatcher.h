@@ -97,6 +97,7 @@ class Dispatcher {
   ring::Task<void> record(const Attempt& order, Instant began);
   ring::Task<void> complete(QueueId id);
   ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
+  void forget_notes(QueueId id);
   void hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault);
   void fill(Attempt& order, const store::QueuedRecipient& entry, const store::Envelope& envelope);
   store::RecipientProgress progress_after(const Attempt& order) const;
@@ -119,6 +120,7 @@ class Dispatcher {
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
   std::set<RecipientKey> active_;
   std::set<QueueId> completing_;
+  std::set<RecipientKey> unreadable_;  // in no queue until the operator asks for another try
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;
   bool stopping_ = false;

@@ -14,8 +14,10 @@ bool Dispatcher::schedule(QueueId id) {
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) return false;
   const WallTime now = parts_.core.wall();
-  for (std::uint32_t i = 0; i < message->recipients.size(); ++i)
-    if (ready_.remove({message->recipients[i].next_due, id, i})) ready_.add({now, id, i});
+  for (std::uint32_t i = 0; i < message->recipients.size(); ++i) {
+    const bool waits = ready_.remove({message->recipients[i].next_due, id, i});
+    if (waits || unreadable_.erase({id, i}) > 0) ready_.add({now, id, i});
+  }
   return true;
 }
 
