@@ -2,6 +2,7 @@
 // control socket.
 #include "engine/mta/server.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <signal.h>
@@ -49,7 +50,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   const conf::Config& config = generation_->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
-                             : std::max(1u, std::thread::hardware_concurrency());
+                             : std::clamp(std::thread::hardware_concurrency(), 1u, conf::cores_max);
   if (auto made = make_folders(options_.home.run); !made) return made;
   auto lock = FileLock::take(options_.home.lock_file());
   if (!lock) return std::unexpected(lock.error());
