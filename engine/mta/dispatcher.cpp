@@ -14,6 +14,7 @@ namespace ringpost::mta {
 namespace {
 
 constexpr Duration pause_after_failed_write = milliseconds(200);
+constexpr Duration pause_after_failed_read = seconds(60);
 // An expired recipient is kept, since there are no reports to its sender yet: it is not tried again
 // by itself.
 constexpr Duration held = seconds(100LL * 365 * 86'400);
@@ -204,6 +205,11 @@ ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> Dispatc
 // and is reported.
 void Dispatcher::hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault) {
   const std::string reason = to_text(fault);
+  if (fault.code != EBADMSG && fault.code != ENOENT) {  // want of memory, a disk that may recover
+    errors_[entry.id][entry.recipient] = reason;
+    ready_.add({parts_.core.wall() + pause_after_failed_read, entry.id, entry.recipient});
+    return;
+  }
   const store::MessageSummary* message = index_.find(entry.id);
   parts_.events.emit(parts_.core.wall(),
                      observe::SegmentQuarantined{

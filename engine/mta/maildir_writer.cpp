@@ -44,7 +44,8 @@ ring::Task<std::expected<int, Fault>> MaildirWriter::create_in_tmp(const Maildir
                                                                    const std::string& path) {
   // Not O_EXCL: the name is ours alone, and what a crash left of an earlier try is to be
   // overwritten.
-  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  // O_NONBLOCK: something else of that name, a FIFO, must not hold us.
+  constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
   int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode)
                  .as(order.personality);
   if (file == -ENOENT) {
