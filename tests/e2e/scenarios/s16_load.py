@@ -1,0 +1,100 @@
+"""ringpost-load against the daemon and against its own sink: its figures and ledger are true."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness.case import case
+from harness.daemon import free_port
+
+load_id = re.compile(rb"^X-Ringpost-Load: (\S+)\r\n", re.MULTILINE)
+
+
+def command(t, *arguments):
+    return [t.program("ringpost-load"), *arguments]
+
+
+def target(daemon):
+    return f"127.0.0.1:{daemon.port}"
+
+
+def read_ledger(path):
+    with open(path, encoding="ascii") as file:
+        return [line.strip() for line in file]
+
+
+def delivered_ids(daemon):
+    return [load_id.search(message.content).group(1).decode("ascii")
+            for message in daemon.delivered()]
+
+
+@case(seconds=120)
+def figures_and_ledger(t):
+    """Each way of sending: as many messages as it says, each id in the ledger once."""
+    daemon = t.daemon()
+    ledger = t.path("ledger")
+    for how in ("--pipeline", "--no-pipeline", "--bdat", "--one-per-connection"):
+        done = subprocess.run(
+            command(t, "-c", "20", "-n", "500", "--sizes", "1k:5,20k:2,200k:1", how, "--json",
+                    "--to", "alice@example.test", "--ledger", ledger, target(daemon)),
+            capture_output=True, text=True, timeout=60, check=False)
+        t.equal(done.returncode, 0, done.stdout + done.stderr)
+        t.equal(json.loads(done.stdout)["messages"], 500, how)
+    daemon.wait_queue_empty()
+    ids = read_ledger(ledger)
+    t.equal(len(ids), 2000, "acknowledged")
+    t.equal(sorted(delivered_ids(daemon)), sorted(ids), "delivered ids")
+
+
+@case(seconds=60)
+def failures_are_told(t):
+    """Refused messages make exit status 1, wrong usage 2, and nobody listening 1."""
+    daemon = t.daemon()
+    done = subprocess.run(command(t, "-c", "2", "-n", "4", "--to", "nobody@example.test",
+                                  target(daemon)), capture_output=True, timeout=30, check=False)
+    t.equal(done.returncode, 1, done.stdout)
+    t.true(b"550" in done.stdout + done.stderr, "names the reply")
+    done = subprocess.run(command(t, "--nonsense"), capture_output=True, timeout=30, check=False)
+    t.equal(done.returncode, 2)
+    done = subprocess.run(command(t, "--patience", "1", f"127.0.0.1:{free_port()}"),
+                          capture_output=True, timeout=30, check=False)
+    t.equal(done.returncode, 1)
+
+
+@case(seconds=120)
+def ledger_over_a_kill(t):
+    """What ringpost-load wrote down before the daemon was killed is delivered after it."""
+    daemon = t.daemon()
+    ledger = t.path("ledger")
+    load = subprocess.Popen(
+        command(t, "-c", "50", "-n", "100000", "--to", "alice@example.test", "--patience", "1",
+                "--ledger", ledger, target(daemon)),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(1.5)
+    daemon.kill()
+    t.equal(load.wait(30), 1, "exit status after a crash of the server")
+    daemon.start()
+    daemon.wait_queue_empty(60)
+    acknowledged, delivered = set(read_ledger(ledger)), set(delivered_ids(daemon))
+    t.true(len(acknowledged) > 100, "a real load")
+    t.equal(acknowledged - delivered, set(), "acknowledged and lost")
+    t.note(f"{len(acknowledged)} acknowledged, {len(delivered)} delivered")
+
+
+@case(seconds=60)
+def sink(t):
+    """The sink takes what the source sends, counts it, and stops on SIGTERM."""
+    port = free_port()
+    taker = subprocess.Popen(command(t, "sink", "--json", f"127.0.0.1:{port}"),
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    t.defer(taker.wait, 10)
+    t.defer(taker.kill)
+    done = subprocess.run(command(t, "-c", "10", "-n", "1000", "--patience", "5",
+                                  f"127.0.0.1:{port}"), capture_output=True, timeout=40,
+                          check=False)
+    t.equal(done.returncode, 0, done.stderr)
+    os.kill(taker.pid, signal.SIGTERM)
+    output, _ = taker.communicate(timeout=20)
+    t.equal(json.loads(output)["messages"], 1000, output)
