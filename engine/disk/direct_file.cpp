@@ -26,13 +26,15 @@ std::unexpected<Fault> fault_of(std::string_view operation, const std::string& p
   return std::unexpected(Fault{operation, errno, path});
 }
 
-std::expected<void, Fault> fill_with_zeros(int file, std::uint64_t bytes, const std::string& path) {
+std::expected<void, Fault> fill_with_zeros(int file, std::uint64_t bytes, const std::string& path,
+                                           const std::function<bool()>& go_on) {
   auto zeros = AlignedMemory::map(zero_fill_bytes);
   if (!zeros) return std::unexpected(zeros.error());
   // Claims the space in as few extents as possible; where it is not supported, writing does it.
-  if (fallocate(file, 0, 0, static_cast<off_t>(bytes)) != 0 && errno != EOPNOTSUPP)
-    return fault_of("fallocate", path);
+  const bool reserved = fallocate(file, 0, 0, static_cast<off_t>(bytes)) == 0;
+  if (!reserved && errno != EOPNOTSUPP) return fault_of("fallocate", path);
   for (std::uint64_t offset = 0; offset < bytes;) {
+    if (go_on && !go_on() && reserved) break;
     const std::size_t wanted = std::min<std::uint64_t>(bytes - offset, zero_fill_bytes);
     const ssize_t done = pwrite(file, zeros->bytes().data(), wanted, static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
@@ -92,14 +94,15 @@ std::expected<DirectFile, Fault> DirectFile::open(const std::string& path) {
   return self;
 }
 
-std::expected<DirectFile, Fault> DirectFile::create(const std::string& path, std::uint64_t bytes) {
+std::expected<DirectFile, Fault> DirectFile::create(const std::string& path, std::uint64_t bytes,
+                                                    const std::function<bool()>& go_on) {
   CHECK(bytes > 0 && aligned(bytes));
   const std::string unfinished = path + ".new";  // what a crash may leave is overwritten here
   const int file = ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_CLOEXEC,
                           S_IRUSR | S_IWUSR);
   if (file < 0) return fault_of("open", unfinished);
   DirectFile self(file, bytes, path);
-  if (auto filled = fill_with_zeros(file, bytes, path); !filled) {
+  if (auto filled = fill_with_zeros(file, bytes, path, go_on); !filled) {
     unlink(unfinished.c_str());
     return std::unexpected(filled.error());
   }

@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <expected>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -47,7 +48,10 @@ class DirectFile {
   // Blocks the thread for as long as writing `bytes` of zeros takes (some 0.7 s per GiB): for the
   // start of the program or a thread of its own. The file gets its name only when it is whole and
   // durable; EEXIST when the name is taken. Nothing remains after a Fault.
-  static std::expected<DirectFile, Fault> create(const std::string& path, std::uint64_t bytes);
+  // `go_on` is asked before every MiB: it may take its time, and false leaves the rest reserved but
+  // not written (it reads as zeros, and costs more when it is written for the first time).
+  static std::expected<DirectFile, Fault> create(const std::string& path, std::uint64_t bytes,
+                                                 const std::function<bool()>& go_on = {});
   DirectFile(DirectFile&& other) noexcept
       : file_(std::exchange(other.file_, -1)),
         bytes_(other.bytes_),

@@ -66,6 +66,8 @@ class SegmentStore {
   std::optional<Fault> last_fault() const;
   std::uint32_t ready() const;
   std::uint32_t total() const;
+  // A segment is being written: what is made meanwhile gives way.
+  void note_writing() { writing_.store(true, std::memory_order_relaxed); }
   // No slot is ready and none can be made: new mail has to be refused.
   bool exhausted() const { return exhausted_.load(std::memory_order_relaxed); }
 
@@ -82,6 +84,7 @@ class SegmentStore {
   std::optional<std::uint32_t> slot_to_make();
   void made(std::uint32_t slot, std::expected<disk::DirectFile, Fault> file);
   void note_exhaustion();
+  bool may_write_zeros();
   void make_segments();
   void announce();
   void trim();
@@ -96,6 +99,7 @@ class SegmentStore {
   std::optional<Fault> fault_;
   std::atomic<std::uint32_t> next_segment_{1};
   std::atomic<bool> exhausted_{false};
+  std::atomic<bool> writing_{false};
   std::uint32_t next_slot_ = 0;
 
   std::mutex announcing_;  // held while `changed_` runs

@@ -162,6 +162,7 @@ void Spooler::start_write(const store::WriteIntent& intent) {
   write_octets_ = intent.octets;
   write_began_ = parts_.core.now();
   lent_octets_ = 0;
+  segments_.note_writing();
   write_.write_durably(*file, intent.offset, vector_);
 }
 
