@@ -9,15 +9,11 @@ namespace ringpost::mta {
 namespace {
 
 Json to_json(const EnvelopeRecipientRow& row) {
-  return Json{{"address", row.address},
-              {"final_address", row.final_address},
-              {"action", row.action},
-              {"user", row.user},
-              {"state", row.state},
-              {"attempts", row.attempts},
-              {"next_try", time_json(row.next_try)},
-              {"last_error", row.last_error},
-              {"orcpt", row.orcpt},
+  return Json{{"address", row.address},       {"final_address", row.final_address},
+              {"action", row.action},         {"user", row.user},
+              {"target", row.target},         {"state", row.state},
+              {"attempts", row.attempts},     {"next_try", time_json(row.next_try)},
+              {"last_error", row.last_error}, {"orcpt", row.orcpt},
               {"notify", row.notify}};
 }
 
@@ -116,6 +112,7 @@ EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
                               .final_address = recipient.final_address,
                               .action = recipient.action,
                               .user = recipient.user,
+                              .target = recipient.target,
                               .state = to_text(recipient.progress.status),
                               .attempts = recipient.progress.attempts,
                               .next_try = done ? WallTime{} : recipient.progress.next_due,

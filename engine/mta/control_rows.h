@@ -44,7 +44,8 @@ struct EnvelopeRecipientRow {
   std::string_view final_address = {};
   std::string_view action = {};
   std::string_view user = {};
-  std::string_view state = {};  // see to_text(DeliveryStatus)
+  std::string_view target = {};  // "|COMMAND" or "/FILE"; empty: what the action does
+  std::string_view state = {};   // see to_text(DeliveryStatus)
   std::uint32_t attempts = 0;
   WallTime next_try = {};
   std::string_view last_error = {};

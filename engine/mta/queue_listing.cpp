@@ -88,6 +88,7 @@ EnvelopeRecipientRow recipient_row(const Dispatcher& dispatcher, QueueId id, std
           .final_address = recipient.final_address,
           .action = recipient.action,
           .user = recipient.user,
+          .target = recipient.target,
           .state = status_word(recipient.progress.status),
           .attempts = recipient.progress.attempts,
           .next_try = recipient.progress.next_due,

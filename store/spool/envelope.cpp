@@ -22,7 +22,7 @@ auto texts_of(auto& envelope) {
 
 auto texts_of_recipient(auto& recipient) {
   return std::array{&recipient.accepted_address, &recipient.final_address, &recipient.original,
-                    &recipient.action, &recipient.user};
+                    &recipient.action,           &recipient.user,          &recipient.target};
 }
 
 bool are_within_limits(const auto& texts) {

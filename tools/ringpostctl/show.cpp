@@ -109,6 +109,12 @@ class StatsLines {
   std::vector<Line> lines_;
 };
 
+// A command or a file of an alias says more than the address that led to it.
+std::string goes_to(const Json& recipient) {
+  const std::string target = text(recipient, "target");
+  return target.empty() ? text(recipient, "final_address") : target;
+}
+
 }  // namespace
 
 std::string queue_text(std::span<const Json> rows, WallTime now) {
@@ -156,7 +162,7 @@ std::string envelope_text(const Json& row, WallTime now) {
                {"last error"}});
   for (const Json& recipient : *recipients) {
     if (!recipient.is_object()) continue;
-    table.add({text(recipient, "address"), or_dash(text(recipient, "final_address")),
+    table.add({text(recipient, "address"), or_dash(goes_to(recipient)),
                or_dash(text(recipient, "action")), or_dash(text(recipient, "user")),
                or_dash(text(recipient, "state")), fmt::format("{}", number(recipient, "attempts")),
                next_try(recipient, now), or_dash(text(recipient, "last_error"))});

@@ -32,6 +32,7 @@ Envelope full_envelope() {
     recipient.original = "rfc822;list@example.net";
     recipient.action = "local";
     recipient.user = "user";
+    if (i > 0) recipient.target = i == 1 ? "|/usr/bin/vacation -a list" : "/home/user/archive";
     recipient.notify_flags = notify::failure | notify::delay;
     recipient.progress = {.next_due = WallTime{i},
                           .attempts = static_cast<std::uint16_t>(i * 1'000),
@@ -88,6 +89,11 @@ TEST(Envelope, KnowsItsLimits) {
   EXPECT_FALSE(is_within_limits(envelope));
   envelope = full_envelope();
   envelope.recipients[1].original.assign(envelope_text_octets_max + 1, 'x');
+  EXPECT_FALSE(is_within_limits(envelope));
+  envelope = full_envelope();
+  envelope.recipients[1].target.assign(envelope_text_octets_max, 'x');
+  EXPECT_TRUE(is_within_limits(envelope));
+  envelope.recipients[1].target += 'x';
   EXPECT_FALSE(is_within_limits(envelope));
   envelope = {};
   envelope.extents.resize(envelope_extents_max + 1);

@@ -44,13 +44,18 @@ TEST(Show, QueueAsATableInTheOrderOfIds) {
 TEST(Show, EnvelopeWithItsRecipients) {
   mta::EnvelopeRow row{.id = QueueId{1}, .accepted = now, .octets = 10, .from = "", .helo = "x"};
   row.recipients.push_back({.address = "b@example.test", .user = "b", .state = "pending"});
+  row.recipients.push_back({.address = "c@example.test",
+                            .final_address = "c@example.test",
+                            .target = "|/usr/bin/vacation",
+                            .state = "pending"});
   const std::string text = envelope_text(mta::to_json(row), now);
   EXPECT_TRUE(text.contains("id           0000000000000001\n")) << text;
   EXPECT_TRUE(text.contains("from         <>\n"));
   EXPECT_TRUE(text.contains("helo         x\n"));
   EXPECT_FALSE(text.contains("envid"));
-  EXPECT_TRUE(text.contains("ADDRESS         GOES TO  ACTION  USER  STATE"));
-  EXPECT_TRUE(text.contains("b@example.test  -        -       b     pending"));
+  EXPECT_TRUE(text.contains("ADDRESS         GOES TO             ACTION  USER  STATE"));
+  EXPECT_TRUE(text.contains("b@example.test  -                   -       b     pending"));
+  EXPECT_TRUE(text.contains("c@example.test  |/usr/bin/vacation  -       -     pending"));
 }
 
 TEST(Show, StatsGatherLimitsAndSummaries) {
