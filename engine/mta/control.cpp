@@ -18,18 +18,13 @@
 #include <unistd.h>
 
 #include "engine/mta/control_socket.h"
+#include "engine/ring/clock.h"
 #include "proto/base/check.h"
 
 namespace ringpost::mta {
 namespace {
 
 constexpr int backlog_max = 64;
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {time.tv_sec * 1'000'000'000 + time.tv_nsec};
-}
 
 // Names that people gave may hold any octet; JSON may not.
 std::string text_of(const Json& json) {
@@ -167,13 +162,13 @@ void ControlServer::stop() {
 void ControlServer::run() {
   Instant stop_deadline = never;
   while (true) {
-    const Instant now = monotonic_now();
+    const Instant now = ring::monotonic_now();
     const bool stopping = stop_wanted_.load();
     if (stopping && stop_deadline == never) stop_deadline = now + limits_.stop_max;
     drop_finished(now, stopping);
     if (stopping && (connections_.empty() || now >= stop_deadline)) break;
     const std::vector<pollfd> polled = wait(now, stop_deadline, stopping);
-    serve(polled, monotonic_now());
+    serve(polled, ring::monotonic_now());
   }
   connections_.clear();
 }

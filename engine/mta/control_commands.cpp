@@ -4,21 +4,15 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include "engine/mta/queue_listing.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::mta {
 namespace {
 
 constexpr Duration answer_max = seconds(10);
 constexpr std::string_view too_slow = "a core did not answer in time; try again";
-
-WallTime wall_now() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1'000};
-}
 
 // "ID.recipient", the cursor between two pages.
 std::string cursor_of(const QueueEntry& entry) {
@@ -106,7 +100,7 @@ void ControlCommands::register_on(ControlServer& server) {
 
 void ControlCommands::note(const ControlRequest& request, const ControlReply& reply) {
   const std::string arguments = fmt::format("{}", fmt::join(request.arguments, " "));
-  log_.emit(wall_now(),
+  log_.emit(ring::wall_now(),
             observe::ControlCommand{
                 .command = request.command, .arguments = arguments, .ok = !reply.failed()});
 }

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include <time.h>
-
+#include "engine/ring/clock.h"
 #include "proto/base/crc32c.h"
 
 namespace ringpost::mta {
@@ -13,25 +12,13 @@ namespace {
 
 constexpr std::size_t read_bytes = std::size_t{1} << 20;
 
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
-}
-
-WallTime wall_now() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1'000};
-}
-
 class Recoverer {
  public:
   Recoverer(SegmentStore& segments, unsigned cores, observe::EventLog& log)
       : segments_(segments), cores_(cores), log_(log) {}
 
   std::expected<RecoveredState, Fault> run() {
-    const Instant began = monotonic_now();
+    const Instant began = ring::monotonic_now();
     auto memory = disk::AlignedMemory::map(read_bytes);
     if (!memory) return std::unexpected(memory.error());
     room_ = memory->bytes();
@@ -43,7 +30,7 @@ class Recoverer {
     spool_ = recovery_.finish();
     adopt_slots();
     share_messages();
-    report(monotonic_now() - began);
+    report(ring::monotonic_now() - began);
     return std::move(state_);
   }
 
@@ -126,7 +113,7 @@ class Recoverer {
   }
 
   void report(Duration elapsed) {
-    const WallTime now = wall_now();
+    const WallTime now = ring::wall_now();
     for (const store::Damage& damage : spool_.damaged)
       log_.emit(now, observe::SegmentQuarantined{.file = segments_.slot_file_path(damage.slot),
                                                  .segment = damage.segment.value,

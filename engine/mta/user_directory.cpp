@@ -5,7 +5,8 @@
 #include <vector>
 
 #include <pwd.h>
-#include <time.h>
+
+#include "engine/ring/clock.h"
 
 namespace ringpost::mta {
 namespace {
@@ -15,12 +16,6 @@ constexpr Duration unknown_kept = seconds(10);
 constexpr Duration failure_kept = seconds(1);
 constexpr std::size_t kept_max = 100'000;
 constexpr std::size_t record_bytes_max = 1 << 20;
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
-}
 
 Duration kept_for(conf::UserState state) {
   if (state == conf::UserState::Found) return found_kept;
@@ -81,7 +76,7 @@ void UserDirectory::run() {
     questions_.pop_front();
     guard.unlock();
     Answer answer = look_up(question.name);
-    const Instant until = monotonic_now() + kept_for(answer.state);
+    const Instant until = ring::monotonic_now() + kept_for(answer.state);
     guard.lock();
     if (kept_.size() >= kept_max) kept_.clear();
     kept_[question.name] = {std::move(answer), until};

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/ring/clock.h"
 #include "proto/base/check.h"
 
 namespace ringpost::observe {
@@ -25,18 +26,6 @@ constexpr std::size_t pipe_write_octets_max = 4096;
 // Lines that come close together leave in one write, and a busy core wakes the writer at most this
 // often.
 constexpr int gather_ms = 5;
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {time.tv_sec * 1'000'000'000 + time.tv_nsec};
-}
-
-WallTime wall_now() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return {time.tv_sec * 1'000'000 + time.tv_nsec / 1'000};
-}
 
 std::expected<int, Fault> open_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
@@ -125,7 +114,7 @@ void EventLog::wake() {
 void EventLog::run() {
   while (true) {
     const bool stopping = stop_wanted_.load();
-    if (stopping && stop_deadline_ == never) stop_deadline_ = monotonic_now() + flush_max;
+    if (stopping && stop_deadline_ == never) stop_deadline_ = ring::monotonic_now() + flush_max;
     if (reopen_wanted_.exchange(false)) reopen();
     const bool drained = drain();
     report_drops();
@@ -179,7 +168,7 @@ bool EventLog::drain(LineRing& ring) {
 void EventLog::report_drops() {
   const std::uint64_t lines = lines_dropped();
   if (lines == drops_reported_) return;
-  LogLine line(wall_now(), no_core, LinesDropped::name);
+  LogLine line(ring::wall_now(), no_core, LinesDropped::name);
   LinesDropped{.lines = lines - drops_reported_}.fields(line);
   const std::string_view text = line.finish();
   if (write_out({text.data(), text.size()}).empty()) drops_reported_ = lines;
@@ -196,7 +185,7 @@ void EventLog::reopen() {
     torn_ = inside_line_ = false;
     return;
   }
-  LogLine line(wall_now(), no_core, FaultSeen::name);
+  LogLine line(ring::wall_now(), no_core, FaultSeen::name);
   FaultSeen{.where = "log", .fault = opened.error()}.fields(line);
   const std::string_view text = line.finish();
   write_out({text.data(), text.size()});
@@ -235,9 +224,10 @@ std::span<const char> EventLog::write_all(std::span<const char> octets) {
 bool EventLog::wait_writable() {
   while (true) {
     if (stop_wanted_.load() && stop_deadline_ == never)
-      stop_deadline_ = monotonic_now() + flush_max;
+      stop_deadline_ = ring::monotonic_now() + flush_max;
     const bool stopping = stop_deadline_ != never;
-    const std::int64_t left = stopping ? (stop_deadline_ - monotonic_now()).milliseconds() : 0;
+    const std::int64_t left =
+        stopping ? (stop_deadline_ - ring::monotonic_now()).milliseconds() : 0;
     std::array<pollfd, 2> wait{pollfd{file_, POLLOUT, 0}, pollfd{wake_descriptor_, POLLIN, 0}};
     // While stopping the wake-up stays pending and would only spin.
     const nfds_t count = stopping ? 1 : 2;

@@ -5,8 +5,9 @@
 #include <cerrno>
 
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "engine/ring/clock.h"
 
 namespace ringpost::ring {
 namespace {
@@ -18,12 +19,6 @@ thread_local Core* current_core = nullptr;
 constexpr Duration wait_max = seconds(1);
 // While stopping, whether a core is finished may depend on the others: it looks again often.
 constexpr Duration wait_max_when_stopping = milliseconds(10);
-
-std::int64_t read_ns(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
 
 }  // namespace
 
@@ -53,8 +48,8 @@ Core::~Core() {
 }
 
 void Core::read_clock() {
-  now_ = Instant{read_ns(CLOCK_MONOTONIC)};
-  wall_ = WallTime{read_ns(CLOCK_REALTIME) / 1'000};
+  now_ = monotonic_now();
+  wall_ = wall_now();
 }
 
 void Core::arm_wake_up() {

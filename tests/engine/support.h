@@ -9,18 +9,14 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "engine/ring/clock.h"
 #include "engine/ring/core.h"
 
 namespace ringpost::test {
 
-inline Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return Instant{static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
-}
+using ring::monotonic_now;
 
 inline std::unique_ptr<ring::Core> make_core(ring::CoreOptions options = {}) {
   options.ring.direct_files_max = std::min(options.ring.direct_files_max, 1024u);

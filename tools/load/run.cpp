@@ -12,8 +12,8 @@
 
 #include <signal.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "engine/ring/clock.h"
 #include "tools/load/sink.h"
 #include "tools/load/source.h"
 
@@ -156,12 +156,6 @@ std::expected<Report, Fault> run_threads(const Options& options, const Create& c
   return report;
 }
 
-WallTime wall_now() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return {static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000};
-}
-
 }  // namespace
 
 std::expected<Report, Fault> run(const Options& options) {
@@ -173,7 +167,7 @@ std::expected<Report, Fault> run(const Options& options) {
       return Sink::create(options, thread, statistics);
     });
   }
-  const Plan plan(options, wall_now());
+  const Plan plan(options, ring::wall_now());
   return run_threads<Source>(options, [&plan](unsigned thread, Statistics& statistics) {
     return Source::create(plan, thread, statistics);
   });
