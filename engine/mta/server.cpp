@@ -6,19 +6,13 @@
 #include <cerrno>
 
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/mta/listen_addresses.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::mta {
 namespace {
-
-WallTime wall_now() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1'000};
-}
 
 // With SO_REUSEPORT two daemons of the same user could share a port without noticing: a socket that
 // does not share finds out first.
@@ -109,15 +103,16 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
 
 // One socket per core and address. All are bound before any listens, so that a port that is taken
 // stops the start.
-std::expected<std::vector<std::vector<int>>, Fault> Server::bind_all(unsigned cores) const {
-  std::vector<std::vector<int>> files(cores);
+std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> Server::bind_all(
+    unsigned cores) const {
+  std::vector<std::vector<net::BoundSocket>> files(cores);
   for (const ListenAddress& listener : generation_->listeners) {
     if (auto free = check_port_is_free(listener.address); !free)
       return std::unexpected(free.error());
-    for (std::vector<int>& of_core : files) {
+    for (std::vector<net::BoundSocket>& of_core : files) {
       auto file = net::bind_socket(listener.address);
       if (!file) return std::unexpected(file.error());
-      of_core.push_back(*file);
+      of_core.emplace_back(*file);
     }
   }
   return files;
@@ -179,7 +174,7 @@ std::expected<void, Fault> Server::open_control() {
 
 void Server::announce() {
   const conf::Config& config = generation_->config;
-  const WallTime now = wall_now();
+  const WallTime now = ring::wall_now();
   log_->emit(now,
              observe::ConfigLoaded{.file = options_.config_path,
                                    .listeners = static_cast<std::uint32_t>(config.listeners.size()),
@@ -214,7 +209,7 @@ void Server::wait() {
 }
 
 Server::~Server() {
-  const WallTime began = wall_now();
+  const WallTime began = ring::wall_now();
   if (log_ != nullptr && running_)
     log_->emit(began,
                observe::Stopping{.reason = stop_reason_, .sessions = connection_counts_.total()});
@@ -230,7 +225,7 @@ Server::~Server() {
   if (log_ == nullptr || !running_) return;
   std::uint64_t queued = 0;
   for (const auto& metrics : metrics_) queued += metrics->delivery.messages_queued.value();
-  const WallTime now = wall_now();
+  const WallTime now = ring::wall_now();
   log_->emit(now, observe::Stopped{.messages_queued = queued, .elapsed = now - began});
 }
 

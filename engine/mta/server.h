@@ -42,7 +42,7 @@ class Server {
   explicit Server(ServerOptions options) : options_(std::move(options)) {}
   std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
-  std::expected<std::vector<std::vector<int>>, Fault> bind_all(unsigned cores) const;
+  std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> bind_all(unsigned cores) const;
   std::expected<void, Fault> start_workers();
   std::expected<void, Fault> open_control();
   void announce();

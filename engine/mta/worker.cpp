@@ -107,7 +107,7 @@ void Worker::take_over(RecoveredShare recovered) {
 std::expected<void, Fault> Worker::listen() {
   for (std::size_t i = 0; i < setup_.listening_files.size(); ++i) {
     listeners_.push_back(std::make_unique<net::Listener>(
-        *core_, setup_.listening_files[i], [this, i](int file) { accepted(i, file); }));
+        *core_, setup_.listening_files[i].release(), [this, i](int file) { accepted(i, file); }));
     if (auto started = listeners_.back()->start(); !started)
       return std::unexpected(started.error());
   }

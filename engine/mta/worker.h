@@ -26,7 +26,7 @@ struct WorkerSetup {
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
-  std::vector<int> listening_files;  // bound, one for each address of the generation
+  std::vector<net::BoundSocket> listening_files;  // one for each address of the generation
   RecoveredShare recovered;
   unsigned cores = 1;
 };

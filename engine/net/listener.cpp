@@ -45,6 +45,10 @@ std::expected<Address, Fault> bound_address(int file) {
   return *address;
 }
 
+BoundSocket::~BoundSocket() {
+  if (file_ >= 0) close(file_);
+}
+
 Listener::Listener(ring::Core& core, int file, Accepted accepted)
     : core_(core), file_(file), accepted_(std::move(accepted)) {}
 

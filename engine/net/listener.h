@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "engine/net/address.h"
 #include "engine/ring/core.h"
@@ -15,6 +16,19 @@ namespace ringpost::net {
 // became. Any thread. TCP_NODELAY is set here, since accepted sockets inherit it.
 std::expected<int, Fault> bind_socket(const Address& address);
 std::expected<Address, Fault> bound_address(int file);
+
+// Owns a socket of bind_socket() until a Listener takes it over.
+class BoundSocket {
+ public:
+  explicit BoundSocket(int file) : file_(file) {}
+  BoundSocket(BoundSocket&& other) noexcept : file_(other.release()) {}
+  BoundSocket& operator=(BoundSocket&&) = delete;
+  ~BoundSocket();
+  int release() { return std::exchange(file_, -1); }
+
+ private:
+  int file_;
+};
 
 class Listener {
  public:

@@ -32,6 +32,11 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
+std::size_t open_files() {
+  const fs::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
 class ServerTest : public testing::Test {
  protected:
   std::string configuration(unsigned cores) const {
@@ -52,7 +57,7 @@ match from any for domain "example.org" action "in"
   }
   std::expected<std::unique_ptr<Server>, Fault> try_start(unsigned cores) {
     conf::ParseInput input{.path = "test.conf",
-                           .text = configuration(cores),
+                           .text = configuration(cores) + more_,
                            .server_name = "mx.example.org",
                            .macros = {}};
     conf::FileReader nothing = [](const std::string& path) -> std::expected<std::string, Fault> {
@@ -114,6 +119,7 @@ match from any for domain "example.org" action "in"
 
   test::TemporaryDirectory folder_;
   std::uint16_t port_ = free_port();
+  std::string more_;  // of the configuration
 };
 
 TEST_F(ServerTest, TakesDeliversAndStops) {
@@ -148,6 +154,20 @@ TEST_F(ServerTest, APortThatIsTakenStopsTheStart) {
   EXPECT_EQ(server.error().code, EADDRINUSE);
   close(file);
   EXPECT_NE(start(2), nullptr);
+}
+
+// Whatever was bound before the start failed is given back.
+TEST_F(ServerTest, AFailedStartLeavesNoSocketOpen) {
+  const std::uint16_t second = free_port();
+  more_ = fmt::format("listen on 127.0.0.1 port {}\n", second);
+  const int file = socket(AF_INET, SOCK_STREAM, 0);
+  const net::Address address = *net::Address::parse("127.0.0.1", second);
+  ASSERT_EQ(bind(file, address.kernel(), address.kernel_bytes()), 0);
+  ASSERT_EQ(listen(file, 1), 0);
+  const std::size_t before = open_files();
+  ASSERT_FALSE(try_start(2));
+  EXPECT_EQ(open_files(), before);
+  close(file);
 }
 
 // The mailbox cannot be written; the queue goes through two more lives on other numbers of cores,
