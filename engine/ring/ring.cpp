@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "engine/ring/kernel_abi.h"
 
@@ -14,6 +15,7 @@ namespace {
 // Descriptors that are not direct (logs, sockets that listen, spool files) need some of the limit
 // as well.
 constexpr unsigned files_reserved = 64;
+constexpr unsigned pause_for_memory_us = 1'000;
 
 // EBADR (completions were lost) and EEXIST (a thread that does not own the ring) are what must
 // never happen: nothing that follows could be trusted, or would ever end.
@@ -57,10 +59,35 @@ Ring::~Ring() {
 io_uring_sqe* Ring::entry() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
   while (sqe == nullptr) {
-    check_entered(io_uring_submit(&ring_));
+    const int submitted = io_uring_submit(&ring_);
+    check_entered(submitted);
+    if (submitted <= 0) make_room();
     sqe = io_uring_get_sqe(&ring_);
   }
   return sqe;
+}
+
+// The kernel takes nothing: while completions have no place (EBUSY) that ends only when they are
+// fetched, and handlers must not run here. Otherwise it lacks memory, and gets time.
+void Ring::make_room() {
+  const std::size_t before = set_aside_.size();
+  while (const auto fetched = fetch()) set_aside_.push_back(*fetched);
+  if (set_aside_.size() == before) usleep(pause_for_memory_us);
+}
+
+std::optional<Ring::Fetched> Ring::fetch() {
+  io_uring_cqe* cqe = nullptr;
+  if (io_uring_peek_cqe(&ring_, &cqe) != 0) return std::nullopt;
+  const Fetched result{static_cast<Operation*>(io_uring_cqe_get_data(cqe)), {cqe->res, cqe->flags}};
+  io_uring_cqe_seen(&ring_, cqe);
+  return result;
+}
+
+std::optional<Ring::Fetched> Ring::next_completion() {
+  if (set_aside_.empty()) return fetch();
+  const Fetched first = set_aside_.front();
+  set_aside_.pop_front();
+  return first;
 }
 
 void Ring::bind(io_uring_sqe* sqe, Operation& operation) {
@@ -87,7 +114,7 @@ void Ring::cancel(Operation& operation) {
 }
 
 void Ring::submit_and_wait(Duration timeout) {
-  if (timeout.ns <= 0) {
+  if (timeout.ns <= 0 || !set_aside_.empty()) {
     check_entered(io_uring_submit_and_get_events(&ring_));
     return;
   }
@@ -98,11 +125,10 @@ void Ring::submit_and_wait(Duration timeout) {
 
 unsigned Ring::reap(unsigned completions_max) {
   unsigned done = 0;
-  io_uring_cqe* cqe = nullptr;
-  while (done < completions_max && io_uring_peek_cqe(&ring_, &cqe) == 0) {
-    auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
-    const Completion completion{cqe->res, cqe->flags};
-    io_uring_cqe_seen(&ring_, cqe);
+  while (done < completions_max) {
+    const auto next = next_completion();
+    if (!next) break;
+    const auto [operation, completion] = *next;
     ++done;
     if (operation == nullptr) continue;
     // Cleared first: the handler may prepare the next request on the same record, or free its

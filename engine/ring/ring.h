@@ -3,8 +3,10 @@
 // creation.
 #pragma once
 
+#include <deque>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <liburing.h>
@@ -56,8 +58,16 @@ class Ring {
 
  private:
   Ring() = default;
+  void make_room();
+  struct Fetched {
+    Operation* operation;  // null: of interest to nobody
+    Completion completion;
+  };
+  std::optional<Fetched> fetch();
+  std::optional<Fetched> next_completion();
 
   io_uring ring_{};
+  std::deque<Fetched> set_aside_;  // taken from the kernel, not handled yet
   unsigned direct_files_max_ = 0;
 };
 
