@@ -245,9 +245,11 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
   observe::DeliveryMetrics& metrics = parts_.metrics.delivery;
   const WallTime now = parts_.core.wall();
   const Duration elapsed = parts_.core.now() - began;
+  // Accepted later than now: the wall clock was set back meanwhile.
+  const Duration delay = std::max(now - order.received, Duration{0});
   if (order.result.result == observe::AttemptResult::Delivered) {
     metrics.delivered.add();
-    metrics.delay.record(static_cast<std::uint64_t>((now - order.received).milliseconds()));
+    metrics.delay.record(static_cast<std::uint64_t>(delay.milliseconds()));
     if (const auto found = errors_.find(order.id); found != errors_.end()) {
       found->second.erase(order.recipient_index);
       if (found->second.empty()) errors_.erase(found);
@@ -267,7 +269,7 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
                                                    .detail = order.result.detail,
                                                    .attempt = order.attempt,
                                                    .elapsed = elapsed,
-                                                   .delay = now - order.received});
+                                                   .delay = delay});
 }
 
 // The outcome is durable before the recipient is forgotten. The last recipient of a message needs

@@ -154,12 +154,12 @@ class SpoolRig {
     }));
     return extents;
   }
-  // A durable message, entered into the index and the queue.
-  Spooled accept(std::string_view content, std::size_t recipients = 1) {
+  // A durable message, entered into the index and the queue; received now, or `later`.
+  Spooled accept(std::string_view content, std::size_t recipients = 1, Duration later = {}) {
     Spooled message;
     mta::ContentLeases leases(index);
     message.id = spooler->new_id();
-    message.envelope.received = core->wall();
+    message.envelope.received = core->wall() + later;
     message.envelope.reverse_path = "sender@example.org";
     message.envelope.recipients.resize(recipients);
     message.envelope.extents = spool(message.id, content, leases);
