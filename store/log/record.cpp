@@ -5,7 +5,7 @@
 
 #include "proto/base/check.h"
 #include "proto/base/crc32c.h"
-#include "store/log/wire.h"
+#include "proto/base/wire.h"
 
 namespace ringpost::store {
 namespace {

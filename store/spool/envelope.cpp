@@ -6,8 +6,8 @@
 #include <array>
 
 #include "proto/base/check.h"
+#include "proto/base/wire.h"
 #include "store/log/record.h"
-#include "store/log/wire.h"
 #include "store/spool/progress_wire.h"
 
 namespace ringpost::store {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "store/log/wire.h"
+#include "proto/base/wire.h"
 #include "store/spool/progress_wire.h"
 
 namespace ringpost::store {

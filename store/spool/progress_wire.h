@@ -1,7 +1,8 @@
-// How a RecipientProgress is written, in an Envelope and in an Outcome alike. See log/wire.h.
+// How a RecipientProgress is written, in an Envelope and in an Outcome alike. See
+// proto/base/wire.h.
 #pragma once
 
-#include "store/log/wire.h"
+#include "proto/base/wire.h"
 #include "store/spool/outcome.h"
 
 namespace ringpost::store {

@@ -1,6 +1,6 @@
-// The few ways in which numbers and texts are written in the spool: little-endian fixed fields,
-// minimal LEB128 numbers, texts with their length before them. Reading is strict: one encoding per
-// value.
+// The few ways in which numbers and texts are written, in the spool and between our processes:
+// little-endian fixed fields, minimal LEB128 numbers, texts with their length before them. Reading
+// is strict: one encoding per value.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/check.h"
 
-namespace ringpost::store {
+namespace ringpost {
 
 static_assert(std::endian::native == std::endian::little, "fixed fields are copied as they are");
 
@@ -100,4 +100,4 @@ class FieldReader {
   bool ok_ = true;
 };
 
-}  // namespace ringpost::store
+}  // namespace ringpost
