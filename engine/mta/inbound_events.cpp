@@ -48,6 +48,28 @@ observe::CloseReason reason_of(smtp::CloseReason reason) {
   return observe::CloseReason::Violation;
 }
 
+// Knows users; tables and files beyond the memory are not there yet.
+class KnownUsers final : public conf::Lookups {
+ public:
+  KnownUsers(UserDirectory& users, Instant now) : users_(users), now_(now) {}
+
+  conf::Answer ask(const conf::Question& question) override {
+    if (const auto* user = std::get_if<conf::UserQuestion>(&question)) {
+      UserDirectory::Answer known = users_.find(user->name, now_);
+      return {.state = known.state, .user = std::move(known.user)};
+    }
+    if (std::holds_alternative<conf::ForwardQuestion>(question))
+      return {.state = conf::AnswerState::NotFound};
+    return {.state = conf::AnswerState::TemporaryFailure,
+            .text = describe(question) + " cannot be asked for"};
+  }
+  bool matches_regex(const conf::Table&, std::string_view) override { return false; }
+
+ private:
+  UserDirectory& users_;
+  Instant now_;
+};
+
 }  // namespace
 
 void Inbound::answer(const smtp::Decision& decision) {
@@ -123,21 +145,18 @@ conf::SessionFacts Inbound::facts() const {
 }
 
 void Inbound::judge_recipient() {
-  UserDirectory::Answer known;
-  conf::UserLookup look_up = [this, &known](std::string_view name) {
-    known = parts_.users.find(name, parts_.core.now());
-    return conf::UserAnswer{known.state, &known.user};
-  };
+  KnownUsers known(parts_.users, parts_.core.now());
   // RFC 5321 4.5.1: <postmaster> without a domain is ours.
   const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
   const std::string_view domain = rcpt_->recipient.is_bare_postmaster()
                                       ? std::string_view(listener_.server_name)
                                       : std::string_view(mailbox.domain);
-  const conf::Expansion expansion = conf::expand(generation_->config, generation_->host, facts(),
-                                                 {mailbox.local, domain}, look_up);
+  const conf::Expansion expansion =
+      conf::expand(generation_->config, generation_->host, facts(), {mailbox.local, domain}, known);
   if (expansion.outcome == conf::Outcome::Later) {
     waiting_ = Waiting::User;
-    question_ = std::make_unique<Question>(parts_.core, expansion.waiting_for, *this);
+    const auto& asked = std::get<conf::UserQuestion>(*expansion.waiting_for);
+    question_ = std::make_unique<Question>(parts_.core, asked.name, *this);
     parts_.users.ask(*question_);
     return;
   }

@@ -68,12 +68,12 @@ ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& a
                                                            std::string name) {
   if (action.userbase != nullptr) {
     const auto user = action.userbase->find_user(name);
-    if (!user) co_return UserDirectory::Answer{conf::UserState::Unknown, {}};
-    co_return UserDirectory::Answer{conf::UserState::Found, *user};
+    if (!user) co_return UserDirectory::Answer{conf::AnswerState::NotFound, {}};
+    co_return UserDirectory::Answer{conf::AnswerState::Found, *user};
   }
   while (true) {
     UserDirectory::Answer answer = parts_.users.find(name, parts_.core.now());
-    if (answer.state != conf::UserState::Later) co_return answer;
+    if (answer.state != conf::AnswerState::Later) co_return answer;
     AwaitedQuestion question(parts_.core, name);
     parts_.users.ask(question);
     co_await question.done;
@@ -104,14 +104,14 @@ std::optional<std::string> LocalDelivery::folder_of(const DeliveryOrder& order,
 ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order,
                                                       const conf::Action& action) {
   const UserDirectory::Answer owner = co_await find_user(action, order.recipient.user);
-  if (owner.state != conf::UserState::Found)
+  if (owner.state != conf::AnswerState::Found)
     co_return delayed("4.2.1", "user " + order.recipient.user + " is not to be found");
   auto folder = folder_of(order, action, owner.user);
   if (!folder)
     co_return delayed("4.3.5", "the maildir path of action " + action.name + " cannot be made");
   const UserDirectory::Answer writer =
       action.user.empty() ? owner : co_await find_user(action, action.user);
-  if (writer.state != conf::UserState::Found)
+  if (writer.state != conf::AnswerState::Found)
     co_return delayed("4.2.1", "user " + action.user + " is not to be found");
   const auto rights = personalities_.of(writer.user.uid, writer.user.gid);
   if (!rights) co_return delayed("4.3.0", to_text(rights.error()));

@@ -10,6 +10,7 @@
 #include "engine/mta/user_directory.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/process/personalities.h"
+#include "proto/conf/config.h"
 
 namespace ringpost::mta {
 

@@ -17,9 +17,9 @@ constexpr Duration failure_kept = seconds(1);
 constexpr std::size_t kept_max = 100'000;
 constexpr std::size_t record_bytes_max = 1 << 20;
 
-Duration kept_for(conf::UserState state) {
-  if (state == conf::UserState::Found) return found_kept;
-  return state == conf::UserState::Unknown ? unknown_kept : failure_kept;
+Duration kept_for(conf::AnswerState state) {
+  if (state == conf::AnswerState::Found) return found_kept;
+  return state == conf::AnswerState::NotFound ? unknown_kept : failure_kept;
 }
 
 }  // namespace
@@ -61,10 +61,10 @@ UserDirectory::Answer UserDirectory::look_up(const std::string& name) {
          room.size() < record_bytes_max)
     room.resize(room.size() * 2);
   if (result != nullptr)
-    return {conf::UserState::Found, {name, record.pw_uid, record.pw_gid, record.pw_dir}};
+    return {conf::AnswerState::Found, {name, record.pw_uid, record.pw_gid, record.pw_dir}};
   const bool missing =
       error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
-  return {missing ? conf::UserState::Unknown : conf::UserState::TemporaryFailure, {}};
+  return {missing ? conf::AnswerState::NotFound : conf::AnswerState::TemporaryFailure, {}};
 }
 
 void UserDirectory::run() {

@@ -14,7 +14,7 @@
 #include <unordered_map>
 
 #include "engine/ring/core.h"
-#include "proto/conf/expand.h"
+#include "proto/conf/lookups.h"
 
 namespace ringpost::mta {
 
@@ -35,7 +35,7 @@ class UserDirectory {
   UserDirectory& operator=(const UserDirectory&) = delete;
 
   struct Answer {
-    conf::UserState state = conf::UserState::Later;
+    conf::AnswerState state = conf::AnswerState::Later;
     conf::UserInfo user;
   };
   // What is known now; Later: ask() and look again.

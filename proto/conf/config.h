@@ -33,7 +33,17 @@ inline constexpr std::uint64_t spool_segment_octets_default = 64ULL << 20;
 inline constexpr std::uint32_t spool_segments_ready_default = 4;
 inline constexpr std::uint64_t spool_free_octets_min_default = 512ULL << 20;
 inline constexpr std::uint32_t deliveries_max_default = 50;
+inline constexpr std::uint32_t deliveries_per_user_max_default = 7;
+inline constexpr const char* engine_user_default = "_ringpost";
 inline constexpr std::uint32_t cores_max = 256;
+
+enum class TlsMode : std::uint8_t {
+  Off,
+  Offered,
+  Required,
+  Implicit
+};  // `tls`, `tls-require`, `smtps`
+enum class AuthMode : std::uint8_t { Off, Optional, Required };
 
 // One `listen on`. The engine turns `source` into addresses: an interface, an address, a host name,
 // "all" (every address of the machine), or, when is_socket, the local enqueue socket.
@@ -47,26 +57,63 @@ struct Listener {
   std::string tag = {};       // empty: none
 };
 
-// One `action NAME maildir`: the only method there is yet.
+enum class Method : std::uint8_t { Maildir, Mbox, Mda, Lmtp, ForwardOnly, ExpandOnly, Relay };
+
+// `mda wrapper NAME COMMAND`; %{mda} in the command stands for the wrapped one.
+struct MdaWrapper {
+  std::string name;
+  FormatString command;
+};
+
+// The options of `relay`.
+struct RelaySettings {
+  std::string helo = {};               // empty: the server's name
+  const Table* helo_source = nullptr;  // `helo-src`: by source address
+  const Table* hosts = nullptr;        // `host`: urls
+  const Table* domains = nullptr;      // `domain`: urls by domain; never together with `host`
+  const Table* auth = nullptr;         // by the label of a url
+  const Table* sources = nullptr;      // `src`
+  bool tls_required = false;           // `tls`
+  bool verify = true;                  // false: `tls no-verify`
+  bool srs = false;
+  bool backup = false;
+  std::string backup_name = {};  // `backup mx NAME`; empty: the server's name
+  std::string pki = {}, ca = {}, ciphers = {}, protocols = {};
+  std::string mail_from = {};
+  std::vector<std::string> filters = {};
+};
+
+// One `action NAME METHOD`.
 struct Action {
   Position position;
   std::string name;
-  FormatString path;  // the folder; relative to nothing: it starts with '/' or a home folder
-  std::string user;   // deliver as this user; empty: as the recipient
+  Method method = Method::Maildir;
+  FormatString path;               // Maildir: the folder; it starts with '/' or a home folder
+  bool junk = false;               // Maildir: spam goes to the folder .Junk
+  FormatString command;            // Mda
+  std::string lmtp_destination;    // Lmtp: host:port, or the path of a socket
+  bool lmtp_rcpt_to = false;       // Lmtp: RCPT TO is the recipient's address, not the user
+  std::string user;                // deliver as this user; empty: as the recipient
   const Table* aliases = nullptr;  // `alias`; never together with `virtual`
   const Table* virtuals = nullptr;
-  const Table* userbase = nullptr;  // nullptr: the system's users
-  std::optional<Duration> ttl;      // nothing: Config::queue.ttl
+  const Table* userbase = nullptr;      // nullptr: the system's users
+  const MdaWrapper* wrapper = nullptr;  // around every command that delivers
+  std::optional<Duration> ttl;          // nothing: Config::queue.ttl
+  RelaySettings relay;                  // Relay
 };
 
-enum class FromKind : std::uint8_t { Any, Local, Socket, Source };
+enum class FromKind : std::uint8_t { Any, Local, Socket, Source, ReverseName };
 enum class ForKind : std::uint8_t { Any, Local, Domain };
 
 // A test of a rule that looks a value up in a table; absent when `table` is null.
 struct TableTest {
   const Table* table = nullptr;
   bool negated = false;
+  bool regex = false;  // the rows are patterns: Lookups::matches_regex decides
 };
+
+// A test that holds or not by itself.
+enum class Demand : std::uint8_t { None, Yes, No };
 
 // One `match`, in the order of the file; the first whose tests all hold decides.
 struct Rule {
@@ -74,11 +121,14 @@ struct Rule {
   std::uint32_t number = 0;  // from 1, what logs and traces show
   FromKind from = FromKind::Local;
   ForKind for_ = ForKind::Local;
-  bool from_negated = false;
-  bool for_negated = false;
-  const Table* from_table = nullptr;  // with FromKind::Source
-  const Table* for_table = nullptr;   // with ForKind::Domain
+  // With FromKind::Source a table of addresses, with ReverseName perhaps one of names; negated
+  // may be set without a table.
+  TableTest from_test = {};
+  TableTest for_test = {};  // with ForKind::Domain; negated likewise
   TableTest tag = {}, helo = {}, mail_from = {}, rcpt_to = {};
+  Demand auth = Demand::None;  // is the client authenticated?
+  TableTest auth_user = {};    // with auth: also as one of these users; `negated` is not used
+  Demand tls = Demand::None;
   const Action* action = nullptr;  // null: reject
 };
 
@@ -115,7 +165,9 @@ struct SpoolSettings {
 struct EngineSettings {
   std::uint32_t cores = 0;                                // 0: as many as the process may use
   std::uint32_t deliveries_max = deliveries_max_default;  // `mda limit max-session`, in all
-  std::string log_path;                                   // absolute; empty: standard error
+  std::uint32_t deliveries_per_user_max = deliveries_per_user_max_default;
+  std::string user = engine_user_default;  // whom the engine becomes when root starts the daemon
+  std::string log_path;                    // absolute; empty: standard error
 };
 
 struct Config {
@@ -124,6 +176,7 @@ struct Config {
   std::vector<Listener>
       listeners;  // at least one `listen on socket` is always there, perhaps implied
   std::vector<std::unique_ptr<const Table>> tables;
+  std::vector<std::unique_ptr<const MdaWrapper>> wrappers;
   std::vector<std::unique_ptr<const Action>> actions;
   std::vector<Rule> rules;
   SmtpSettings smtp;

@@ -6,6 +6,21 @@
 #include <fmt/format.h>
 
 namespace ringpost::conf {
+namespace {
+
+const char* kind_of(Severity severity) {
+  switch (severity) {
+    case Severity::Error:
+      break;
+    case Severity::Warning:
+      return "warning: ";
+    case Severity::Unsupported:
+      return "note: ";
+  }
+  return "";
+}
+
+}  // namespace
 
 std::string to_text(const Diagnostic& diagnostic) {
   std::string place = diagnostic.file;
@@ -13,8 +28,7 @@ std::string to_text(const Diagnostic& diagnostic) {
     place += fmt::format(":{}", diagnostic.line);
     if (diagnostic.column > 0) place += fmt::format(":{}", diagnostic.column);
   }
-  const char* kind = diagnostic.severity == Severity::Warning ? "warning: " : "";
-  return fmt::format("{}: {}{}", place, kind, diagnostic.text);
+  return fmt::format("{}: {}{}", place, kind_of(diagnostic.severity), diagnostic.text);
 }
 
 std::string to_text_with_caret(const Diagnostic& diagnostic) {
@@ -32,6 +46,16 @@ std::string to_text_with_caret(const Diagnostic& diagnostic) {
 bool has_error(const std::vector<Diagnostic>& diagnostics) {
   return std::ranges::any_of(diagnostics,
                              [](const Diagnostic& d) { return d.severity == Severity::Error; });
+}
+
+bool refuse_unsupported(std::vector<Diagnostic>& diagnostics) {
+  bool is_refused = false;
+  for (Diagnostic& diagnostic : diagnostics) {
+    if (diagnostic.severity != Severity::Unsupported) continue;
+    diagnostic.severity = Severity::Error;
+    is_refused = true;
+  }
+  return is_refused;
 }
 
 }  // namespace ringpost::conf

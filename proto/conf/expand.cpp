@@ -32,8 +32,8 @@ struct Node {
 class Expander {
  public:
   Expander(const Config& config, const LocalHost& host, const SessionFacts& session,
-           UserLookup& look_up_user)
-      : config_(config), host_(host), session_(session), look_up_user_(look_up_user) {}
+           Lookups& lookups)
+      : config_(config), host_(host), session_(session), lookups_(lookups) {}
 
   Expansion run(AddressView recipient);
 
@@ -53,10 +53,15 @@ class Expander {
     return false;
   }
 
+  bool wait_for(Question question) {
+    result_.waiting_for = std::move(question);
+    return stop(Outcome::Later);
+  }
+
   const Config& config_;
   const LocalHost& host_;
   const SessionFacts& session_;
-  UserLookup& look_up_user_;
+  Lookups& lookups_;
   std::vector<Node> nodes_;  // in the order of their expansion
   Expansion result_;
 };
@@ -81,7 +86,13 @@ Expansion Expander::run(AddressView recipient) {
 bool Expander::expand_address(std::uint32_t index) {
   const AddressView address{nodes_[index].user, nodes_[index].domain};
   const bool forwarded = nodes_[index].parent != no_parent;
-  const Rule* rule = decide(config_, host_, session_, address, forwarded);
+  Decision decision = decide(config_, host_, session_, address, lookups_, forwarded);
+  if (decision.state == Decision::State::Later) return wait_for(std::move(*decision.waiting_for));
+  if (decision.state == Decision::State::TemporaryFailure) {
+    result_.reason = std::move(decision.reason);
+    return stop(Outcome::TemporaryFailure);
+  }
+  const Rule* rule = decision.rule;
   if (!forwarded) result_.rule = rule;
   if (rule == nullptr || rule->action == nullptr) return stop(Outcome::Refused);
   if (rule->action->virtuals != nullptr) {
@@ -118,21 +129,21 @@ bool Expander::ask_user(const Table* userbase, std::string_view name, UserInfo& 
     user = std::move(*found);
     return true;
   }
-  const UserAnswer answer = look_up_user_(name);
+  UserQuestion question{std::string(name)};
+  Answer answer = lookups_.ask(question);
   switch (answer.state) {
-    case UserState::Found:
-      CHECK(answer.user != nullptr);
-      user = *answer.user;
+    case AnswerState::Found:
+      user = std::move(answer.user);
       return true;
-    case UserState::Unknown:
+    case AnswerState::NotFound:
       return stop(Outcome::Unknown);
-    case UserState::TemporaryFailure:
+    case AnswerState::TemporaryFailure:
+      result_.reason = std::move(answer.text);
       return stop(Outcome::TemporaryFailure);
-    case UserState::Later:
+    case AnswerState::Later:
       break;
   }
-  result_.waiting_for = name;
-  return stop(Outcome::Later);
+  return wait_for(std::move(question));
 }
 
 void Expander::deliver(const Node& node, UserInfo user, std::string_view sub_address) {
@@ -147,8 +158,14 @@ void Expander::deliver(const Node& node, UserInfo user, std::string_view sub_add
              ascii::equal_ignoring_case(other.destination_domain, address.domain)));
   });
   if (is_duplicate) return;
-  result_.deliveries.push_back(
-      {action, node.rule, std::move(user), std::string(sub_address), address.user, address.domain});
+  result_.deliveries.push_back({.action = action,
+                                .rule = node.rule,
+                                .kind = DeliveryKind::Action,
+                                .target = {},
+                                .user = std::move(user),
+                                .sub_address = std::string(sub_address),
+                                .destination_user = address.user,
+                                .destination_domain = address.domain});
 }
 
 // Adds a node unless it was there before; false when the limits are reached.
@@ -232,8 +249,8 @@ std::optional<std::string_view> Expander::find_virtual(const Table& table,
 }  // namespace
 
 Expansion expand(const Config& config, const LocalHost& host, const SessionFacts& session,
-                 AddressView recipient, UserLookup& look_up_user) {
-  return Expander(config, host, session, look_up_user).run(recipient);
+                 AddressView recipient, Lookups& lookups) {
+  return Expander(config, host, session, lookups).run(recipient);
 }
 
 std::optional<std::string> maildir_path(const Config& config, const Delivery& delivery,

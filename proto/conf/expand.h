@@ -1,15 +1,16 @@
 // From a recipient to its deliveries: rules, aliases, virtual addresses, users (RFC 5321 3.9,
-// aliases(5)). Deterministic and restartable: when a user is not known yet the answer is Later, the
-// owner looks that user up and calls again. Never partial: either every delivery of the recipient
-// is found or none counts.
+// aliases(5)). Deterministic and restartable: when something is not known yet the answer is Later,
+// the owner finds it and calls again. Never partial: either every delivery of the recipient is
+// found or none counts.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "proto/conf/lookups.h"
 #include "proto/conf/ruleset.h"
 
 namespace ringpost::conf {
@@ -17,20 +18,20 @@ namespace ringpost::conf {
 inline constexpr unsigned expansion_depth_max = 10;
 inline constexpr std::size_t expansion_nodes_max = 4096;  // addresses and users of one recipient
 
-enum class UserState : std::uint8_t { Found, Unknown, Later, TemporaryFailure };
-
-struct UserAnswer {
-  UserState state = UserState::Unknown;
-  const UserInfo* user = nullptr;  // when Found; valid until the next question
+enum class DeliveryKind : std::uint8_t {
+  Action,   // by the action's method
+  Command,  // an alias "|command"
+  File,     // an alias "/file"
 };
-
-// Asked for users of actions without `userbase`; names are lower case and without sub-address.
-using UserLookup = std::move_only_function<UserAnswer(std::string_view name)>;
 
 struct Delivery {
   const Action* action = nullptr;
   const Rule* rule = nullptr;
-  UserInfo user;                 // whose mailbox; the action's `user` says as whom to write
+  DeliveryKind kind = DeliveryKind::Action;
+  std::string target;  // the command without its bar, or the file's absolute path; else empty
+  // Action: whose mailbox (the action's `user` says as whom to write); with Method::Relay nobody.
+  // Command and File: as whom it runs or is written; an empty name: the daemon's own user.
+  UserInfo user;
   std::string sub_address;       // "tag" of user+tag, or empty
   std::string destination_user;  // the last address on the way: %{dest.user}
   std::string destination_domain;
@@ -48,15 +49,16 @@ enum class Outcome : std::uint8_t {
 
 struct Expansion {
   Outcome outcome = Outcome::Unknown;
-  std::vector<Delivery> deliveries;  // without duplicates
-  const Rule* rule = nullptr;        // that decided about the recipient itself; nullptr: none
-  std::string waiting_for;           // with Later
-  unsigned reply_code = 0;           // with Error
+  std::vector<Delivery> deliveries;     // without duplicates
+  const Rule* rule = nullptr;           // that decided about the recipient itself; nullptr: none
+  std::optional<Question> waiting_for;  // with Later
+  std::string reason;                   // with TemporaryFailure, for the log
+  unsigned reply_code = 0;              // with Error
   std::string reply_text;
 };
 
 Expansion expand(const Config& config, const LocalHost& host, const SessionFacts& session,
-                 AddressView recipient, UserLookup& look_up_user);
+                 AddressView recipient, Lookups& lookups);
 
 // The maildir of a delivery. Nothing when the path's specifiers cannot be filled: a configuration
 // error that shows only with this recipient; the delivery fails.

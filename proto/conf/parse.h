@@ -1,11 +1,13 @@
-// smtpd.conf(5): text to a checked Config. The whole grammar is recognised; what has no behaviour
-// yet is an error that names it. Opens nothing itself: included files and table files come through
-// `read_file`. Recovers at the end of each directive, so that one run reports every mistake.
+// smtpd.conf(5): text to a checked Config. The whole grammar is recognised and kept; what has no
+// behaviour yet is a diagnostic of the severity Unsupported that names it. Opens nothing itself:
+// included files and table files come through `read_file`. Recovers at the end of each directive,
+// so that one run reports every mistake.
 #pragma once
 
 #include <expected>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +23,15 @@ namespace ringpost::conf {
 using FileReader =
     std::move_only_function<std::expected<std::string, Fault>(const std::string& path)>;
 
+// What is wrong with one of several patterns.
+struct PatternError {
+  std::size_t index = 0;
+  std::string text;
+};
+// Judges all patterns of a table that serves a `regex` test. Without one none is judged.
+using PatternCheck =
+    std::move_only_function<std::vector<PatternError>(std::span<const std::string_view>)>;
+
 inline constexpr unsigned include_depth_max = 16;
 inline constexpr std::size_t diagnostics_max = 1000;  // then one more says that there are others
 
@@ -28,7 +39,9 @@ struct ParseInput {
   std::string path;         // of the main file, as it shall stand in diagnostics
   std::string text;         // of the main file
   std::string server_name;  // this machine's name, for listeners without `hostname` and `for local`
-  std::vector<std::pair<std::string, std::string>> macros;  // from -D; the file cannot change these
+  // From -D; the file cannot change these.
+  std::vector<std::pair<std::string, std::string>> macros = {};
+  PatternCheck check_patterns = {};
 };
 
 struct ParseResult {

@@ -48,12 +48,21 @@ bool Parser::parse_action() {
 
 bool Parser::parse_action_method(Action& action, ActionOptions& options) {
   const Token method = token_;
-  static constexpr std::array methods = std::to_array<std::string_view>(
-      {"maildir", "mbox", "mda", "lmtp", "forward-only", "expand-only", "relay"});
-  const bool is_known =
-      method.kind == TokenKind::Keyword && std::ranges::find(methods, method.text) != methods.end();
-  if (!is_known)
+  struct Word {
+    std::string_view text;
+    Method method;
+  };
+  static constexpr std::array methods = std::to_array<Word>({{"maildir", Method::Maildir},
+                                                             {"mbox", Method::Mbox},
+                                                             {"mda", Method::Mda},
+                                                             {"lmtp", Method::Lmtp},
+                                                             {"forward-only", Method::ForwardOnly},
+                                                             {"expand-only", Method::ExpandOnly},
+                                                             {"relay", Method::Relay}});
+  const auto known = std::ranges::find(methods, method.text, &Word::text);
+  if (method.kind != TokenKind::Keyword || known == methods.end())
     return expected("a method: maildir, mbox, mda, lmtp, forward-only, expand-only or relay");
+  action.method = known->method;
   advance();
   if (method.text == "maildir") return parse_maildir(action);
   unsupported(method.position, fmt::format("action \"{}\"", method.text));

@@ -1,5 +1,4 @@
-// pki, ca, proc and filter: the grammar and the names are checked, then the directive is refused as
-// not implemented yet.
+// pki, ca, proc and filter: the grammar and the names are checked; nothing acts on them yet.
 #include <algorithm>
 #include <array>
 #include <utility>

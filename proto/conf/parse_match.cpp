@@ -127,12 +127,12 @@ bool Parser::parse_match_from(Rule& rule, MatchOptions& options, bool negated) {
     once(options.mail_from, kind);
     return parse_match_test(rule.mail_from, TableUse::MailAddressList, "from mail-from", negated);
   }
-  rule.from_negated = negated;
+  rule.from_test.negated = negated;
   if (is("src")) {
     TableTest source;
     rule.from = FromKind::Source;
     if (!parse_match_test(source, TableUse::AddressList, "from src", false)) return false;
-    rule.from_table = source.table;
+    rule.from_test.table = source.table;
     return true;
   }
   if (is("local")) rule.from = FromKind::Local;
@@ -153,14 +153,14 @@ bool Parser::parse_match_for(Rule& rule, MatchOptions& options, bool negated) {
     rule.for_ = ForKind::Any;
     return parse_match_test(rule.rcpt_to, TableUse::MailAddressList, "for rcpt-to", negated);
   }
-  rule.for_negated = negated;
+  rule.for_test.negated = negated;
   if (kind.text == "any") rule.for_ = ForKind::Any;
   if (kind.text == "local") rule.for_ = ForKind::Local;
   if (kind.text != "domain") return true;
   TableTest domains;
   rule.for_ = ForKind::Domain;
   if (!parse_match_test(domains, TableUse::DomainList, "for domain", false)) return false;
-  rule.for_table = domains.table;
+  rule.for_test.table = domains.table;
   return true;
 }
 

@@ -259,7 +259,12 @@ bool Parser::parse_scheduler() {
 
 bool Parser::parse_engine() {
   if (take_word("cores")) return parse_count("cores", config_.engine.cores, cores_max);
-  return expected("cores");
+  if (take_keyword("user")) {
+    auto user = expect_string("a user name");
+    if (user) config_.engine.user = std::move(user->text);
+    return user.has_value();
+  }
+  return expected("cores or user");
 }
 
 bool Parser::parse_spool() {

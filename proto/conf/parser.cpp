@@ -158,7 +158,7 @@ void Parser::warning(Position position, std::string text) {
 }
 
 void Parser::unsupported(Position position, std::string_view what) {
-  error(position, fmt::format("{} is not implemented yet", what));
+  sources_.report(Severity::Unsupported, position, fmt::format("{} is not available yet", what));
 }
 
 bool Parser::once(bool& seen, const Token& token) {

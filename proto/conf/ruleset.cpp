@@ -1,5 +1,6 @@
-// First match wins; the tests of a rule in the order of OpenSMTPD: tag, from, for, helo, mail-from,
-// rcpt-to.
+// First match wins; the tests of a rule in the order of OpenSMTPD: tag, from, for, helo, auth, tls,
+// mail-from, rcpt-to. A test that cannot be answered stops the search: a later rule must not decide
+// instead.
 #include "proto/conf/ruleset.h"
 
 #include <algorithm>
@@ -13,62 +14,175 @@ namespace {
 
 constexpr std::string_view local_word = "local";  // in `src` tables: the local socket and aliases
 
-struct Question {
-  const Config& config;
-  const LocalHost& host;
-  const SessionFacts& session;
-  AddressView recipient;
-  bool forwarded;
+class Judge {
+ public:
+  Judge(const Config& config, const LocalHost& host, const SessionFacts& session,
+        AddressView recipient, Lookups& lookups, bool forwarded)
+      : config_(config),
+        host_(host),
+        session_(session),
+        recipient_(recipient),
+        lookups_(lookups),
+        forwarded_(forwarded) {}
+
+  Decision run();
+
+ private:
+  // Their results mean nothing once stopped_ is true: run() looks at that first.
+  bool holds(const Rule& rule);
+  bool source_holds(const Rule& rule);
+  bool source_is_in(const TableTest& test);
+  bool from_holds(const Rule& rule);
+  bool for_holds(const Rule& rule);
+  bool auth_holds(const Rule& rule);
+  bool tag_holds(const TableTest& test);
+  bool domain_is_in(const TableTest& test, std::string_view domain);
+  bool address_is_in(const TableTest& test, AddressView address);
+  bool ask(const Table& table, TableService service, std::string_view key);
+  bool must_ask(const TableTest& test) const {
+    return test.table->backend() != TableBackend::Memory;
+  }
+
+  const Config& config_;
+  const LocalHost& host_;
+  const SessionFacts& session_;
+  AddressView recipient_;
+  Lookups& lookups_;
+  bool forwarded_;
+  bool stopped_ = false;
+  Decision decision_;
 };
 
-bool source_holds(const Rule& rule, const Question& q) {
-  const bool is_local = q.forwarded || !q.session.client;
+Decision Judge::run() {
+  for (const Rule& rule : config_.rules) {
+    const bool is_it = holds(rule);
+    if (stopped_) return std::move(decision_);
+    if (!is_it) continue;
+    decision_.rule = &rule;
+    break;
+  }
+  return std::move(decision_);
+}
+
+bool Judge::ask(const Table& table, TableService service, std::string_view key) {
+  if (stopped_) return false;
+  TableQuestion question{&table, service, ascii::lower(key)};
+  Answer answer = lookups_.ask(question);
+  if (answer.state == AnswerState::Found) return true;
+  if (answer.state == AnswerState::NotFound) return false;
+  stopped_ = true;
+  if (answer.state == AnswerState::Later) {
+    decision_.state = Decision::State::Later;
+    decision_.waiting_for = std::move(question);
+  } else {
+    decision_.state = Decision::State::TemporaryFailure;
+    decision_.reason = std::move(answer.text);
+  }
+  return false;
+}
+
+bool Judge::domain_is_in(const TableTest& test, std::string_view domain) {
+  if (must_ask(test)) {
+    return ask(*test.table, test.regex ? TableService::Regex : TableService::Domain, domain);
+  }
+  if (test.regex) return lookups_.matches_regex(*test.table, domain);
+  return test.table->matches_domain(domain);
+}
+
+bool Judge::address_is_in(const TableTest& test, AddressView address) {
+  const bool is_asked = must_ask(test);
+  if (!is_asked && !test.regex) {
+    return test.table->matches_mail_address(address.user, address.domain,
+                                            config_.smtp.sub_address_delimiter);
+  }
+  const bool is_null = address.user.empty() && address.domain.empty();
+  const std::string text =
+      is_null ? std::string() : fmt::format("{}@{}", address.user, address.domain);
+  if (!is_asked) return lookups_.matches_regex(*test.table, text);
+  return ask(*test.table, test.regex ? TableService::Regex : TableService::MailAddress, text);
+}
+
+bool Judge::tag_holds(const TableTest& test) {
+  if (must_ask(test)) {
+    return ask(*test.table, test.regex ? TableService::Regex : TableService::String, session_.tag);
+  }
+  if (test.regex) return lookups_.matches_regex(*test.table, session_.tag);
+  return test.table->contains(session_.tag);
+}
+
+// The client's address in a table; "local" stands for the local socket and for aliases.
+bool Judge::source_is_in(const TableTest& test) {
+  const bool is_local = forwarded_ || !session_.client;
+  if (!must_ask(test) && !test.regex) {
+    return is_local ? test.table->contains(local_word)
+                    : test.table->matches_address(*session_.client);
+  }
+  const std::string text = is_local ? std::string(local_word) : to_text(*session_.client);
+  if (!must_ask(test)) return lookups_.matches_regex(*test.table, text);
+  return ask(*test.table, test.regex ? TableService::Regex : TableService::NetAddress, text);
+}
+
+bool Judge::source_holds(const Rule& rule) {
   switch (rule.from) {
     case FromKind::Any:
       return true;
     case FromKind::Local:
-      return is_local || q.host.has_address(*q.session.client);
+      return forwarded_ || !session_.client || host_.has_address(*session_.client);
     case FromKind::Socket:
-      return !q.forwarded && !q.session.client;
+      return !forwarded_ && !session_.client;
     case FromKind::Source:
+      return source_is_in(rule.from_test);
+    case FromKind::ReverseName:
       break;
   }
-  return is_local ? rule.from_table->contains(local_word)
-                  : rule.from_table->matches_address(*q.session.client);
+  return false;  // nobody asks for the client's name yet: refused at the start
 }
 
 // An alias' address has no source of its own to be tested: `from socket` is skipped, negated or
 // not.
-bool from_holds(const Rule& rule, const Question& q) {
-  if (q.forwarded && rule.from == FromKind::Socket) return false;
-  return source_holds(rule, q) != rule.from_negated;
+bool Judge::from_holds(const Rule& rule) {
+  if (forwarded_ && rule.from == FromKind::Socket) return false;
+  return source_holds(rule) != rule.from_test.negated;
 }
 
-bool for_holds(const Rule& rule, const Question& q) {
-  const bool holds =
-      rule.for_ == ForKind::Any ||
-      (rule.for_ == ForKind::Local ? q.host.has_name(q.recipient.domain)
-                                   : rule.for_table->matches_domain(q.recipient.domain));
-  return holds != rule.for_negated;
+bool Judge::for_holds(const Rule& rule) {
+  const bool holds = rule.for_ == ForKind::Any ||
+                     (rule.for_ == ForKind::Local ? host_.has_name(recipient_.domain)
+                                                  : domain_is_in(rule.for_test, recipient_.domain));
+  return holds != rule.for_test.negated;
 }
 
-bool address_holds(const TableTest& test, AddressView address, char delimiter) {
-  if (test.table == nullptr) return true;
-  return test.table->matches_mail_address(address.user, address.domain, delimiter) != test.negated;
-}
-
-bool holds(const Rule& rule, const Question& q) {
-  if (rule.tag.table != nullptr && rule.tag.table->contains(q.session.tag) == rule.tag.negated) {
-    return false;
+// A user name with an '@' is a mail address, any other a plain text.
+bool Judge::auth_holds(const Rule& rule) {
+  if (rule.auth == Demand::None) return true;
+  bool holds = !session_.user.empty();
+  if (holds && rule.auth_user.table != nullptr) {
+    const TableTest& test = rule.auth_user;
+    const std::size_t at = session_.user.rfind('@');
+    if (at != std::string_view::npos) {
+      holds = address_is_in(test, {session_.user.substr(0, at), session_.user.substr(at + 1)});
+    } else if (must_ask(test)) {
+      holds =
+          ask(*test.table, test.regex ? TableService::Regex : TableService::String, session_.user);
+    } else {
+      holds = test.regex ? lookups_.matches_regex(*test.table, session_.user)
+                         : test.table->contains(session_.user);
+    }
   }
-  if (!from_holds(rule, q) || !for_holds(rule, q)) return false;
-  if (rule.helo.table != nullptr &&
-      rule.helo.table->matches_domain(q.session.helo) == rule.helo.negated) {
-    return false;
-  }
-  const char delimiter = q.config.smtp.sub_address_delimiter;
-  return address_holds(rule.mail_from, q.session.sender, delimiter) &&
-         address_holds(rule.rcpt_to, q.recipient, delimiter);
+  return holds == (rule.auth == Demand::Yes);
+}
+
+bool Judge::holds(const Rule& rule) {
+  const auto passes = [](const TableTest& test, auto is_in) {
+    return test.table == nullptr || is_in() != test.negated;
+  };
+  if (!passes(rule.tag, [&] { return tag_holds(rule.tag); })) return false;
+  if (!from_holds(rule) || !for_holds(rule)) return false;
+  if (!passes(rule.helo, [&] { return domain_is_in(rule.helo, session_.helo); })) return false;
+  if (!auth_holds(rule)) return false;
+  if (rule.tls != Demand::None && session_.tls != (rule.tls == Demand::Yes)) return false;
+  return passes(rule.mail_from, [&] { return address_is_in(rule.mail_from, session_.sender); }) &&
+         passes(rule.rcpt_to, [&] { return address_is_in(rule.rcpt_to, recipient_); });
 }
 
 }  // namespace
@@ -97,12 +211,9 @@ bool LocalHost::has_name(std::string_view domain) const {
   return literal && has_address(*literal);
 }
 
-const Rule* decide(const Config& config, const LocalHost& host, const SessionFacts& session,
-                   AddressView recipient, bool forwarded) {
-  const Question question{config, host, session, recipient, forwarded};
-  const auto found = std::ranges::find_if(
-      config.rules, [&question](const Rule& rule) { return holds(rule, question); });
-  return found == config.rules.end() ? nullptr : &*found;
+Decision decide(const Config& config, const LocalHost& host, const SessionFacts& session,
+                AddressView recipient, Lookups& lookups, bool forwarded) {
+  return Judge(config, host, session, recipient, lookups, forwarded).run();
 }
 
 std::string trace(const Config& config, const Rule* rule) {

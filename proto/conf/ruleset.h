@@ -1,5 +1,6 @@
 // Which rule decides about a recipient: the first `match` whose tests all hold; none means refusal.
-// Deterministic, allocates nothing, never fails (tables are in memory). Used by any core.
+// Deterministic and restartable: a table that is not in memory is asked through Lookups, and the
+// answer may be Later. Allocates nothing while every table is in memory. Used by any core.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "proto/conf/config.h"
 #include "proto/conf/format_specifier.h"
+#include "proto/conf/lookups.h"
 #include "proto/conf/net_address.h"
 
 namespace ringpost::conf {
@@ -36,13 +38,24 @@ struct SessionFacts {
   std::string_view tag;   // of the listener
   std::string_view helo;  // as the client gave it
   AddressView sender;     // both empty: the null reverse-path
+  bool tls = false;       // the session is encrypted
+  std::string_view user = {};  // as whom the client is authenticated; empty: not at all
 };
 
-// The rule that decides, or nullptr when none does: refuse with 550 5.7.1. A rule with no action
-// also refuses. `forwarded` says that `recipient` comes from an alias: its origin counts as local
-// then, as in OpenSMTPD, whatever the client's address is.
-const Rule* decide(const Config& config, const LocalHost& host, const SessionFacts& session,
-                   AddressView recipient, bool forwarded = false);
+struct Decision {
+  enum class State : std::uint8_t { Decided, Later, TemporaryFailure };
+  State state = State::Decided;
+  // Decided: the rule, or nullptr when none holds: refuse with 550 5.7.1. A rule with no action
+  // also refuses.
+  const Rule* rule = nullptr;
+  std::optional<Question> waiting_for = {};  // Later
+  std::string reason = {};                   // TemporaryFailure, for the log
+};
+
+// `forwarded` says that `recipient` comes from an alias: its origin counts as local then, as in
+// OpenSMTPD, whatever the client's address is.
+Decision decide(const Config& config, const LocalHost& host, const SessionFacts& session,
+                AddressView recipient, Lookups& lookups, bool forwarded = false);
 
 // For people: "rule 3 (smtpd.conf:17) action local", "no rule matches".
 std::string trace(const Config& config, const Rule* rule);

@@ -84,6 +84,14 @@ Table::Table(std::string name, TableKind kind, std::span<const TableRow> rows)
   build_index();
 }
 
+Table Table::external(std::string name, TableBackend backend, std::string path_or_command) {
+  Table table(std::move(name), std::string());
+  table.backend_ = backend;
+  table.path_or_command_ = std::move(path_or_command);
+  table.build_index();
+  return table;
+}
+
 TableRow Table::row(std::size_t index) const {
   const Row& row = rows_[index];
   return {key_of(row), view(row.value_offset, row.value_size), row.line};

@@ -18,6 +18,10 @@ namespace ringpost::conf {
 
 enum class TableKind : std::uint8_t { List, Map };
 
+// Where the rows are: Memory for inline tables, files and databases that are read whole; the others
+// are asked one question at a time (proto/conf/lookups.h) and hold no rows here.
+enum class TableBackend : std::uint8_t { Memory, Lmdb, Proc };
+
 // One row with its place in the table's text; `line` counts from 1.
 struct TableRow {
   std::string_view key = {};
@@ -39,6 +43,7 @@ struct UserInfo {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::string directory;
+  bool operator==(const UserInfo&) const = default;
 };
 
 class Table {
@@ -52,7 +57,15 @@ class Table {
   static std::expected<Table, std::vector<TableError>> from_file_text(std::string name,
                                                                       std::string text);
 
+  // A table whose rows stay elsewhere: an LMDB file, or a process that answers.
+  static Table external(std::string name, TableBackend backend, std::string path_or_command);
+
   const std::string& name() const { return name_; }
+  TableBackend backend() const { return backend_; }
+  // The file of a `file:`, `db:` or `lmdb:` table, the command of a process; empty for an inline
+  // table.
+  const std::string& path_or_command() const { return path_or_command_; }
+  void set_path(std::string path) { path_or_command_ = std::move(path); }
   TableKind kind() const { return kind_; }
   std::size_t size() const { return rows_.size(); }
   TableRow row(std::size_t index) const;
@@ -107,6 +120,8 @@ class Table {
   bool matches_user_in_domain(std::string_view user, std::string_view domain) const;
 
   std::string name_;
+  std::string path_or_command_;
+  TableBackend backend_ = TableBackend::Memory;
   TableKind kind_ = TableKind::List;
   std::string text_;
   std::vector<Row> rows_;

@@ -60,8 +60,9 @@ std::shared_ptr<mta::Generation> load(const DaemonOptions& options, const std::s
       .path = path, .text = std::move(*text), .server_name = host_name(), .macros = options.macros};
   conf::FileReader reader = read_file;
   conf::ParseResult parsed = conf::parse(std::move(input), reader);
+  const bool is_refused = !options.check_only && conf::refuse_unsupported(parsed.diagnostics);
   print(parsed.diagnostics);
-  if (!parsed.config) return nullptr;
+  if (!parsed.config || is_refused) return nullptr;
   mta::ListenResolution resolved = mta::resolve_listeners(*parsed.config);
   print(resolved.errors);
   if (!resolved.errors.empty()) return nullptr;

@@ -36,9 +36,9 @@ TEST_F(UserDirectoryTest, AUserOfTheSystem) {
   const std::string name = self->pw_name;
   const std::string home = self->pw_dir;
   UserDirectory users;
-  EXPECT_EQ(users.find(name, core_->now()).state, conf::UserState::Later);
+  EXPECT_EQ(users.find(name, core_->now()).state, conf::AnswerState::Later);
   const UserDirectory::Answer answer = ask(users, name);
-  EXPECT_EQ(answer.state, conf::UserState::Found);
+  EXPECT_EQ(answer.state, conf::AnswerState::Found);
   EXPECT_EQ(answer.user.username, name);
   EXPECT_EQ(answer.user.uid, geteuid());
   EXPECT_EQ(answer.user.directory, home);
@@ -46,8 +46,8 @@ TEST_F(UserDirectoryTest, AUserOfTheSystem) {
 
 TEST_F(UserDirectoryTest, Unknown) {
   UserDirectory users;
-  EXPECT_EQ(ask(users, "no-such-user-here").state, conf::UserState::Unknown);
-  EXPECT_EQ(ask(users, "").state, conf::UserState::Unknown);
+  EXPECT_EQ(ask(users, "no-such-user-here").state, conf::AnswerState::NotFound);
+  EXPECT_EQ(ask(users, "").state, conf::AnswerState::NotFound);
 }
 
 // Found is believed for a minute, unknown for less, so that a new user need not wait long.
@@ -57,10 +57,10 @@ TEST_F(UserDirectoryTest, AnswersAge) {
   ask(users, name);
   ask(users, "no-such-user-here");
   const Instant now = test::monotonic_now();
-  EXPECT_EQ(users.find(name, now + seconds(50)).state, conf::UserState::Found);
-  EXPECT_EQ(users.find(name, now + seconds(61)).state, conf::UserState::Later);
-  EXPECT_EQ(users.find("no-such-user-here", now + seconds(5)).state, conf::UserState::Unknown);
-  EXPECT_EQ(users.find("no-such-user-here", now + seconds(11)).state, conf::UserState::Later);
+  EXPECT_EQ(users.find(name, now + seconds(50)).state, conf::AnswerState::Found);
+  EXPECT_EQ(users.find(name, now + seconds(61)).state, conf::AnswerState::Later);
+  EXPECT_EQ(users.find("no-such-user-here", now + seconds(5)).state, conf::AnswerState::NotFound);
+  EXPECT_EQ(users.find("no-such-user-here", now + seconds(11)).state, conf::AnswerState::Later);
 }
 
 TEST_F(UserDirectoryTest, ManyQuestionsAreEachAnsweredOnce) {

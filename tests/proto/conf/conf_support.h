@@ -30,15 +30,19 @@ inline ParseResult parse_text(std::string text, Files files = {},
   return parse(std::move(input), reader);
 }
 
-// The errors (not the warnings) as "line:column: text", one a line.
-inline std::string errors_of(const ParseResult& result) {
+// The diagnostics of a severity as "line:column: text", one a line.
+inline std::string diagnostics_of(const ParseResult& result, Severity severity) {
   std::string text;
   for (const Diagnostic& d : result.diagnostics) {
-    if (d.severity == Severity::Warning) continue;
+    if (d.severity != severity) continue;
     const std::string file = d.file == "test.conf" ? "" : d.file + ":";
     text += file + std::to_string(d.line) + ":" + std::to_string(d.column) + ": " + d.text + "\n";
   }
   return text;
+}
+
+inline std::string errors_of(const ParseResult& result) {
+  return diagnostics_of(result, Severity::Error);
 }
 
 inline std::string errors_in(std::string text, Files files = {}) {

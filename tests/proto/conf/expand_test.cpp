@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "tests/proto/conf/conf_support.h"
+#include "tests/proto/conf/fake_lookups.h"
 
 namespace ringpost::conf {
 namespace {
@@ -20,17 +20,8 @@ class ExpandTest : public testing::Test {
                              .tag = {},
                              .helo = {},
                              .sender = {"s", "example.com"}};
-    UserLookup look_up = [this](std::string_view name) { return answer(name); };
-    last_ = expand(config_, host, facts, {user, domain}, look_up);
+    last_ = expand(config_, host, facts, {user, domain}, lookups_);
     return describe();
-  }
-
-  UserAnswer answer(std::string_view name) {
-    if (name == "later") return {UserState::Later, nullptr};
-    if (name == "broken") return {UserState::TemporaryFailure, nullptr};
-    if (name == "nobody") return {UserState::Unknown, nullptr};
-    user_ = {std::string(name), 1000, 1000, "/home/" + std::string(name)};
-    return {UserState::Found, &user_};
   }
 
   std::string describe() const {
@@ -44,9 +35,9 @@ class ExpandTest : public testing::Test {
       case Outcome::Loop:
         return "loop";
       case Outcome::TemporaryFailure:
-        return "temporary";
+        return "temporary: " + last_.reason;
       case Outcome::Later:
-        return "later " + last_.waiting_for;
+        return "later: " + conf::describe(*last_.waiting_for);
       case Outcome::Error:
         return std::to_string(last_.reply_code) + " " + last_.reply_text;
     }
@@ -61,7 +52,7 @@ class ExpandTest : public testing::Test {
   }
 
   Config config_;
-  UserInfo user_;
+  FakeLookups lookups_;
   Expansion last_;
 };
 
@@ -75,8 +66,8 @@ TEST_F(ExpandTest, Users) {
   EXPECT_EQ(expanded(plain, "nobody"), "unknown");
   EXPECT_EQ(expanded(plain, "nobody+x"), "unknown");
   EXPECT_EQ(expanded(plain, "+x"), "unknown");
-  EXPECT_EQ(expanded(plain, "later"), "later later");
-  EXPECT_EQ(expanded(plain, "broken"), "temporary");
+  EXPECT_EQ(expanded(plain, "later"), "later: user later");
+  EXPECT_EQ(expanded(plain, "broken"), "temporary: broken");
   EXPECT_EQ(expanded("smtp sub-addr-delim \"-\"\n" + plain, "bob-x"), "l:bob+x<bob-x@example.org");
 }
 
@@ -125,8 +116,8 @@ TEST_F(ExpandTest, Aliases) {
 
 TEST_F(ExpandTest, OneBadTargetFailsTheRecipient) {
   EXPECT_EQ(expanded(aliases("a = \"b, nobody\""), "a"), "unknown");
-  EXPECT_EQ(expanded(aliases("a = \"b, broken\""), "a"), "temporary");
-  EXPECT_EQ(expanded(aliases("a = \"b, later\""), "a"), "later later");
+  EXPECT_EQ(expanded(aliases("a = \"b, broken\""), "a"), "temporary: broken");
+  EXPECT_EQ(expanded(aliases("a = \"b, later\""), "a"), "later: user later");
   EXPECT_TRUE(last_.deliveries.empty());
 }
 
@@ -154,8 +145,7 @@ TEST_F(ExpandTest, TooManyNodes) {
       parse_text("table a file:/a\naction l maildir alias <a>\n" + any_rule, {{"/a", list + "\n"}});
   ASSERT_TRUE(result.config) << errors_of(result);
   const LocalHost host;
-  UserLookup look_up = [this](std::string_view name) { return answer(name); };
-  last_ = expand(*result.config, host, {}, {"all", "example.org"}, look_up);
+  last_ = expand(*result.config, host, {}, {"all", "example.org"}, lookups_);
   EXPECT_EQ(describe(), "loop");
 }
 

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "tests/proto/conf/conf_support.h"
+#include "tests/proto/conf/fake_lookups.h"
 
 namespace ringpost::conf {
 namespace {
@@ -30,8 +30,11 @@ unsigned decided(const std::string& rules, const Asked& asked) {
   const Config config = config_of("action a maildir\n" + rules);
   SessionFacts facts{.client = {}, .tag = asked.tag, .helo = asked.helo, .sender = asked.sender};
   if (asked.client != nullptr) facts.client = address(asked.client);
-  const Rule* rule = decide(config, host(), facts, {asked.user, asked.domain}, asked.forwarded);
-  return rule == nullptr ? 0 : rule->number;
+  FakeLookups lookups;
+  const Decision decision =
+      decide(config, host(), facts, {asked.user, asked.domain}, lookups, asked.forwarded);
+  EXPECT_EQ(decision.state, Decision::State::Decided);
+  return decision.rule == nullptr ? 0 : decision.rule->number;
 }
 
 TEST(Ruleset, WithoutFromOnlyLocalClients) {
