@@ -21,12 +21,15 @@ struct ListenAddress {
   std::string server_name;
   std::string tag;
   std::string interface_name;  // as written, for the log
+  bool is_socket = false;      // the local socket: `address` means nothing
+  bool masks_source = false;   // `mask-src`: the Received field does not say where mail comes from
 };
 
 struct Generation {
   conf::Config config;
   conf::LocalHost host;
   std::vector<ListenAddress> listeners;
+  ListenAddress local;  // `listen on socket`, which is always there
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
 };

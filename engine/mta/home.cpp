@@ -37,6 +37,15 @@ std::expected<void, Fault> make_folders(const std::string& path) {
   }
 }
 
+std::expected<void, Fault> let_others_through(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return std::unexpected(Fault{"stat", errno, path});
+  const mode_t wanted = (status.st_mode & 07777) | S_IXGRP | S_IXOTH;
+  if (wanted == (status.st_mode & 07777)) return {};
+  if (chmod(path.c_str(), wanted) != 0) return std::unexpected(Fault{"chmod", errno, path});
+  return {};
+}
+
 std::expected<FileLock, Fault> FileLock::take(const std::string& path) {
   FileLock lock;
   lock.file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -22,11 +22,19 @@ struct Home {
   static Home standard();
   static Home below(std::string folder);
   std::string control_socket() const { return run + "/control.sock"; }
+  // Where programs of this machine hand in mail by SMTP.
+  std::string smtp_socket() const { return run + "/smtp.sock"; }
+  // Where they leave it while no daemon answers. Known to them without reading the configuration,
+  // so it does not move with `spool path`.
+  std::string offline_folder() const { return spool + "/offline"; }
   std::string lock_file() const { return run + "/ringpostd.lock"; }
 };
 
 // Makes a folder and those above it (mode 0700 for what is new).
 std::expected<void, Fault> make_folders(const std::string& path);
+// Lets other users through a folder of ours to what they know the name of; they still cannot list
+// it.
+std::expected<void, Fault> let_others_through(const std::string& path);
 
 class FileLock {
  public:

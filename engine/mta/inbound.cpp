@@ -2,6 +2,8 @@
 // answered in inbound_events.cpp.
 #include "engine/mta/inbound.h"
 
+#include <fmt/format.h>
+
 #include "engine/mta/spooler.h"
 
 namespace ringpost::mta {
@@ -40,14 +42,26 @@ Inbound::~Inbound() {
 }
 
 void Inbound::opened(const std::optional<net::Address>& peer) {
-  if (!peer) {
+  if (!know_client(peer)) {
     stream_.abort();
     return;
   }
-  client_ = peer->host();
-  client_address_ = net_address_of(client_);
   stream_.receive();
   pump();
+}
+
+bool Inbound::know_client(const std::optional<net::Address>& peer) {
+  if (listener_.is_socket) {
+    const auto& credentials = stream_.credentials();
+    if (!credentials) return false;
+    local_user_ = credentials->uid;
+    client_ = fmt::format("local:{}", *local_user_);
+    return true;
+  }
+  if (!peer) return false;
+  client_ = peer->host();
+  client_address_ = net_address_of(client_);
+  return true;
 }
 
 void Inbound::received(memory::Buffer buffer) {

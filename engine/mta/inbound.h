@@ -37,7 +37,9 @@ class Inbound final : net::StreamOwner {
   Inbound(const Inbound&) = delete;
   Inbound& operator=(const Inbound&) = delete;
 
-  void start(int direct_file) { stream_.accept(direct_file); }
+  void start(int direct_file) {
+    listener_.is_socket ? stream_.accept_local(direct_file) : stream_.accept(direct_file);
+  }
   // 421 at the next command boundary (drain).
   void shut_down();
   // Ends at once.
@@ -60,6 +62,7 @@ class Inbound final : net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
+  bool know_client(const std::optional<net::Address>& peer);
   void pump();
   bool take_event();
   bool offer_input();
@@ -112,7 +115,8 @@ class Inbound final : net::StreamOwner {
   observe::SessionId id_;
   net::Stream stream_;
   smtp::ServerSession session_;
-  std::string client_;  // address as text
+  std::string client_;  // address as text, or "local:UID"; empty until it is known
+  std::optional<std::uint32_t> local_user_;  // of a client of the local socket
   std::optional<conf::NetAddress> client_address_;
   std::string hello_;
   smtp::Mailbox sender_;

@@ -235,6 +235,8 @@ void Inbound::on(const smtp::ContentBegin&) {
   trace.extended = extended_;
   trace.smtputf8 = transaction_->envelope.smtputf8;
   trace.client_address = client_;
+  trace.local_user = local_user_;
+  trace.masked = listener_.masks_source;
   trace.server_name = listener_.server_name;
   trace.id = transaction_->id();
   // With several recipients their addresses stay between envelope and mailbox (RFC 5321 7.2).

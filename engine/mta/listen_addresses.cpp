@@ -88,6 +88,15 @@ conf::Diagnostic diagnostic_of(const conf::Config& config, const conf::Listener&
   return result;
 }
 
+ListenAddress local_listener(const conf::Config& config, const conf::Listener& listener) {
+  ListenAddress local;
+  local.server_name = config.server_name;
+  local.tag = listener.tag;
+  local.interface_name = listener.source;
+  local.is_socket = true;
+  return local;
+}
+
 }  // namespace
 
 std::vector<conf::NetAddress> interface_addresses() {
@@ -101,7 +110,10 @@ std::vector<conf::NetAddress> interface_addresses() {
 ListenResolution resolve_listeners(const conf::Config& config) {
   ListenResolution result;
   for (const conf::Listener& listener : config.listeners) {
-    if (listener.is_socket) continue;
+    if (listener.is_socket) {
+      result.local = local_listener(config, listener);
+      continue;
+    }
     std::vector<std::string> seen;
     for (const net::Address& found : addresses_of(listener.source)) {
       if (!family_wanted(listener.family, found.family())) continue;

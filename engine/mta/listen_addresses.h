@@ -13,6 +13,7 @@ namespace ringpost::mta {
 
 struct ListenResolution {
   std::vector<ListenAddress> addresses;
+  ListenAddress local;  // the local socket
   std::vector<conf::Diagnostic> errors;
 };
 ListenResolution resolve_listeners(const conf::Config& config);

@@ -61,6 +61,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   if (auto spool = open_spool(config, cores); !spool) return spool;
   auto files = bind_all(cores);
   if (!files) return std::unexpected(files.error());
+  if (auto local = open_local_socket(*files); !local) return local;
   for (unsigned i = 0; i < cores; ++i) metrics_.push_back(std::make_unique<observe::CoreMetrics>());
   gate_ = std::make_unique<StartGate>(cores);
   workers_.resize(cores);
@@ -116,6 +117,21 @@ std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> Server::bind_al
     }
   }
   return files;
+}
+
+// All cores listen on the same one: who connects there is few.
+std::expected<void, Fault> Server::open_local_socket(
+    std::vector<std::vector<net::BoundSocket>>& files) {
+  if (auto open = let_others_through(options_.home.run); !open) return open;
+  auto socket = LocalSocket::bind(options_.home.smtp_socket());
+  if (!socket) return std::unexpected(socket.error());
+  local_socket_ = std::move(*socket);
+  for (std::vector<net::BoundSocket>& of_core : files) {
+    const auto file = local_socket_.duplicate();
+    if (!file) return std::unexpected(file.error());
+    of_core.emplace_back(*file);
+  }
+  return {};
 }
 
 void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
@@ -215,12 +231,14 @@ Server::~Server() {
                observe::Stopping{.reason = stop_reason_, .sessions = connection_counts_.total()});
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
+  local_socket_.remove();
   if (running_) {
     for (Worker* worker : workers_) worker->stop();
     // Only now may they go: stop() looks at them to its end.
     gate_->finished.arrive_and_drop();
   }
   for (std::thread& thread : threads_) thread.join();
+  local_socket_ = LocalSocket();
   segments_.reset();
   if (log_ == nullptr || !running_) return;
   std::uint64_t queued = 0;

@@ -12,6 +12,7 @@
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
 #include "engine/mta/home.h"
+#include "engine/mta/local_socket.h"
 #include "engine/mta/start_gate.h"
 #include "engine/mta/worker.h"
 
@@ -43,6 +44,7 @@ class Server {
   std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
   std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> bind_all(unsigned cores) const;
+  std::expected<void, Fault> open_local_socket(std::vector<std::vector<net::BoundSocket>>& files);
   std::expected<void, Fault> start_workers();
   std::expected<void, Fault> open_control();
   void announce();
@@ -52,6 +54,7 @@ class Server {
   std::shared_ptr<Generation> generation_;
   FileLock lock_;
   FileLock spool_lock_;
+  LocalSocket local_socket_;
   std::unique_ptr<observe::EventLog> log_;
   std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
   ConnectionCounts connection_counts_;

@@ -123,7 +123,10 @@ void Worker::run() {
 void Worker::accepted(std::size_t listener, int direct_file) {
   const std::uint64_t number = ++session_count_;
   const observe::SessionId id{static_cast<std::uint64_t>(setup_.index) << 56 | number};
-  auto* connection = new Inbound(parts_, *this, parts_.generation->listeners[listener], id);
+  const Generation& generation = *parts_.generation;
+  const ListenAddress& address =
+      listener < generation.listeners.size() ? generation.listeners[listener] : generation.local;
+  auto* connection = new Inbound(parts_, *this, address, id);
   connection->next = first_;
   if (first_ != nullptr) first_->previous = connection;
   first_ = connection;

@@ -26,7 +26,8 @@ struct WorkerSetup {
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
-  std::vector<net::BoundSocket> listening_files;  // one for each address of the generation
+  std::vector<net::BoundSocket>
+      listening_files;  // one for each address of the generation, then the local socket
   RecoveredShare recovered;
   unsigned cores = 1;
 };

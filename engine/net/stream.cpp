@@ -25,6 +25,18 @@ void Stream::accept(int direct_file) {
   ask_for_peer(sizeof(sockaddr_in));
 }
 
+void Stream::accept_local(int direct_file) {
+  CHECK(state_ == State::New);
+  file_ = direct_file;
+  state_ = State::Open;
+  local_ = true;
+  io_uring_sqe* sqe = core_.ring().entry();
+  ring::abi::prepare_socket_option(sqe, ring::abi::socket_uring_op_getsockopt, file_, SOL_SOCKET,
+                                   SO_PEERCRED, &peer_credentials_, sizeof peer_credentials_);
+  sqe->flags |= IOSQE_FIXED_FILE;
+  core_.ring().bind(sqe, set_up_);
+}
+
 // The kernel refuses to write less than it was asked for and cuts off what is longer: so the
 // shorter address is asked for first, and the longer one when the family says so.
 void Stream::ask_for_peer(std::size_t address_bytes) {
@@ -54,6 +66,11 @@ void Stream::set_up_done(ring::Completion completion) {
   }
   if (closing()) {
     advance_end();
+    return;
+  }
+  if (local_) {
+    if (completion.result == sizeof peer_credentials_) credentials_ = peer_credentials_;
+    owner_.opened(std::nullopt);
     return;
   }
   if (completion.result == sizeof(sockaddr_in) && peer_.family() == AF_INET6) {

@@ -41,6 +41,11 @@ class Stream {
 
   // Takes over an accepted direct descriptor; opened() follows.
   void accept(int direct_file);
+  // The same for a Unix socket: opened() comes without an address, credentials() tell who it is.
+  void accept_local(int direct_file);
+  // Who connected to a Unix socket, as the kernel knew them then; nothing when it could not be
+  // asked.
+  const std::optional<ucred>& credentials() const { return credentials_; }
   // Connects; opened() or connect_failed() follows, the latter at the latest after `limit`.
   void connect(const Address& target, Duration limit);
 
@@ -108,6 +113,9 @@ class Stream {
   std::size_t sending_octets_ = 0;
   msghdr message_{};
   Address peer_;
+  bool local_ = false;
+  ucred peer_credentials_{};
+  std::optional<ucred> credentials_;
   ring::OperationOf<Stream, &Stream::set_up_done> set_up_{*this};
   ring::OperationOf<Stream, &Stream::receive_done> receive_{*this};
   ring::OperationOf<Stream, &Stream::send_done> send_{*this};

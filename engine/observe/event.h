@@ -26,7 +26,7 @@ struct MessageAccepted {
   static constexpr Level level = Level::Brief;
   QueueId id = {};
   SessionId session = {};
-  std::string_view client = {};  // address of the client, "local" for the local socket
+  std::string_view client = {};  // address of the client, "local:UID" for the local socket
   std::string_view helo = {};
   std::string_view from = {};  // reverse-path without angle brackets; empty for <>
   std::uint32_t recipients = 0;

@@ -1,6 +1,10 @@
 // Composing Received: RFC 5321 4.4. Cannot fail; see safe_text.h for what becomes of odd input.
 #include "proto/mail/received.h"
 
+#include <iterator>
+
+#include <fmt/format.h>
+
 #include "proto/mail/date.h"
 #include "proto/mail/safe_text.h"
 
@@ -24,22 +28,29 @@ void append_protocol(std::string& target, const ReceivedTrace& trace) {
 }
 
 void append_client(std::string& target, const ReceivedTrace& trace) {
+  target += "from ";
   append_safe(target, trace.hello_name, trace.smtputf8, is_name_octet);
   target += " (";
+  if (trace.local_user) {
+    fmt::format_to(std::back_inserter(target), "{}@", *trace.local_user);
+    append_safe(target, trace.server_name, trace.smtputf8, is_name_octet);
+    target += " [local])\r\n\t";
+    return;
+  }
   append_safe(target, trace.client_name.empty() ? "unknown" : trace.client_name, trace.smtputf8,
               is_name_octet);
   target += trace.client_address.contains(':') ? " [IPv6:" : " [";
   append_safe(target, trace.client_address, false, is_name_octet);
-  target += "])";
+  target += "])\r\n\t";
 }
 
 }  // namespace
 
 // RFC 5321 4.4
 void append_received(std::string& target, const ReceivedTrace& trace) {
-  target += "Received: from ";
-  append_client(target, trace);
-  target += "\r\n\tby ";
+  target += "Received: ";
+  if (!trace.masked) append_client(target, trace);
+  target += "by ";
   append_safe(target, trace.server_name, trace.smtputf8, is_name_octet);
   target += " with ";
   append_protocol(target, trace);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,10 @@ struct ReceivedTrace {
   bool smtputf8 = false;        // the transaction; UTF-8 may stand in the field only then
   bool encrypted = false;
   bool authenticated = false;
-  std::string_view client_name;     // verified name of the address; empty: "unknown"
-  std::string_view client_address;  // "192.0.2.1" or "2001:db8::1"
+  std::string_view client_name;             // verified name of the address; empty: "unknown"
+  std::string_view client_address;          // "192.0.2.1" or "2001:db8::1"
+  std::optional<std::uint32_t> local_user;  // uid of who connected to the local socket, instead
+  bool masked = false;                      // says nothing of where the message comes from
   std::string_view server_name;
   QueueId id;
   std::string_view recipient;  // smtp::to_text of it; empty unless the message has just one

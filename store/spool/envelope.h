@@ -49,7 +49,7 @@ struct Envelope {
   WallTime received{};           // when the message was accepted; retries and expiry count from it
   std::string reverse_path;      // without the angle brackets; empty: the null path
   std::string hello;             // argument of HELO or EHLO
-  std::string client_address;    // IP address as text, without port
+  std::string client_address;    // IP address as text, without port; "local:UID" for the socket
   std::string client_name;       // reverse name, empty if none
   std::string listener_tag;
   std::string authenticated_user;

@@ -70,6 +70,7 @@ std::shared_ptr<mta::Generation> load(const DaemonOptions& options, const std::s
   generation->host = conf::LocalHost(parsed.config->server_name, mta::interface_addresses());
   generation->config = std::move(*parsed.config);
   generation->listeners = std::move(resolved.addresses);
+  generation->local = std::move(resolved.local);
   generation->session_limits = mta::session_limits_of(generation->config);
   generation->connection_limits = {generation->config.smtp.connections_max,
                                    generation->config.smtp.connections_per_address_max};

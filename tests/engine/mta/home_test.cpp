@@ -20,6 +20,8 @@ TEST(HomeTest, EverythingLiesBelowTheFolder) {
     EXPECT_EQ(home.config_file, "/srv/mail/smtpd.conf");
     EXPECT_EQ(home.spool, "/srv/mail/spool");
     EXPECT_EQ(home.control_socket(), "/srv/mail/run/control.sock");
+    EXPECT_EQ(home.smtp_socket(), "/srv/mail/run/smtp.sock");
+    EXPECT_EQ(home.offline_folder(), "/srv/mail/spool/offline");
     EXPECT_EQ(home.lock_file(), "/srv/mail/run/ringpostd.lock");
     EXPECT_EQ(home.log, "/srv/mail/ringpostd.log");
   }
@@ -29,6 +31,18 @@ TEST(HomeTest, TheStandardPathsAreAbsolute) {
   const Home home = Home::standard();
   for (const std::string& path : {home.config_file, home.spool, home.run, home.log})
     EXPECT_TRUE(path.starts_with('/')) << path;
+}
+
+TEST(HomeTest, LetsOthersThroughAFolderButNotList) {
+  const test::TemporaryDirectory folder;
+  const std::string path = folder.file("run");
+  ASSERT_TRUE(make_folders(path));
+  ASSERT_TRUE(let_others_through(path));
+  ASSERT_TRUE(let_others_through(path));
+  struct stat status{};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0711u);
+  EXPECT_EQ(let_others_through(path + "/none").error().code, ENOENT);
 }
 
 TEST(HomeTest, MakesFoldersForTheOwnerOnly) {

@@ -45,6 +45,16 @@ TEST(ListenAddressesTest, AnAddress) {
   EXPECT_EQ(found.addresses[0].interface_name, "127.0.0.1");
 }
 
+TEST(ListenAddressesTest, TheLocalSocketIsAlwaysThere) {
+  const ListenAddress implied = resolve("listen on 127.0.0.1\n").local;
+  EXPECT_TRUE(implied.is_socket);
+  EXPECT_EQ(implied.server_name, "mx.example.org");
+  EXPECT_EQ(implied.tag, "");
+  const ListenResolution given = resolve("listen on socket tag HERE\n");
+  EXPECT_EQ(given.local.tag, "HERE");
+  EXPECT_TRUE(given.addresses.empty());
+}
+
 TEST(ListenAddressesTest, TheServerNameUnlessGiven) {
   const ListenResolution found = resolve("listen on 127.0.0.1\n");
   ASSERT_EQ(found.addresses.size(), 1u);

@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
+#include "engine/mta/control_socket.h"
 #include "engine/mta/listen_addresses.h"
 #include "proto/conf/parse.h"
 #include "tests/engine/mta/rig.h"
@@ -48,10 +50,14 @@ spool min-free 1M
 log "{1}/log"
 queue retry-interval 1s
 listen on 127.0.0.1 port {2} hostname mx.example.org
-table users {{ "alice@example.org" = "alice", "bob@example.org" = "bob" }}
+listen on socket tag HERE
+table users {{
+  "alice@example.org" = "alice", "alice@here.example" = "alice", "bob@example.org" = "bob"
+}}
 table base {{ "alice" = "{3}", "bob" = "{3}" }}
 action "in" maildir "{1}/%{{user.username}}" virtual <users> userbase <base>
 match from any for domain "example.org" action "in"
+match from socket tag HERE for domain "here.example" rcpt-to "alice@here.example" action "in"
 )",
                        cores, folder_.path(), port_, owner);
   }
@@ -66,7 +72,9 @@ match from any for domain "example.org" action "in"
     conf::ParseResult parsed = conf::parse(std::move(input), nothing);
     for (const auto& one : parsed.diagnostics) ADD_FAILURE() << conf::to_text(one);
     auto generation = std::make_shared<Generation>();
-    generation->listeners = resolve_listeners(*parsed.config).addresses;
+    ListenResolution resolved = resolve_listeners(*parsed.config);
+    generation->listeners = std::move(resolved.addresses);
+    generation->local = std::move(resolved.local);
     generation->host = conf::LocalHost("mx.example.org", interface_addresses());
     generation->config = std::move(*parsed.config);
     generation->session_limits = session_limits_of(generation->config);
@@ -94,7 +102,10 @@ match from any for domain "example.org" action "in"
   }
   // A whole session with one recipient; what the server said.
   std::string session(const std::string& recipient, const std::string& content) {
-    test::Peer peer(*net::Address::parse("127.0.0.1", port_));
+    return session(test::Peer(*net::Address::parse("127.0.0.1", port_)), recipient, content);
+  }
+  static std::string session(test::Peer peer, const std::string& recipient,
+                             const std::string& content) {
     EXPECT_EQ(peer.error(), 0);
     std::string said = ask(peer, "", "220");
     said += ask(peer, "EHLO client.example\r\n", "250");
@@ -134,6 +145,52 @@ TEST_F(ServerTest, TakesDeliversAndStops) {
   EXPECT_TRUE(text.ends_with("\nSubject: hello\n\n.dot\n")) << text;
   EXPECT_EQ(text.find('\r'), std::string::npos);
   EXPECT_TRUE(fs::is_empty(folder_.file("alice/tmp")));
+}
+
+// Everybody may connect; only there do rules for the socket and its tag hold.
+TEST_F(ServerTest, TakesMailOnTheLocalSocket) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  const std::string path = Home::below(folder_.path()).smtp_socket();
+  struct stat status{};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0666u);
+  ASSERT_EQ(stat(folder_.file("run").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0711u);
+  for (int i = 0; i < 8; ++i) {
+    const auto file = connect_control(path);
+    ASSERT_TRUE(file) << to_text(file.error());
+    const std::string said = session(test::Peer(*file), "alice@here.example", "Subject: x\r\n");
+    EXPECT_NE(said.find("queued as"), std::string::npos) << said;
+  }
+  ASSERT_TRUE(arrives("alice", 8));
+  const std::string uid = std::to_string(geteuid());
+  const std::string text = delivered("alice").front();
+  EXPECT_NE(
+      text.find("\nReceived: from client.example (" + uid + "@mx.example.org [local])\n\tby "),
+      std::string::npos)
+      << text;
+  EXPECT_NE(test::read_text(folder_.file("log")).find("client=local:" + uid), std::string::npos);
+  EXPECT_NE(session("alice@here.example", "").find("550 "), std::string::npos);
+}
+
+// Not even a daemon that is killed stands in the way of the next one.
+TEST_F(ServerTest, TakesTheLocalSocketsPlace) {
+  const std::string path = Home::below(folder_.path()).smtp_socket();
+  ASSERT_NE(start(1), nullptr);
+  EXPECT_FALSE(fs::exists(path));
+  {
+    auto left = LocalSocket::bind(path);
+    ASSERT_TRUE(left);
+    fs::rename(path, path + ".left");
+  }
+  fs::rename(path + ".left", path);
+  EXPECT_NE(start(1), nullptr);
+  std::ofstream(path) << "not a socket";
+  const auto refused = try_start(1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, EEXIST);
+  EXPECT_EQ(test::read_text(path), "not a socket");
 }
 
 TEST_F(ServerTest, OnlyOneDaemonForAHome) {

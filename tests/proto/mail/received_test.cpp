@@ -46,6 +46,23 @@ TEST(Received, LeavesOutWhatIsNotKnown) {
             "\tSun, 22 Nov 2026 23:43:20 +0000\r\n");
 }
 
+TEST(Received, NamesTheUserOfTheLocalSocket) {
+  ReceivedTrace trace = usual();
+  trace.client_name = "";
+  trace.client_address = "local:1000";
+  trace.local_user = 1000;
+  EXPECT_TRUE(
+      printed(trace).starts_with("Received: from client.example (1000@mx.example [local])\r\n"
+                                 "\tby mx.example with ESMTP id 01067e0d6f0c3a21\r\n"));
+}
+
+TEST(Received, HidesTheSourceWhenTold) {
+  ReceivedTrace trace = usual();
+  trace.masked = true;
+  EXPECT_TRUE(printed(trace).starts_with(
+      "Received: by mx.example with ESMTP id 01067e0d6f0c3a21\r\n\tfor <bob@mx.example>;\r\n"));
+}
+
 // RFC 3848, RFC 6531 4.3
 TEST(Received, NamesTheProtocol) {
   const auto with = [](bool extended, bool utf8, bool encrypted, bool authenticated) {
