@@ -1,7 +1,8 @@
-// Stream: see stream.h. A multishot receive holds the socket open, so the end is always shutdown
-// first, close last.
+// Stream: see stream.h. A multishot receive holds the socket open, so the end is shutdown first,
+// close last; only when the peer's end came before it, close alone is enough.
 #include "engine/net/stream.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <netinet/tcp.h>
@@ -143,7 +144,7 @@ void Stream::wake_starved(memory::BufferWaiter& waiter) {
 }
 
 void Stream::buffers_are_back() {
-  if (wants_octets_ || state_ == State::Lingering) prepare_receive();
+  if (wants_octets_ || awaits_end_of_peer()) prepare_receive();
 }
 
 void Stream::receive_done(ring::Completion completion) {
@@ -157,7 +158,7 @@ void Stream::receive_done(ring::Completion completion) {
   }
   if (receive_.in_flight()) return;
   if (closing()) {
-    if (state_ == State::Lingering && completion.result == -ENOBUFS) buffers_.wait(starved_);
+    if (awaits_end_of_peer() && completion.result == -ENOBUFS) buffers_.wait(starved_);
     advance_end();
   } else if (!receive_over_ && wants_octets_) {
     // Ended by the kernel (no buffer, or too many completions waiting), or held and asked for
@@ -202,7 +203,7 @@ void Stream::send_done(ring::Completion completion) {
   }
 }
 
-void Stream::close(Duration linger) {
+void Stream::close(Duration linger, Duration patience) {
   if (closing()) return;
   CHECK(state_ != State::New);
   if (state_ == State::Connecting) {
@@ -210,7 +211,9 @@ void Stream::close(Duration linger) {
     return;
   }
   state_ = State::ShuttingDown;
-  core_.timers().arm(timer_, core_.now() + linger);
+  linger_end_ = core_.now() + linger;
+  patience_ = std::min(patience, linger);
+  core_.timers().arm(timer_, linger_end_);
   advance_end();
 }
 
@@ -237,6 +240,11 @@ void Stream::time_is_up() {
     core_.ring().cancel(set_up_);
     return;
   }
+  if (state_ == State::Parting) {
+    core_.timers().arm(timer_, linger_end_);
+    begin_lingering();
+    return;
+  }
   abort();
 }
 
@@ -247,16 +255,25 @@ void Stream::prepare_shutdown(int how) {
   core_.ring().bind(sqe, end_);
 }
 
+void Stream::begin_lingering() {
+  state_ = State::Lingering;
+  prepare_shutdown(SHUT_WR);
+}
+
 // One step of the end, taken whenever something of this stream completed:
-// ShuttingDown (last send) -> Lingering (our side shut, wait for theirs) -> Closing -> closed().
+// ShuttingDown (last send) -> Parting (most peers end now) -> Lingering (our side shut, wait for
+// theirs) -> Closing -> closed().
 void Stream::advance_end() {
   if (set_up_.in_flight() || send_.in_flight() || end_.in_flight()) return;
-  if (state_ == State::ShuttingDown) {
-    state_ = State::Lingering;
-    prepare_shutdown(SHUT_WR);
-    return;
+  if (state_ == State::ShuttingDown && !receive_over_) {
+    if (patience_.ns <= 0) {
+      begin_lingering();
+      return;
+    }
+    state_ = State::Parting;
+    core_.timers().arm(timer_, core_.now() + patience_);
   }
-  if (state_ == State::Lingering && !receive_over_) {
+  if (awaits_end_of_peer() && !receive_over_) {
     if (!receive_.in_flight() && !starved_.waiting()) prepare_receive();
     return;
   }

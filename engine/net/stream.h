@@ -60,8 +60,9 @@ class Stream {
   bool sending() const { return send_.in_flight(); }
 
   // Ends the connection after what is being sent; waits up to `linger` for the peer's end, so that
-  // a reset does not destroy octets that the peer has not read yet. closed() follows.
-  void close(Duration linger);
+  // a reset does not destroy octets that the peer has not read yet. `patience`: how much of that
+  // our own end is held back, for a peer that is expected to end by itself. closed() follows.
+  void close(Duration linger, Duration patience = {});
   // Ends it at once, dropping what is being sent. closed() follows; connect_failed() instead when
   // it was not yet connected (the same holds for close()).
   void abort();
@@ -73,6 +74,7 @@ class Stream {
     Connecting,
     Open,
     ShuttingDown,
+    Parting,
     Lingering,
     Aborting,
     Closing,
@@ -91,6 +93,8 @@ class Stream {
   void connect_step(int result);
   void prepare_receive();
   void prepare_shutdown(int how);
+  void begin_lingering();
+  bool awaits_end_of_peer() const { return state_ == State::Parting || state_ == State::Lingering; }
   void advance_end();
   void fail_connect(int error);
 
@@ -108,6 +112,8 @@ class Stream {
   bool receive_over_ = false;
   bool no_delay_set_ = false;
   bool aborted_ = false;
+  Instant linger_end_{};
+  Duration patience_{};
   int connect_error_ = 0;
   int no_delay_ = 1;
   std::size_t sending_octets_ = 0;

@@ -97,6 +97,71 @@ TEST_F(StreamEndTest, LingeringEndsInTime) {
   EXPECT_LT(test::monotonic_now() - begin, seconds(2));
 }
 
+// The peer is waited for, but not for ever: one that waits for us in turn sees our end.
+TEST_F(StreamEndTest, PatienceEndsInTime) {
+  start();
+  set_up = [](Owner& owner) {
+    owner.on_opened = [&owner] {
+      owner.stream.send(bytes_of("221 bye\r\n"));
+      owner.stream.close(seconds(5), milliseconds(100));
+    };
+  };
+  run_with(
+      [&] {
+        Peer peer(address_);
+        const Instant begin = test::monotonic_now();
+        EXPECT_EQ(peer.receive(), "221 bye\r\n");
+        EXPECT_EQ(peer.error(), 0);
+        EXPECT_GE(test::monotonic_now() - begin, milliseconds(80));
+        EXPECT_LT(test::monotonic_now() - begin, seconds(2));
+      },
+      [&] { return first_closed(); });
+}
+
+TEST_F(StreamEndTest, APeerThatEndsFirstIsNotWaitedFor) {
+  start();
+  set_up = [](Owner& owner) {
+    owner.on_opened = [&owner] {
+      owner.stream.send(bytes_of("221 bye\r\n"));
+      owner.stream.close(seconds(10), seconds(10));
+    };
+  };
+  const Instant begin = test::monotonic_now();
+  run_with(
+      [&] {
+        Peer peer(address_);
+        EXPECT_EQ(peer.receive(9), "221 bye\r\n");
+        peer.send("still talking");
+        peer.end_of_input();
+        EXPECT_EQ(peer.receive(), "");
+        EXPECT_EQ(peer.error(), 0);
+      },
+      [&] { return first_closed(); });
+  EXPECT_LT(test::monotonic_now() - begin, seconds(2));
+}
+
+TEST_F(StreamEndTest, PatienceIsPartOfTheLingering) {
+  start();
+  set_up = [](Owner& owner) {
+    owner.on_opened = [&owner] { owner.stream.close(milliseconds(100), seconds(60)); };
+  };
+  const Peer silent(address_);
+  ASSERT_TRUE(run([&] { return first_closed(); }, seconds(2)));
+}
+
+TEST_F(StreamEndTest, AbortEndsThePatience) {
+  start();
+  set_up = [](Owner& owner) {
+    owner.on_opened = [&owner] { owner.stream.close(seconds(60), seconds(60)); };
+  };
+  const Peer silent(address_);
+  ASSERT_TRUE(run([&] { return !owners_.empty() && first().stream.closing(); }));
+  run([&] { return false; }, milliseconds(20));
+  EXPECT_FALSE(first_closed());
+  first().stream.abort();
+  ASSERT_TRUE(run([&] { return first_closed(); }, seconds(2)));
+}
+
 TEST_F(StreamEndTest, LingeringEndsInTimeForAPeerThatNeverStopsSendingOrNeverReads) {
   start();
   const std::string large = pattern(32 << 20);
@@ -298,7 +363,7 @@ TEST_F(StreamEndTest, RandomEndsLeaveNothingBehind) {
     if (random() % 2 == 0) {
       owner.stream.abort();
     } else {
-      owner.stream.close(milliseconds(random() % 100));
+      owner.stream.close(milliseconds(random() % 100), milliseconds(random() % 3 * 20));
     }
   };
   const auto act = [&](Owner& owner) {
