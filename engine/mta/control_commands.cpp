@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/mta/queue_listing.h"
 #include "engine/ring/clock.h"
@@ -79,10 +79,11 @@ void remove_each(Worker& worker, std::shared_ptr<std::vector<QueueId>> ids, std:
 
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
-                                 std::function<void()> stop)
+                                 Reloader& reloader, std::function<void()> stop)
     : workers_(workers.begin(), workers.end()),
       log_(log),
       metrics_(std::move(metrics)),
+      reloader_(reloader),
       stop_(std::move(stop)) {}
 
 void ControlCommands::register_on(ControlServer& server) {
@@ -95,6 +96,7 @@ void ControlCommands::register_on(ControlServer& server) {
   server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
+  server.on("reload", [this](Request q, ControlReply& r) { reload(r), note(q, r); });
   server.on("stop", [this](Request q, ControlReply& r) { note(q, r), stop_(); });
 }
 
@@ -236,6 +238,16 @@ void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, 
   }
   for (Worker* worker : workers_) worker->post(call);
   if (!sum(*counts)) reply.fail(too_slow);
+}
+
+// Mistakes are the error, one below the other; notes of a reload that was done are rows.
+void ControlCommands::reload(ControlReply& reply) {
+  const ReloadReport report = reloader_.reload();
+  if (!report.done) {
+    reply.fail(fmt::format("nothing has changed:\n{}", fmt::join(report.messages, "\n")));
+    return;
+  }
+  for (const std::string& message : report.messages) reply.row(Json{{"note", message}});
 }
 
 void ControlCommands::log_level(const ControlRequest& request, ControlReply& reply) {

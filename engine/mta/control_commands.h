@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/control.h"
+#include "engine/mta/reloader.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
 #include "engine/observe/metrics.h"
@@ -18,7 +19,8 @@ namespace ringpost::mta {
 class ControlCommands {
  public:
   ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
-                  std::vector<const observe::CoreMetrics*> metrics, std::function<void()> stop);
+                  std::vector<const observe::CoreMetrics*> metrics, Reloader& reloader,
+                  std::function<void()> stop);
 
   // `this` must outlive the server.
   void register_on(ControlServer& server);
@@ -31,11 +33,13 @@ class ControlCommands {
   void remove(const ControlRequest& request, ControlReply& reply);
   void pause(const ControlRequest& request, ControlReply& reply, bool paused);
   void log_level(const ControlRequest& request, ControlReply& reply);
+  void reload(ControlReply& reply);
   void note(const ControlRequest& request, const ControlReply& reply);
 
   std::vector<Worker*> workers_;
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
+  Reloader& reloader_;
   std::function<void()> stop_;
   bool mda_paused_ = false;
   bool smtp_paused_ = false;

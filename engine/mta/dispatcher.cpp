@@ -51,7 +51,13 @@ Dispatcher::Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index&
       options_(options),
       local_(parts, segments),
       ready_(options.attempts_max) {
-  parts_.metrics.delivery.attempts.max.set(options.attempts_max);
+  allow_attempts(options.attempts_max);
+}
+
+void Dispatcher::allow_attempts(std::size_t most) {
+  options_.attempts_max = most;
+  ready_.allow_active(most);
+  parts_.metrics.delivery.attempts.max.set(most);
 }
 
 Dispatcher::~Dispatcher() { parts_.core.timers().disarm(timer_); }

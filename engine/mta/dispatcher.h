@@ -50,6 +50,8 @@ class Dispatcher {
   void recovered(const store::MessageSummary& message);
   const store::Index& index() const { return index_; }
 
+  // How many attempts may be under way at once, of this core's messages.
+  void allow_attempts(std::size_t most);
   // At the end of every turn: starts what is due.
   void start_due();
   // No new attempts; idle() tells when those under way have ended.

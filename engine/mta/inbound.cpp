@@ -25,11 +25,12 @@ std::optional<conf::NetAddress> net_address_of(const std::string& host) {
 
 }  // namespace
 
-Inbound::Inbound(WorkerParts& parts, InboundOwner& owner, const ListenAddress& listener,
+Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
+                 std::shared_ptr<const Generation> generation, const ListenAddress& listener,
                  observe::SessionId id)
     : parts_(parts),
       owner_(owner),
-      generation_(parts.generation),
+      generation_(std::move(generation)),
       listener_(listener),
       id_(id),
       stream_(parts.core, *parts.buffers, *this),

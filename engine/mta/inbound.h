@@ -31,8 +31,9 @@ class InboundOwner {
 
 class Inbound final : net::StreamOwner {
  public:
-  Inbound(WorkerParts& parts, InboundOwner& owner, const ListenAddress& listener,
-          observe::SessionId id);
+  // `listener` is one of `generation`, on which the session will end.
+  Inbound(WorkerParts& parts, InboundOwner& owner, std::shared_ptr<const Generation> generation,
+          const ListenAddress& listener, observe::SessionId id);
   ~Inbound();
   Inbound(const Inbound&) = delete;
   Inbound& operator=(const Inbound&) = delete;

@@ -2,14 +2,13 @@
 // reads Envelopes back from the log, one after the other, without holding the core up.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/mta/control_rows.h"
+#include "engine/mta/gathering.h"
 #include "engine/mta/worker.h"
 
 namespace ringpost::mta {
@@ -25,32 +24,6 @@ struct QueueEntry {
   WallTime next_try{};
 };
 QueueRow row_of(const QueueEntry& entry);
-
-// Gathers answers of several cores for a thread that waits. Shared, since the waiter may give up.
-template <class Answer>
-class Gathering {
- public:
-  explicit Gathering(std::size_t expected) : missing_(expected) {}
-
-  void answer(Answer one) {
-    const std::lock_guard guard(lock_);
-    answers_.push_back(std::move(one));
-    if (--missing_ == 0) all_here_.notify_all();
-  }
-  // Nothing: somebody did not answer in time.
-  std::optional<std::vector<Answer>> wait(Duration limit) {
-    std::unique_lock guard(lock_);
-    const auto ns = std::chrono::nanoseconds(limit.ns);
-    if (!all_here_.wait_for(guard, ns, [this] { return missing_ == 0; })) return std::nullopt;
-    return std::move(answers_);
-  }
-
- private:
-  std::mutex lock_;
-  std::condition_variable all_here_;
-  std::size_t missing_;
-  std::vector<Answer> answers_;
-};
 
 // What is asked for: rows behind `after`, at most `limit`, of one message or of all.
 struct ListingWish {

@@ -3,33 +3,14 @@
 #include "engine/mta/server.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include <signal.h>
 #include <unistd.h>
 
-#include "engine/mta/listen_addresses.h"
+#include "engine/mta/listen_sockets.h"
 #include "engine/ring/clock.h"
 
 namespace ringpost::mta {
-namespace {
-
-// With SO_REUSEPORT two daemons of the same user could share a port without noticing: a socket that
-// does not share finds out first.
-std::expected<void, Fault> check_port_is_free(const net::Address& address) {
-  const int file = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (file < 0) return std::unexpected(Fault{"socket", errno, address.to_text()});
-  const int on = 1;
-  setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address.family() == AF_INET6) setsockopt(file, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const bool free = bind(file, address.kernel(), address.kernel_bytes()) == 0;
-  const int error = errno;
-  close(file);
-  if (free) return {};
-  return std::unexpected(Fault{"listen on", error, address.to_text()});
-}
-
-}  // namespace
 
 std::expected<std::unique_ptr<Server>, Fault> Server::start(
     ServerOptions options, std::shared_ptr<Generation> generation) {
@@ -40,7 +21,7 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
 }
 
 std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) {
-  generation_ = std::move(generation);
+  generation_ = retirement_.watch(std::move(generation));
   const conf::Config& config = generation_->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
@@ -59,7 +40,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   log_ = std::move(*log);
 
   if (auto spool = open_spool(config, cores); !spool) return spool;
-  auto files = bind_all(cores);
+  auto files = bind_listeners(generation_->listeners, cores);
   if (!files) return std::unexpected(files.error());
   if (auto local = open_local_socket(*files); !local) return local;
   for (unsigned i = 0; i < cores; ++i) metrics_.push_back(std::make_unique<observe::CoreMetrics>());
@@ -102,26 +83,8 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
   return {};
 }
 
-// One socket per core and address. All are bound before any listens, so that a port that is taken
-// stops the start.
-std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> Server::bind_all(
-    unsigned cores) const {
-  std::vector<std::vector<net::BoundSocket>> files(cores);
-  for (const ListenAddress& listener : generation_->listeners) {
-    if (auto free = check_port_is_free(listener.address); !free)
-      return std::unexpected(free.error());
-    for (std::vector<net::BoundSocket>& of_core : files) {
-      auto file = net::bind_socket(listener.address);
-      if (!file) return std::unexpected(file.error());
-      of_core.emplace_back(*file);
-    }
-  }
-  return files;
-}
-
 // All cores listen on the same one: who connects there is few.
-std::expected<void, Fault> Server::open_local_socket(
-    std::vector<std::vector<net::BoundSocket>>& files) {
+std::expected<void, Fault> Server::open_local_socket(SocketsOfCores& files) {
   if (auto open = let_others_through(options_.home.run); !open) return open;
   auto socket = LocalSocket::bind(options_.home.smtp_socket());
   if (!socket) return std::unexpected(socket.error());
@@ -167,7 +130,7 @@ std::expected<void, Fault> Server::start_workers() {
   running_ = true;
   if (gate.failure) return std::unexpected(*gate.failure);
   if (auto control = open_control(); !control) return control;
-  announce();
+  announce_start();
   return {};
 }
 
@@ -175,11 +138,13 @@ std::expected<void, Fault> Server::open_control() {
   std::vector<const observe::CoreMetrics*> metrics;
   for (const auto& one : metrics_) metrics.push_back(one.get());
   const pthread_t main_thread = pthread_self();
-  commands_ =
-      std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), [this, main_thread] {
-        stop_reason_ = "control request";
-        pthread_kill(main_thread, SIGTERM);
-      });
+  reloader_ =
+      std::make_unique<Reloader>(workers_, *log_, retirement_, options_.config, generation_);
+  commands_ = std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), *reloader_,
+                                                [this, main_thread] {
+                                                  stop_reason_ = "control request";
+                                                  pthread_kill(main_thread, SIGTERM);
+                                                });
   auto control = ControlServer::open(options_.home.control_socket());
   if (!control) return std::unexpected(control.error());
   control_ = std::move(*control);
@@ -188,25 +153,15 @@ std::expected<void, Fault> Server::open_control() {
   return {};
 }
 
-void Server::announce() {
-  const conf::Config& config = generation_->config;
-  const WallTime now = ring::wall_now();
-  log_->emit(now,
-             observe::ConfigLoaded{.file = options_.config_path,
-                                   .listeners = static_cast<std::uint32_t>(config.listeners.size()),
-                                   .rules = static_cast<std::uint32_t>(config.rules.size()),
-                                   .tables = static_cast<std::uint32_t>(config.tables.size())});
-  for (const ListenAddress& listener : generation_->listeners) {
-    const std::string host = listener.address.host();
-    log_->emit(now, observe::Listening{
-                        .address = host, .port = listener.address.port(), .tag = listener.tag});
-  }
+void Server::announce_start() {
+  announce(*log_, options_.config.path, *generation_);
   log_->emit(
-      now, observe::Started{.version = options_.version,
-                            .cores = static_cast<std::uint32_t>(workers_.size()),
-                            .listeners = static_cast<std::uint32_t>(generation_->listeners.size()),
-                            .pid = getpid(),
-                            .home = options_.home.folder});
+      ring::wall_now(),
+      observe::Started{.version = options_.version,
+                       .cores = static_cast<std::uint32_t>(workers_.size()),
+                       .listeners = static_cast<std::uint32_t>(generation_->listeners.size()),
+                       .pid = getpid(),
+                       .home = options_.home.folder});
 }
 
 void Server::wait() {
@@ -232,6 +187,7 @@ Server::~Server() {
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
   local_socket_.remove();
+  reloader_.reset();
   if (running_) {
     for (Worker* worker : workers_) worker->stop();
     // Only now may they go: stop() looks at them to its end.

@@ -12,7 +12,9 @@
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
 #include "engine/mta/home.h"
+#include "engine/mta/listen_sockets.h"
 #include "engine/mta/local_socket.h"
+#include "engine/mta/reloader.h"
 #include "engine/mta/start_gate.h"
 #include "engine/mta/worker.h"
 
@@ -20,7 +22,7 @@ namespace ringpost::mta {
 
 struct ServerOptions {
   Home home;
-  std::string config_path;
+  LoadWish config;  // how it was loaded, and is to be loaded again
   std::string version;
   observe::Level level = observe::Level::Brief;
 };
@@ -43,15 +45,15 @@ class Server {
   explicit Server(ServerOptions options) : options_(std::move(options)) {}
   std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
-  std::expected<std::vector<std::vector<net::BoundSocket>>, Fault> bind_all(unsigned cores) const;
-  std::expected<void, Fault> open_local_socket(std::vector<std::vector<net::BoundSocket>>& files);
+  std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
   std::expected<void, Fault> start_workers();
   std::expected<void, Fault> open_control();
-  void announce();
+  void announce_start();
   void run_worker(unsigned index, WorkerSetup setup, StartGate& gate);
 
   ServerOptions options_;
-  std::shared_ptr<Generation> generation_;
+  Retirement retirement_;  // outlives every generation
+  std::shared_ptr<const Generation> generation_;
   FileLock lock_;
   FileLock spool_lock_;
   LocalSocket local_socket_;
@@ -64,6 +66,7 @@ class Server {
   std::vector<Worker*> workers_;  // each owned by its thread
   std::unique_ptr<StartGate> gate_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
   std::string stop_reason_;

@@ -51,31 +51,38 @@ std::expected<void, Fault> Worker::set_up() {
   const SpoolerOptions spooler_options;
   auto staging = disk::AlignedMemory::map(spooler_options.staging_octets);
   if (!staging) return std::unexpected(staging.error());
-  const conf::Config& config = setup_.generation->config;
-  DispatcherOptions dispatcher_options;
-  dispatcher_options.attempts_max =
-      std::max<std::size_t>(1, (config.engine.deliveries_max + setup_.cores - 1) / setup_.cores);
-
   parts_.buffers = buffers_.get();
   parts_.index = &index_;
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,
                                        std::move(*staging), setup_.recovered.last_id);
   parts_.spooler = spooler_.get();
-  dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, dispatcher_options);
+  dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, DispatcherOptions{});
   parts_.dispatcher = dispatcher_.get();
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
 
-  observe::CoreMetrics& metrics = setup_.metrics;
-  metrics.memory.receive_buffers.max.set(receive_buffers);
-  metrics.session.connections.max.set(
-      connections_of_core(config, core_->ring().direct_files_max()));
+  setup_.metrics.memory.receive_buffers.max.set(receive_buffers);
+  use(setup_.generation);
   core_->at_turn_end([this] { end_of_turn(); });
   return {};
+}
+
+// The copies that sessions take are counted by this core alone: the count of `generation` itself
+// belongs to all cores.
+void Worker::use(const std::shared_ptr<const Generation>& generation) {
+  auto of_this_core = std::make_shared<std::shared_ptr<const Generation>>(generation);
+  const Generation* const plain = generation.get();
+  parts_.generation = std::shared_ptr<const Generation>(std::move(of_this_core), plain);
+  const conf::Config& config = generation->config;
+  setup_.metrics.session.connections.max.set(
+      connections_of_core(config, core_->ring().direct_files_max()));
+  dispatcher_->allow_attempts(
+      std::max<std::size_t>(1, (config.engine.deliveries_max + setup_.cores - 1) / setup_.cores));
 }
 
 Worker::~Worker() {
   core_->timers().disarm(drain_timer_);
   listeners_.clear();
+  closing_listeners_.clear();
 }
 
 void Worker::meet(std::span<Worker* const> all) {
@@ -106,12 +113,54 @@ void Worker::take_over(RecoveredShare recovered) {
 
 std::expected<void, Fault> Worker::listen() {
   for (std::size_t i = 0; i < setup_.listening_files.size(); ++i) {
-    listeners_.push_back(std::make_unique<net::Listener>(
-        *core_, setup_.listening_files[i].release(), [this, i](int file) { accepted(i, file); }));
-    if (auto started = listeners_.back()->start(); !started)
-      return std::unexpected(started.error());
+    std::optional<net::Address> address;  // none behind those of the generation: the local socket
+    if (i < parts_.generation->listeners.size()) address = parts_.generation->listeners[i].address;
+    auto opened = open_listener(address, setup_.listening_files[i].release());
+    if (!opened) return opened;
   }
+  find_listeners();
   return {};
+}
+
+std::expected<void, Fault> Worker::open_listener(std::optional<net::Address> address, int file) {
+  auto open = std::make_unique<OpenListener>();
+  open->address = address;
+  open->listener = std::make_unique<net::Listener>(
+      *core_, file,
+      [this, self = open.get()](int accepted_file) { accepted(*self, accepted_file); });
+  listeners_.push_back(std::move(open));
+  return listeners_.back()->listener->start();
+}
+
+// Which listener of the present generation each open one is. Those that are none close; whoever
+// comes in through one at this moment belongs to the generation before.
+void Worker::find_listeners() {
+  const std::vector<ListenAddress>& wanted = parts_.generation->listeners;
+  std::erase_if(listeners_, [&](std::unique_ptr<OpenListener>& open) {
+    const auto found = std::ranges::find_if(
+        wanted, [&open](const ListenAddress& one) { return one.address == open->address; });
+    if (!open->address || found != wanted.end()) {
+      open->generation = parts_.generation;
+      open->index = static_cast<std::size_t>(found - wanted.begin());
+      return false;
+    }
+    open->listener->stop();
+    closing_listeners_.push_back(std::move(open));
+    return true;
+  });
+}
+
+void Worker::adopt(Adoption adoption) {
+  if (draining_) return;
+  use(adoption.generation);
+  for (std::size_t i = 0; i < adoption.sockets.size(); ++i) {
+    const int file = adoption.sockets[i].release();
+    if (auto opened = open_listener(adoption.addresses[i].address, file); !opened)
+      parts_.events.emit(core_->wall(),
+                         observe::FaultSeen{.where = "listen", .fault = opened.error()});
+    if (paused_) listeners_.back()->listener->stop();
+  }
+  find_listeners();
 }
 
 void Worker::run() {
@@ -120,13 +169,13 @@ void Worker::run() {
   core_->run([this] { return finished(); });
 }
 
-void Worker::accepted(std::size_t listener, int direct_file) {
+void Worker::accepted(const OpenListener& listener, int direct_file) {
   const std::uint64_t number = ++session_count_;
   const observe::SessionId id{static_cast<std::uint64_t>(setup_.index) << 56 | number};
-  const Generation& generation = *parts_.generation;
+  const Generation& generation = *listener.generation;
   const ListenAddress& address =
-      listener < generation.listeners.size() ? generation.listeners[listener] : generation.local;
-  auto* connection = new Inbound(parts_, *this, address, id);
+      listener.address ? generation.listeners[listener.index] : generation.local;
+  auto* connection = new Inbound(parts_, *this, listener.generation, address, id);
   connection->next = first_;
   if (first_ != nullptr) first_->previous = connection;
   first_ = connection;
@@ -149,6 +198,7 @@ void Worker::end_of_turn() {
   upkeep_->run_due();
   spooler_->flush();
   buffers_->serve_waiters();
+  std::erase_if(closing_listeners_, [](const auto& open) { return open->listener->finished(); });
   setup_.metrics.memory.receive_buffers.used.set(buffers_->buffers_max() -
                                                  buffers_->buffers_free());
   setup_.metrics.ring.turns.add();
@@ -156,12 +206,13 @@ void Worker::end_of_turn() {
 
 void Worker::pause_listeners(bool paused) {
   if (draining_) return;
-  for (auto& listener : listeners_) paused ? listener->stop() : listener->resume();
+  paused_ = paused;
+  for (auto& open : listeners_) paused ? open->listener->stop() : open->listener->resume();
 }
 
 void Worker::begin_drain() {
   draining_ = true;
-  for (auto& listener : listeners_) listener->stop();
+  for (auto& open : listeners_) open->listener->stop();
   dispatcher_->stop();
   upkeep_->stop();
   spooler_->wake_room_waiters();
@@ -180,8 +231,9 @@ void Worker::drain_time_over() {
 
 // Attempts cross cores, so a core goes only when all have nothing left.
 bool Worker::finished() {
+  const auto is_done = [](const auto& open) { return open->listener->finished(); };
   const bool listeners_done =
-      std::ranges::all_of(listeners_, [](const auto& listener) { return listener->finished(); });
+      std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
   idle_ = draining_ && connections_ == 0 && listeners_done && dispatcher_->idle() &&
           upkeep_->idle() && spooler_->idle();
   return std::ranges::all_of(all_, [](const Worker* worker) { return worker->idle_.load(); });

@@ -32,6 +32,13 @@ struct WorkerSetup {
   unsigned cores = 1;
 };
 
+// What a core takes over between two turns.
+struct Adoption {
+  std::shared_ptr<const Generation> generation;
+  std::vector<net::BoundSocket> sockets;  // already listening, one for each of `addresses`
+  std::vector<ListenAddress> addresses;   // those of the generation that are new
+};
+
 class Worker final : InboundOwner {
  public:
   static std::expected<std::unique_ptr<Worker>, Fault> create(WorkerSetup setup);
@@ -56,6 +63,9 @@ class Worker final : InboundOwner {
   Dispatcher& dispatcher() { return *dispatcher_; }
   const store::Index& index() const { return index_; }
   ring::Core& core() { return *core_; }
+  // New sessions and attempts use the new generation from here on; listeners that it does not name
+  // close, those that it shares with the old one do not notice.
+  void adopt(Adoption adoption);
   // `pause smtp`: no new connections; those that come wait in the listen queue.
   void pause_listeners(bool paused);
   std::size_t connections() const { return connections_; }
@@ -78,7 +88,16 @@ class Worker final : InboundOwner {
   Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core);
   std::expected<void, Fault> set_up();
   void take_over(RecoveredShare recovered);
-  void accepted(std::size_t listener, int direct_file);
+  struct OpenListener {
+    std::optional<net::Address> address;           // nothing: the local socket, which stays
+    std::shared_ptr<const Generation> generation;  // the last one that named it
+    std::size_t index = 0;                         // in its listeners
+    std::unique_ptr<net::Listener> listener;
+  };
+  std::expected<void, Fault> open_listener(std::optional<net::Address> address, int file);
+  void find_listeners();
+  void use(const std::shared_ptr<const Generation>& generation);
+  void accepted(const OpenListener& listener, int direct_file);
   void inbound_ended(Inbound& connection) override;
   void end_of_turn();
   void begin_drain();
@@ -93,12 +112,14 @@ class Worker final : InboundOwner {
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<std::unique_ptr<OpenListener>> listeners_;
+  std::vector<std::unique_ptr<OpenListener>> closing_listeners_;  // of generations before
   std::vector<Worker*> all_;
   Inbound* first_ = nullptr;
   std::size_t connections_ = 0;
   std::uint64_t session_count_ = 0;
   bool draining_ = false;
+  bool paused_ = false;  // `pause smtp`
   std::atomic<bool> idle_{false};
   SegmentsNote segments_note_{*this};
   ring::TimerOf<Worker, &Worker::drain_time_over> drain_timer_{*this};

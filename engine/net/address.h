@@ -34,6 +34,11 @@ class Address {
     return family() == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&storage_.v6.sin6_addr);
   }
 
+  bool operator==(const Address& other) const {
+    return kernel_bytes() == other.kernel_bytes() &&
+           std::memcmp(kernel(), other.kernel(), kernel_bytes()) == 0;
+  }
+
   const sockaddr* kernel() const { return &storage_.generic; }
   socklen_t kernel_bytes() const {
     return family() == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);

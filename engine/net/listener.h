@@ -24,6 +24,7 @@ class BoundSocket {
   BoundSocket(BoundSocket&& other) noexcept : file_(other.release()) {}
   BoundSocket& operator=(BoundSocket&&) = delete;
   ~BoundSocket();
+  int file() const { return file_; }
   int release() { return std::exchange(file_, -1); }
 
  private:

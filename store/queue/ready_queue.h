@@ -32,6 +32,9 @@ class ReadyQueue {
   std::optional<QueuedRecipient> take(WallTime now);
   void done();
 
+  // How many may be active at once from here on.
+  void allow_active(std::size_t most) { active_max_ = most; }
+
   // When take() may have something, if the window is not full.
   std::optional<WallTime> next_due() const;
   std::size_t active() const { return active_; }

@@ -24,7 +24,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 14> commands{{
+constexpr std::array<CommandEntry, 15> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeId, "show queue [ID]", "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
     {Verb::ShowEnvelope, "show", "envelope", Takes::OneId, "show envelope ID",
@@ -37,6 +37,7 @@ constexpr std::array<CommandEntry, 14> commands{{
     {Verb::Resume, "resume", "", Takes::Paused, "resume mda|smtp", "the opposite"},
     {Verb::Log, "log", "", Takes::LogWord, "log brief|verbose|reopen",
      "what is logged; open the file anew"},
+    {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
     {Verb::Stop, "stop", "", Takes::Nothing, "stop", "finish what is under way, then end"},
     {Verb::SpoolList, "spool", "ls", Takes::Nothing, "spool ls",
      "live messages, without the daemon"},

@@ -20,6 +20,7 @@ enum class Verb {
   Pause,
   Resume,
   Log,
+  Reload,
   Stop,
   SpoolList,
   SpoolCat,

@@ -18,10 +18,20 @@ bool gives_rows(const Invocation& invocation) {
          invocation.verb == Verb::ShowEnvelope || invocation.verb == Verb::ShowStats;
 }
 
+std::string notes_text(std::span<const Json> rows) {
+  std::string text;
+  for (const Json& row : rows) {
+    if (const auto note = row.find("note"); note != row.end() && note->is_string())
+      text += fmt::format("{}\n", printable_lines(note->get<std::string>()));
+  }
+  return text;
+}
+
 std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   if (verb == Verb::ShowQueue) return queue_text(rows, now);
   if (verb == Verb::ShowStats) return stats_text(rows);
   if (verb == Verb::Pause) return pausable_text(rows);
+  if (verb == Verb::Reload) return notes_text(rows);
   std::string text;
   for (const Json& row : rows) {
     if (row.is_object()) text += envelope_text(row, now);
@@ -51,6 +61,8 @@ std::string done_text(const Invocation& invocation, const Json& last) {
     case Verb::Log:
       return invocation.arguments[0] == "reopen" ? "log file opened anew\n"
                                                  : "log " + invocation.arguments[0] + "\n";
+    case Verb::Reload:
+      return "the configuration was read anew and is in use\n";
     case Verb::Stop:
       return "the daemon is stopping\n";
     default:
@@ -64,7 +76,7 @@ int ask_daemon(const Invocation& invocation, WallTime now, const Output& output)
     if (!invocation.json) return output.put(page_text(invocation.verb, rows, now));
     for (const Json& row : rows) output.put_line(row);
   });
-  if (!last) return output.fail(printable(last.error()));
+  if (!last) return output.fail(printable_lines(last.error()));
   if (gives_rows(invocation)) return exit_ok;
   if (invocation.json) {
     output.put_line(*last);

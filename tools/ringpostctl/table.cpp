@@ -34,6 +34,16 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string printable_lines(std::string_view text) {
+  std::string result = printable(text.substr(0, text.find('\n')));
+  for (std::size_t at = text.find('\n'); at != text.npos;) {
+    const std::size_t next = text.find('\n', at + 1);
+    result += '\n' + printable(text.substr(at + 1, next - at - 1));
+    at = next;
+  }
+  return result;
+}
+
 void Table::add(std::vector<std::string> cells) {
   CHECK(cells.size() == columns_.size());
   for (std::string& cell : cells) cell = printable(cell);

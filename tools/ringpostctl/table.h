@@ -14,6 +14,8 @@ namespace ringpost::ctl {
 
 // Controls, deceiving marks and octets that are not UTF-8 become '?'.
 std::string printable(std::string_view text);
+// The same for a text of several lines, whose line ends stay.
+std::string printable_lines(std::string_view text);
 
 enum class Align : std::uint8_t { Left, Right };
 

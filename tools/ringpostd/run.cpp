@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include <fcntl.h>
@@ -14,67 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/mta/listen_addresses.h"
+#include "engine/mta/generation_loader.h"
 #include "engine/mta/server.h"
-#include "proto/conf/parse.h"
 
 namespace ringpost::tools {
 namespace {
 
 constexpr std::string_view version = "0.1.0";
 
-std::expected<std::string, Fault> read_file(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::unexpected(Fault{"open", errno, path});
-  std::string text;
-  char room[65'536];
-  ssize_t got = 0;
-  while ((got = read(file, room, sizeof room)) > 0)
-    text.append(room, static_cast<std::size_t>(got));
-  const int error = errno;
-  close(file);
-  if (got < 0) return std::unexpected(Fault{"read", error, path});
-  return text;
-}
-
-std::string host_name() {
-  char name[256] = "localhost";
-  if (gethostname(name, sizeof name) != 0) return "localhost";
-  name[sizeof name - 1] = '\0';
-  return ascii::lower(name);
-}
-
 void print(const std::vector<conf::Diagnostic>& diagnostics) {
   for (const conf::Diagnostic& diagnostic : diagnostics)
     std::fprintf(stderr, "%s\n", conf::to_text_with_caret(diagnostic).c_str());
-}
-
-// The configuration, checked as far as it can be without starting; null when it cannot be used.
-std::shared_ptr<mta::Generation> load(const DaemonOptions& options, const std::string& path) {
-  auto text = read_file(path);
-  if (!text) {
-    std::fprintf(stderr, "ringpostd: %s\n", to_text(text.error()).c_str());
-    return nullptr;
-  }
-  conf::ParseInput input{
-      .path = path, .text = std::move(*text), .server_name = host_name(), .macros = options.macros};
-  conf::FileReader reader = read_file;
-  conf::ParseResult parsed = conf::parse(std::move(input), reader);
-  const bool is_refused = !options.check_only && conf::refuse_unsupported(parsed.diagnostics);
-  print(parsed.diagnostics);
-  if (!parsed.config || is_refused) return nullptr;
-  mta::ListenResolution resolved = mta::resolve_listeners(*parsed.config);
-  print(resolved.errors);
-  if (!resolved.errors.empty()) return nullptr;
-  auto generation = std::make_shared<mta::Generation>();
-  generation->host = conf::LocalHost(parsed.config->server_name, mta::interface_addresses());
-  generation->config = std::move(*parsed.config);
-  generation->listeners = std::move(resolved.addresses);
-  generation->local = std::move(resolved.local);
-  generation->session_limits = mta::session_limits_of(generation->config);
-  generation->connection_limits = {generation->config.smtp.connections_max,
-                                   generation->config.smtp.connections_per_address_max};
-  return generation;
 }
 
 void block_signals() {
@@ -142,7 +90,11 @@ int run_daemon(const DaemonOptions& options) {
       options.home.empty() ? mta::Home::standard() : mta::Home::below(options.home);
   const std::string config_file =
       options.config_file.empty() ? home.config_file : options.config_file;
-  auto generation = load(options, config_file);
+  const mta::LoadWish wish{
+      .path = config_file, .macros = options.macros, .only_check = options.check_only};
+  mta::LoadedGeneration loaded = mta::load_generation(wish);
+  print(loaded.diagnostics);
+  const auto generation = std::move(loaded.generation);
   if (generation == nullptr) return 1;
   if (options.check_only) {
     std::fprintf(stderr, "configuration OK\n");
@@ -158,10 +110,10 @@ int run_daemon(const DaemonOptions& options) {
   }
   mta::ServerOptions server_options{
       .home = home,
-      .config_path = config_file,
+      .config = wish,
       .version = std::string(version),
       .level = options.verbose ? observe::Level::Verbose : observe::Level::Brief};
-  auto server = mta::Server::start(std::move(server_options), std::move(generation));
+  auto server = mta::Server::start(std::move(server_options), generation);
   if (!server) {
     std::fprintf(stderr, "ringpostd: %s\n", to_text(server.error()).c_str());
     return 1;

@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 
 #include "engine/mta/control_socket.h"
-#include "engine/mta/listen_addresses.h"
-#include "proto/conf/parse.h"
+#include "engine/mta/generation_loader.h"
 #include "tests/engine/mta/rig.h"
 #include "tests/engine/net/peer.h"
 
@@ -61,28 +60,18 @@ match from socket tag HERE for domain "here.example" rcpt-to "alice@here.example
 )",
                        cores, folder_.path(), port_, owner);
   }
+  void configure(const std::string& text) const {
+    std::ofstream(folder_.file("smtpd.conf")) << text;
+  }
   std::expected<std::unique_ptr<Server>, Fault> try_start(unsigned cores) {
-    conf::ParseInput input{.path = "test.conf",
-                           .text = configuration(cores) + more_,
-                           .server_name = "mx.example.org",
-                           .macros = {}};
-    conf::FileReader nothing = [](const std::string& path) -> std::expected<std::string, Fault> {
-      return std::unexpected(Fault{"open", ENOENT, path});
-    };
-    conf::ParseResult parsed = conf::parse(std::move(input), nothing);
-    for (const auto& one : parsed.diagnostics) ADD_FAILURE() << conf::to_text(one);
-    auto generation = std::make_shared<Generation>();
-    ListenResolution resolved = resolve_listeners(*parsed.config);
-    generation->listeners = std::move(resolved.addresses);
-    generation->local = std::move(resolved.local);
-    generation->host = conf::LocalHost("mx.example.org", interface_addresses());
-    generation->config = std::move(*parsed.config);
-    generation->session_limits = session_limits_of(generation->config);
-    generation->connection_limits = {100, 50};
+    configure(configuration(cores) + more_);
     ServerOptions options;
+    options.config.path = folder_.file("smtpd.conf");
+    LoadedGeneration loaded = load_generation(options.config);
+    for (const auto& one : loaded.diagnostics) ADD_FAILURE() << conf::to_text(one);
     options.home = Home::below(folder_.path());
     options.level = observe::Level::Verbose;
-    return Server::start(std::move(options), std::move(generation));
+    return Server::start(std::move(options), std::move(loaded.generation));
   }
   std::unique_ptr<Server> start(unsigned cores) {
     auto server = try_start(cores);
@@ -274,6 +263,126 @@ TEST_F(ServerTest, StoppingEndsOpenSessions) {
 // Stopped at once after the start, while segments are still being made.
 TEST_F(ServerTest, StartAndStopAtOnce) {
   for (int i = 0; i < 5; ++i) EXPECT_NE(start(2), nullptr);
+}
+
+// What the control socket answers.
+std::string order(const std::string& socket_path, const std::string& command,
+                  std::vector<std::string> arguments = {}) {
+  const auto file = connect_control(socket_path);
+  EXPECT_TRUE(file) << to_text(file.error());
+  if (!file) return {};
+  const std::string line =
+      control::print_request({.command = command, .arguments = std::move(arguments)});
+  EXPECT_EQ(write(*file, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  std::string said;
+  char room[4096];
+  for (ssize_t got = 0; (got = read(*file, room, sizeof room)) > 0;)
+    said.append(room, static_cast<std::size_t>(got));
+  close(*file);
+  return said;
+}
+
+class ReloadTest : public ServerTest {
+ protected:
+  std::string reload() const {
+    return order(Home::below(folder_.path()).control_socket(), "reload");
+  }
+  static std::string replaced(std::string text, std::string_view from, std::string_view to) {
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  }
+  static constexpr std::string_view bob = ", \"bob@example.org\" = \"bob\"";
+};
+
+// A session ends on the configuration it began with; the next one has the new one.
+TEST_F(ReloadTest, SessionsEndOnWhatTheyBeganWith) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  test::Peer early(*net::Address::parse("127.0.0.1", port_));
+  ask(early, "", "220");
+  ask(early, "EHLO client.example\r\n", "250");
+  configure(replaced(configuration(2), bob, ""));
+  EXPECT_NE(reload().find("\"ok\":true"), std::string::npos);
+  test::Peer late(*net::Address::parse("127.0.0.1", port_));
+  ask(late, "", "220");
+  ask(late, "EHLO client.example\r\n", "250");
+  ask(late, "MAIL FROM:<s@example.net>\r\n", "250");
+  EXPECT_NE(ask(late, "RCPT TO:<bob@example.org>\r\n", "550").find("550 5.1.1"), std::string::npos);
+  ask(early, "MAIL FROM:<s@example.net>\r\n", "250");
+  EXPECT_NE(ask(early, "RCPT TO:<bob@example.org>\r\n", "250").find("250 2.1.5"),
+            std::string::npos);
+  ask(early, "DATA\r\n", "354");
+  EXPECT_NE(ask(early, "Subject: early\r\n\r\n.\r\n", "250").find("queued"), std::string::npos);
+  EXPECT_TRUE(arrives("bob", 1));
+}
+
+TEST_F(ReloadTest, MistakesChangeNothing) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  configure(configuration(2) + "match from any for any action \"nowhere\"\nlistne on all\n");
+  const std::string said = reload();
+  EXPECT_NE(said.find("\"ok\":false"), std::string::npos) << said;
+  EXPECT_NE(said.find("smtpd.conf:11:"), std::string::npos) << said;
+  EXPECT_NE(said.find("smtpd.conf:12:1: "), std::string::npos) << said;
+  EXPECT_NE(session("bob@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+  fs::remove(folder_.file("smtpd.conf"));
+  EXPECT_NE(reload().find("No such file"), std::string::npos);
+  EXPECT_NE(session("bob@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+}
+
+// Ports come and go; who is connected stays.
+TEST_F(ReloadTest, ListenersAreCompared) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  const std::uint16_t first = port_;
+  test::Peer early(*net::Address::parse("127.0.0.1", first));
+  ask(early, "", "220");
+  port_ = free_port();
+  configure(configuration(2) + fmt::format("listen on 127.0.0.1 port {}\n", first));
+  EXPECT_NE(reload().find("\"ok\":true"), std::string::npos);
+  EXPECT_NE(session("alice@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+  configure(configuration(2));
+  EXPECT_NE(reload().find("\"ok\":true"), std::string::npos);
+  EXPECT_TRUE(test::wait_for([&] {
+    return test::Peer(*net::Address::parse("127.0.0.1", first)).error() == ECONNREFUSED;
+  }));
+  EXPECT_NE(session("alice@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+  EXPECT_NE(ask(early, "EHLO client.example\r\n", "250").find("mx.example.org"), std::string::npos);
+}
+
+TEST_F(ReloadTest, APortThatIsTakenChangesNothing) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  const std::uint16_t other = free_port();
+  const int file = socket(AF_INET, SOCK_STREAM, 0);
+  const net::Address address = *net::Address::parse("127.0.0.1", other);
+  ASSERT_EQ(bind(file, address.kernel(), address.kernel_bytes()), 0);
+  ASSERT_EQ(listen(file, 1), 0);
+  configure(replaced(configuration(2), bob, "") +
+            fmt::format("listen on 127.0.0.1 port {}\n", other));
+  EXPECT_NE(reload().find("in use"), std::string::npos);
+  EXPECT_NE(session("bob@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+  close(file);
+}
+
+TEST_F(ReloadTest, WhatNeedsARestartIsTold) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  configure(configuration(1));
+  const std::string said = reload();
+  EXPECT_NE(said.find("\"ok\":true"), std::string::npos);
+  EXPECT_NE(said.find("engine cores\\\" has changed"), std::string::npos) << said;
+}
+
+// Many generations under sessions that come and go: nothing is lost, nothing is kept for ever.
+TEST_F(ReloadTest, ManyInARow) {
+  const auto server = start(2);
+  ASSERT_NE(server, nullptr);
+  for (unsigned i = 0; i < 20; ++i) {
+    EXPECT_NE(reload().find("\"ok\":true"), std::string::npos);
+    EXPECT_NE(session("alice@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
+  }
+  EXPECT_TRUE(arrives("alice", 20));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ TEST(Table, HidesWhatCouldFoolATerminal) {
   EXPECT_EQ(printable("plain \xc3\xbc"), "plain \xc3\xbc");
   EXPECT_EQ(printable("\x1b[31mred\r\n\t\x7f"), "?[31mred????");
   EXPECT_EQ(printable("\xff\xc3"), "??");
+  EXPECT_EQ(printable_lines("one\n\x1btwo\n"), "one\n?two\n");
+  EXPECT_EQ(printable_lines("one\r"), "one?");
   EXPECT_EQ(printable("\xe2\x80\xae\xc2\x85"), "??");
   Table table({{"from"}});
   table.add({"\x1b]0;owned\x07"});

@@ -1,0 +1,32 @@
+// From files to a Generation: reads and checks the configuration, resolves its listeners. Blocks
+// (disk, name service): for the start, `-n` and the control thread, never for a core. Every mistake
+// comes back as a diagnostic with its place; nothing is changed by a load that fails.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/mta/generation.h"
+#include "proto/conf/parse.h"
+
+namespace ringpost::mta {
+
+struct LoadWish {
+  std::string path;                                              // of the main file
+  std::vector<std::pair<std::string, std::string>> macros = {};  // -D
+  bool only_check = false;  // -n: what is not available yet is no reason to fail
+};
+
+struct LoadedGeneration {
+  std::shared_ptr<Generation> generation;  // null when there is an error
+  std::vector<conf::Diagnostic> diagnostics;
+};
+
+LoadedGeneration load_generation(const LoadWish& wish);
+
+// A whole file of the operator's.
+std::expected<std::string, Fault> read_text_file(const std::string& path);
+
+}  // namespace ringpost::mta

@@ -1,0 +1,111 @@
+// Reloading: see reloader.h.
+#include "engine/mta/reloader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "engine/mta/gathering.h"
+#include "engine/mta/listen_sockets.h"
+#include "engine/ring/clock.h"
+
+namespace ringpost::mta {
+namespace {
+
+constexpr Duration adoption_max = seconds(10);
+constexpr int backlog_max = 4096;
+
+bool has(std::span<const ListenAddress> listeners, const net::Address& address) {
+  return std::ranges::any_of(
+      listeners, [&address](const ListenAddress& one) { return one.address == address; });
+}
+
+// What the running daemon cannot change; each is named once.
+std::vector<std::string> restart_notes(const conf::Config& old, const conf::Config& next) {
+  std::vector<std::string> notes;
+  const auto note = [&notes](bool changed, std::string_view what) {
+    if (changed) notes.push_back(fmt::format("{} has changed: it takes effect at a restart", what));
+  };
+  note(old.engine.cores != next.engine.cores, "\"engine cores\"");
+  note(!next.engine.log_path.empty() && old.engine.log_path != next.engine.log_path, "\"log\"");
+  note(old.spool.path != next.spool.path, "\"spool path\"");
+  note(old.spool.segment_octets != next.spool.segment_octets, "\"spool segment-size\"");
+  note(old.spool.segments_ready != next.spool.segments_ready, "\"spool segments-ready\"");
+  note(old.spool.free_octets_min != next.spool.free_octets_min, "\"spool min-free\"");
+  return notes;
+}
+
+}  // namespace
+
+void announce(observe::EventLog& log, const std::string& file, const Generation& generation) {
+  const conf::Config& config = generation.config;
+  const WallTime now = ring::wall_now();
+  log.emit(now,
+           observe::ConfigLoaded{.file = file,
+                                 .listeners = static_cast<std::uint32_t>(config.listeners.size()),
+                                 .rules = static_cast<std::uint32_t>(config.rules.size()),
+                                 .tables = static_cast<std::uint32_t>(config.tables.size())});
+  for (const ListenAddress& listener : generation.listeners) {
+    const std::string host = listener.address.host();
+    log.emit(now, observe::Listening{
+                      .address = host, .port = listener.address.port(), .tag = listener.tag});
+  }
+}
+
+Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, Retirement& retirement,
+                   LoadWish wish, std::shared_ptr<const Generation> generation)
+    : workers_(workers.begin(), workers.end()),
+      log_(log),
+      retirement_(retirement),
+      wish_(std::move(wish)),
+      generation_(std::move(generation)) {}
+
+ReloadReport Reloader::reload() { return adopt(load_generation(wish_)); }
+
+ReloadReport Reloader::adopt(LoadedGeneration loaded) {
+  ReloadReport report;
+  for (const conf::Diagnostic& diagnostic : loaded.diagnostics)
+    report.messages.push_back(conf::to_text_with_caret(diagnostic));
+  if (loaded.generation == nullptr) return report;
+  const auto next = retirement_.watch(std::move(loaded.generation));
+  if (auto done = hand_over(next); !done) {
+    report.messages.push_back(to_text(done.error()));
+    return report;
+  }
+  std::ranges::move(restart_notes(generation_->config, next->config),
+                    std::back_inserter(report.messages));
+  generation_ = next;
+  announce(log_, wish_.path, *next);
+  report.done = true;
+  return report;
+}
+
+// New sockets listen before anybody accepts: what fails, fails before a core has heard of it.
+std::expected<void, Fault> Reloader::hand_over(const std::shared_ptr<const Generation>& next) {
+  std::vector<ListenAddress> fresh;
+  std::ranges::copy_if(next->listeners, std::back_inserter(fresh), [this](const auto& one) {
+    return !has(generation_->listeners, one.address);
+  });
+  auto sockets = bind_listeners(fresh, static_cast<unsigned>(workers_.size()));
+  if (!sockets) return std::unexpected(sockets.error());
+  for (const auto& of_core : *sockets)
+    for (const net::BoundSocket& socket : of_core)
+      if (listen(socket.file(), backlog_max) != 0) return std::unexpected(Fault{"listen", errno});
+
+  auto adopted = std::make_shared<Gathering<bool>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto adoption = std::make_shared<Adoption>(next, std::move((*sockets)[i]), fresh);
+    workers_[i]->post([adoption, adopted](Worker& worker) {
+      worker.adopt(std::move(*adoption));
+      adopted->answer(true);
+    });
+  }
+  // A core that is slow still adopts it: there is no way back once it was posted.
+  adopted->wait(adoption_max);
+  return {};
+}
+
+}  // namespace ringpost::mta

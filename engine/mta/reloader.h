@@ -1,0 +1,47 @@
+// Reloader: takes a new configuration into use while the daemon runs: load, check, bind what is
+// new, hand the new generation to every core between two turns. A load that fails changes nothing;
+// sessions end on the generation they began with. Used by the control thread alone, which blocks
+// meanwhile; no core does.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/mta/generation_loader.h"
+#include "engine/mta/retirement.h"
+#include "engine/mta/worker.h"
+#include "engine/observe/event_log.h"
+
+namespace ringpost::mta {
+
+struct ReloadReport {
+  bool done = false;
+  std::vector<std::string> messages;  // mistakes, or notes on what takes effect at a restart only
+};
+
+class Reloader {
+ public:
+  // `generation` is what the workers use now. Everything named must outlive it.
+  Reloader(std::span<Worker* const> workers, observe::EventLog& log, Retirement& retirement,
+           LoadWish wish, std::shared_ptr<const Generation> generation);
+
+  // The whole configuration, read anew.
+  ReloadReport reload();
+
+ private:
+  ReloadReport adopt(LoadedGeneration loaded);
+  std::expected<void, Fault> hand_over(const std::shared_ptr<const Generation>& next);
+
+  std::vector<Worker*> workers_;
+  observe::EventLog& log_;
+  Retirement& retirement_;
+  LoadWish wish_;
+  std::shared_ptr<const Generation> generation_;
+};
+
+// The events that tell what is in use.
+void announce(observe::EventLog& log, const std::string& file, const Generation& generation);
+
+}  // namespace ringpost::mta
