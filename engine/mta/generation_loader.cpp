@@ -61,7 +61,7 @@ LoadedGeneration load_generation(const LoadWish& wish) {
   if (!text) return {nullptr, {unreadable(wish.path, text.error())}};
   conf::ParseInput input{.path = wish.path,
                          .text = std::move(*text),
-                         .server_name = host_name(),
+                         .server_name = wish.server_name.empty() ? host_name() : wish.server_name,
                          .macros = wish.macros};
   conf::FileReader reader = read_text_file;
   conf::ParseResult parsed = conf::parse(std::move(input), reader);

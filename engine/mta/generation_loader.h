@@ -16,6 +16,7 @@ namespace ringpost::mta {
 struct LoadWish {
   std::string path;                                              // of the main file
   std::vector<std::pair<std::string, std::string>> macros = {};  // -D
+  std::string server_name = {};                                  // empty: the name of this machine
   bool only_check = false;  // -n: what is not available yet is no reason to fail
 };
 

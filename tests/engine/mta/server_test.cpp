@@ -67,6 +67,7 @@ match from socket tag HERE for domain "here.example" rcpt-to "alice@here.example
     configure(configuration(cores) + more_);
     ServerOptions options;
     options.config.path = folder_.file("smtpd.conf");
+    options.config.server_name = "mx.example.org";
     LoadedGeneration loaded = load_generation(options.config);
     for (const auto& one : loaded.diagnostics) ADD_FAILURE() << conf::to_text(one);
     options.home = Home::below(folder_.path());
@@ -322,8 +323,8 @@ TEST_F(ReloadTest, MistakesChangeNothing) {
   configure(configuration(2) + "match from any for any action \"nowhere\"\nlistne on all\n");
   const std::string said = reload();
   EXPECT_NE(said.find("\"ok\":false"), std::string::npos) << said;
-  EXPECT_NE(said.find("smtpd.conf:11:"), std::string::npos) << said;
-  EXPECT_NE(said.find("smtpd.conf:12:1: "), std::string::npos) << said;
+  EXPECT_NE(said.find("smtpd.conf:15:"), std::string::npos) << said;
+  EXPECT_NE(said.find("smtpd.conf:16:1: "), std::string::npos) << said;
   EXPECT_NE(session("bob@example.org", "Subject: x\r\n\r\n").find("queued"), std::string::npos);
   fs::remove(folder_.file("smtpd.conf"));
   EXPECT_NE(reload().find("No such file"), std::string::npos);
