@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
+#include "proto/conf/filter_config.h"
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/net_address.h"
 #include "proto/conf/table.h"
@@ -29,6 +31,7 @@ inline constexpr Duration session_timeout_default = seconds(3600);
 inline constexpr char sub_address_delimiter_default = '+';
 inline constexpr Duration queue_ttl_default = seconds(4 * 86'400);
 inline constexpr Duration queue_retry_interval_default = seconds(10);
+inline constexpr Duration srs_ttl_default = seconds(4 * 86'400);
 inline constexpr std::uint64_t spool_segment_octets_default = 64ULL << 20;
 inline constexpr std::uint32_t spool_segments_ready_default = 4;
 inline constexpr std::uint64_t spool_free_octets_min_default = 512ULL << 20;
@@ -55,6 +58,18 @@ struct Listener {
   std::uint16_t port = smtp_port;
   std::string hostname = {};  // empty: Config::server_name
   std::string tag = {};       // empty: none
+  TlsMode tls = TlsMode::Off;
+  bool verify_client = false;         // `verify`: the client must show a certificate
+  std::vector<const Pki*> pkis = {};  // by names of certificates
+  const CertificateAuthority* ca = nullptr;
+  std::string ciphers = {}, protocols = {};
+  AuthMode auth = AuthMode::Off;
+  const Table* credentials = nullptr;  // nullptr: the system's users
+  const Table* senders = nullptr;      // as whom a user may send
+  bool masquerade = false;
+  const Table* hostnames = nullptr;  // greeting names by local address
+  bool mask_source = false, no_dsn = false, received_auth = false, proxy_v2 = false;
+  const Filter* filter = nullptr;
 };
 
 enum class Method : std::uint8_t { Maildir, Mbox, Mda, Lmtp, ForwardOnly, ExpandOnly, Relay };
@@ -80,7 +95,7 @@ struct RelaySettings {
   std::string backup_name = {};  // `backup mx NAME`; empty: the server's name
   std::string pki = {}, ca = {}, ciphers = {}, protocols = {};
   std::string mail_from = {};
-  std::vector<std::string> filters = {};
+  const Filter* filter = nullptr;
 };
 
 // One `action NAME METHOD`.
@@ -104,13 +119,6 @@ struct Action {
 
 enum class FromKind : std::uint8_t { Any, Local, Socket, Source, ReverseName };
 enum class ForKind : std::uint8_t { Any, Local, Domain };
-
-// A test of a rule that looks a value up in a table; absent when `table` is null.
-struct TableTest {
-  const Table* table = nullptr;
-  bool negated = false;
-  bool regex = false;  // the rows are patterns: Lookups::matches_regex decides
-};
 
 // A test that holds or not by itself.
 enum class Demand : std::uint8_t { None, Yes, No };
@@ -153,6 +161,29 @@ struct SmtpSettings {
 struct QueueSettings {
   Duration ttl = queue_ttl_default;
   Duration retry_interval = queue_retry_interval_default;  // try n waits retry_interval * n * n
+  bool compression = false;                                // kept, and without effect
+  bool encryption = false;
+  std::string encryption_key;        // of `queue encryption`; "stdin": asked for at the start
+  std::vector<Duration> warn_after;  // `bounce warn-interval`; empty: the default of 4 hours
+};
+
+// A KEY NUMBER of `mta limit` or `scheduler limit`, in the order of the file.
+struct NamedLimit {
+  std::string domain;  // of `mta limit for domain`; empty: every domain
+  std::string key;
+  std::int64_t value = 0;
+};
+
+struct MtaSettings {
+  std::optional<std::int64_t> deferred_max;  // `max-deferred`
+  std::vector<NamedLimit> limits;
+  // The family of addresses to send from, for a domain or (empty) for all; the last one counts.
+  std::vector<std::pair<std::string, Family>> families;
+};
+
+struct SrsSettings {
+  std::string key, backup_key;  // empty: none
+  Duration ttl = srs_ttl_default;
 };
 
 struct SpoolSettings {
@@ -176,11 +207,20 @@ struct Config {
   std::vector<Listener>
       listeners;  // at least one `listen on socket` is always there, perhaps implied
   std::vector<std::unique_ptr<const Table>> tables;
+  std::vector<std::unique_ptr<const Pki>> pkis;
+  std::vector<std::unique_ptr<const CertificateAuthority>> cas;
+  std::vector<std::unique_ptr<const FilterProcess>> processes;
+  std::vector<std::unique_ptr<const Filter>> filters;
   std::vector<std::unique_ptr<const MdaWrapper>> wrappers;
   std::vector<std::unique_ptr<const Action>> actions;
   std::vector<Rule> rules;
   SmtpSettings smtp;
   QueueSettings queue;
+  MtaSettings mta;
+  std::vector<NamedLimit> scheduler_limits;
+  SrsSettings srs;
+  std::string admd;     // the name of this domain in Authentication-Results; empty: server_name
+  std::string ciphers;  // `smtp ciphers`, for listeners without their own
   SpoolSettings spool;
   EngineSettings engine;
 

@@ -162,6 +162,13 @@ std::expected<FormatString, FormatString::Error> FormatString::parse(std::string
   return result;
 }
 
+FormatString FormatString::unusable(std::string_view text) {
+  FormatString result;
+  result.text_ = text;
+  result.unusable_ = true;
+  return result;
+}
+
 namespace {
 
 // The octets begin..end (inclusive) of `value`; negative offsets count from its end.
@@ -214,6 +221,7 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
     return {};
   };
 
+  if (unusable_) return std::nullopt;
   std::string result;
   for (const Piece& piece : pieces_) {
     if (piece.field == Field::Literal) {

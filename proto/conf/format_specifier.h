@@ -36,6 +36,10 @@ class FormatString {
   // "~/" at the start means %{user.directory}/; "%%" is one '%'.
   static std::expected<FormatString, Error> parse(std::string_view text);
 
+  // Holds a text that parse() refuses; expand() gives nothing, ever.
+  static FormatString unusable(std::string_view text);
+  bool is_unusable() const { return unusable_; }
+
   // The whole text; nothing when a substring lies outside its value or the result is too long.
   std::optional<std::string> expand(const FormatValues& values) const;
 
@@ -74,6 +78,7 @@ class FormatString {
 
   std::string text_;
   std::vector<Piece> pieces_;
+  bool unusable_ = false;
 };
 
 }  // namespace ringpost::conf

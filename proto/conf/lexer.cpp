@@ -265,10 +265,11 @@ Token Lexer::next() {
     token.position = frame().position;
     if (c == ' ' || c == '\t' || c == '\r') {
       take();
-    } else if (c == '#' && !is_escaped_) {
-      // A comment inside a macro's value hides the rest of the line, as in OpenSMTPD.
+    } else if (c == '#') {
+      // Behind a backslash as well, and a comment inside a macro's value hides the rest of the
+      // line, as in OpenSMTPD.
       skip_line();
-    } else if (c == '$' && !is_escaped_ && !frame().is_macro) {
+    } else if (c == '$' && !frame().is_macro) {
       if (!expand_macro()) return {.kind = TokenKind::Error, .position = token.position};
     } else {
       break;
@@ -332,32 +333,40 @@ Token Lexer::number_or_word(Token token) {
   return word(std::move(token));
 }
 
-// Up to the same quote in the same file. A backslash hides the quote, a blank or a newline; other
-// backslashes stay. A newline inside is left out, so that long texts can go over several lines.
+// Up to the same quote in the same file, beyond the end of a macro's value. A backslash hides the
+// quote, a blank or a newline; other backslashes stay. A newline inside is left out, so that long
+// texts can go over several lines.
 Token Lexer::quoted(Token token, char quote) {
   take();
   const Frame begin = frame();
-  const auto is_left = [this] { return frame().offset < frame().text.size(); };
-  while (is_left()) {
-    const char c = static_cast<char>(take(true));
-    if (c == quote) {
+  const std::size_t depth = frames_.size();
+  while (const auto c = take_quoted()) {
+    if (*c == quote) {
       token.kind = TokenKind::Quoted;
       return token;
     }
-    if (c == '\n') continue;
-    if (c == '\0') return error(token, "a NUL octet in a quoted string");
+    if (*c == '\n') continue;
+    if (*c == '\0') return error(token, "a NUL octet in a quoted string");
     if (token.text.size() >= word_octets_max) return error(token, "the quoted string is too long");
-    const char hidden = c == '\\' && is_left() ? frame().text[frame().offset] : '\0';
+    const char hidden = *c == '\\' && is_left() ? frame().text[frame().offset] : '\0';
     if (hidden == '\n') {
       take(true);
     } else if (hidden == quote || hidden == ' ' || hidden == '\t') {
       token.text += static_cast<char>(take(true));
     } else {
-      token.text += c;
+      token.text += *c;
     }
   }
-  frame() = begin;  // read on behind its first line: the quote was forgotten there, most likely
+  // Read on behind its first line: the quote was forgotten there, most likely.
+  if (frames_.size() == depth) frame() = begin;
   return error(token, "the quoted string has no end");
+}
+
+// The next octet of a quoted string; nothing at the end of the file.
+std::optional<char> Lexer::take_quoted() {
+  while (!is_left() && frame().is_macro) frames_.pop_back();
+  if (!is_left()) return std::nullopt;
+  return static_cast<char>(take(true));
 }
 
 }  // namespace ringpost::conf

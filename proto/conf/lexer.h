@@ -111,6 +111,8 @@ class Lexer {
   Token read_token(Token token);
   Token word(Token token);
   Token quoted(Token token, char quote);
+  std::optional<char> take_quoted();
+  bool is_left() { return frame().offset < frame().text.size(); }
   Token number_or_word(Token token);
   Token error(const Token& token, std::string text);
   bool expand_macro();

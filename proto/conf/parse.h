@@ -4,6 +4,7 @@
 // so that one run reports every mistake.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
@@ -32,6 +33,14 @@ struct PatternError {
 using PatternCheck =
     std::move_only_function<std::vector<PatternError>(std::span<const std::string_view>)>;
 
+// The program that answers for the tables of a backend that is not built in ("sqlite" of
+// "sqlite:/path"), as an absolute path; nothing when there is none. Without such a function every
+// name is taken for a program "table-NAME", to be found later.
+using TableProgram = std::move_only_function<std::optional<std::string>(std::string_view backend)>;
+
+// The TCP port of a service that is not among the few built in; services(5).
+using ServiceLookup = std::move_only_function<std::optional<std::uint16_t>(std::string_view name)>;
+
 inline constexpr unsigned include_depth_max = 16;
 inline constexpr std::size_t diagnostics_max = 1000;  // then one more says that there are others
 
@@ -42,6 +51,8 @@ struct ParseInput {
   // From -D; the file cannot change these.
   std::vector<std::pair<std::string, std::string>> macros = {};
   PatternCheck check_patterns = {};
+  TableProgram find_table_program = {};
+  ServiceLookup find_service = {};
 };
 
 struct ParseResult {

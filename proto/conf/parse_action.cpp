@@ -1,26 +1,33 @@
-// `action NAME METHOD options`. Only maildir delivers so far; the other methods and `relay` with
-// its options are understood and refused by name.
+// `action NAME METHOD options`: maildir, mbox, mda, lmtp, forward-only and expand-only. The options
+// of `relay` are in parse_relay.cpp.
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "proto/conf/action_options.h"
 #include "proto/conf/parser.h"
 
 namespace ringpost::conf {
+namespace {
 
-inline constexpr std::string_view maildir_path_default = "~/Maildir";
-inline constexpr Duration ttl_most = seconds(366LL * 86'400);
+constexpr std::string_view maildir_path_default = "~/Maildir";
 
-struct ActionOptions {
-  bool is_local = true, is_mbox = false, has_no_user = false;  // of the method
-  bool user = false, alias = false, virtual_ = false, userbase = false, wrapper = false,
-       ttl = false;
-  bool helo = false, helo_src = false, pki = false, ca = false, ciphers = false, protocols = false;
-  bool src = false, mail_from = false, backup = false, host = false, tls = false, auth = false;
-  bool filter = false, srs = false;
+struct MethodWord {
+  std::string_view text;
+  Method method;
 };
+constexpr std::array method_words =
+    std::to_array<MethodWord>({{"maildir", Method::Maildir},
+                               {"mbox", Method::Mbox},
+                               {"mda", Method::Mda},
+                               {"lmtp", Method::Lmtp},
+                               {"forward-only", Method::ForwardOnly},
+                               {"expand-only", Method::ExpandOnly},
+                               {"relay", Method::Relay}});
+
+}  // namespace
 
 bool Parser::parse_action() {
   const auto name = expect_string("the name of an action");
@@ -37,8 +44,9 @@ bool Parser::parse_action() {
   ActionOptions options;
   if (!parse_action_method(*action, options)) return false;
   while (token_.kind == TokenKind::Keyword) {
-    const bool goes_on = options.is_local || at("ttl") ? parse_local_option(*action, options)
-                                                       : parse_relay_option(*action, options);
+    const bool is_local = action->method != Method::Relay || at("ttl");
+    const bool goes_on =
+        is_local ? parse_local_option(*action, options) : parse_relay_option(*action, options);
     if (!goes_on) return false;
   }
   actions_[name->text] = action.get();
@@ -48,33 +56,18 @@ bool Parser::parse_action() {
 
 bool Parser::parse_action_method(Action& action, ActionOptions& options) {
   const Token method = token_;
-  struct Word {
-    std::string_view text;
-    Method method;
-  };
-  static constexpr std::array methods = std::to_array<Word>({{"maildir", Method::Maildir},
-                                                             {"mbox", Method::Mbox},
-                                                             {"mda", Method::Mda},
-                                                             {"lmtp", Method::Lmtp},
-                                                             {"forward-only", Method::ForwardOnly},
-                                                             {"expand-only", Method::ExpandOnly},
-                                                             {"relay", Method::Relay}});
-  const auto known = std::ranges::find(methods, method.text, &Word::text);
-  if (method.kind != TokenKind::Keyword || known == methods.end())
+  const auto known = std::ranges::find(method_words, method.text, &MethodWord::text);
+  if (method.kind != TokenKind::Keyword || known == method_words.end())
     return expected("a method: maildir, mbox, mda, lmtp, forward-only, expand-only or relay");
   action.method = known->method;
   advance();
-  if (method.text == "maildir") return parse_maildir(action);
+  if (action.method == Method::Maildir) return parse_maildir(action);
   unsupported(method.position, fmt::format("action \"{}\"", method.text));
-  options.is_local = method.text != "relay";
-  options.is_mbox = method.text == "mbox";
-  options.has_no_user = method.text.ends_with("-only");
-  if (method.text == "mda") return expect_string("a command").has_value();
-  if (method.text != "lmtp") return true;
-  options.user = true;  // it runs as the daemon's user
-  if (!expect_string("host:port or /socket")) return false;
-  take_keyword("rcpt-to");
-  return true;
+  if (action.method == Method::Lmtp) return parse_lmtp(action, options);
+  if (action.method != Method::Mda) return true;
+  auto command = parse_command("a command");
+  if (command) action.command = std::move(*command);
+  return command.has_value();
 }
 
 bool Parser::parse_maildir(Action& action) {
@@ -86,25 +79,52 @@ bool Parser::parse_maildir(Action& action) {
   }
   if (at("junk")) {
     unsupported(token_.position, "\"maildir junk\"");
+    action.junk = true;
     advance();
   }
   return true;
 }
 
+bool Parser::parse_lmtp(Action& action, ActionOptions& options) {
+  auto destination = expect_string("host:port or /socket");
+  if (!destination) return false;
+  if (destination->text.empty()) warning(destination->position, "there is no destination");
+  action.lmtp_destination = std::move(destination->text);
+  action.lmtp_rcpt_to = take_keyword("rcpt-to");
+  options.user = true;  // it runs as the daemon's user
+  return true;
+}
+
+// A format of which a part means nothing is kept: whatever needs it fails for now.
+FormatString Parser::format_of(const Token& text) {
+  auto format = FormatString::parse(text.text);
+  if (format) return std::move(*format);
+  Position position = text.position;
+  const bool is_quoted = text.kind == TokenKind::Quoted;
+  position.column += static_cast<std::uint32_t>(format.error().offset) + (is_quoted ? 1 : 0);
+  warning(position, fmt::format("{}: no delivery can be made with this", format.error().text));
+  return FormatString::unusable(text.text);
+}
+
 // A path that is not absolute lies in the home folder.
 void Parser::set_path(Action& action, const Token& path) {
-  auto format = FormatString::parse(path.text);
-  if (format && !format->is_absolute()) format = FormatString::parse("~/" + path.text);
-  if (format && !path.text.empty() && !path.text.contains('\0')) {
-    action.path = std::move(*format);
-    return;
+  if (path.text.empty()) {
+    warning(path.position,
+            fmt::format("the path of the maildir is empty: {} is used", maildir_path_default));
   }
-  Position position = path.position;
-  if (!format) {
-    const bool is_quoted = path.kind == TokenKind::Quoted;
-    position.column += static_cast<std::uint32_t>(format.error().offset) + (is_quoted ? 1 : 0);
-  }
-  error(position, format ? "the path of the maildir is empty" : format.error().text);
+  Token given = path;
+  if (given.text.empty()) given.text = maildir_path_default;
+  action.path = format_of(given);
+  if (action.path.is_absolute() || action.path.is_unusable()) return;
+  given.text.insert(0, "~/");
+  action.path = format_of(given);
+}
+
+std::optional<FormatString> Parser::parse_command(std::string_view what) {
+  const auto command = expect_string(what);
+  if (!command) return std::nullopt;
+  if (command->text.empty()) warning(command->position, "the command is empty");
+  return format_of(*command);
 }
 
 bool Parser::parse_local_option(Action& action, ActionOptions& options) {
@@ -118,7 +138,9 @@ bool Parser::parse_local_option(Action& action, ActionOptions& options) {
   if (is("user")) {
     auto user = expect_string("a user name");
     if (!user) return false;
-    if (options.is_mbox || options.has_no_user) {
+    const bool takes_none = action.method == Method::Mbox || action.method == Method::ForwardOnly ||
+                            action.method == Method::ExpandOnly;
+    if (takes_none) {
       error(option.position, "this method takes no user");
     } else if (once(options.user, option)) {
       action.user = std::move(user->text);
@@ -135,74 +157,25 @@ bool Parser::parse_local_option(Action& action, ActionOptions& options) {
   }
   if (is("userbase")) {
     once(options.userbase, option);
-    return parse_table_use(TableUse::UserMap, option.text, action.userbase);
+    if (!parse_table_use(TableUse::UserMap, option.text, action.userbase)) return false;
+    if (system_users_.contains(action.userbase)) action.userbase = nullptr;
+    return true;
   }
   if (is("wrapper")) {
     const auto name = expect_string("the name of an mda wrapper");
     if (!name) return false;
-    once(options.wrapper, option);
-    if (!wrappers_.contains(name->text)) {
+    const auto known = wrappers_.find(name->text);
+    if (known == wrappers_.end()) {
       error(name->position, fmt::format("no such mda wrapper: {}", describe(*name)));
+    } else {
+      action.wrapper = known->second;  // given again, the last one counts
     }
     unsupported(option.position, "\"wrapper\"");
     return true;
   }
   once(options.ttl, option);
-  action.ttl = expect_delay("ttl", seconds(1), ttl_most);
+  action.ttl = expect_delay("ttl", seconds(1), delay_most);
   return action.ttl.has_value();
-}
-
-// The action is refused already as a whole; its options are only checked.
-bool Parser::parse_relay_option(Action& action, ActionOptions& options) {
-  struct Option {
-    std::string_view word;
-    bool ActionOptions::* seen;
-    enum { None, Text, List, Map } value;
-  };
-  static constexpr std::array known = std::to_array<Option>({
-      {"helo", &ActionOptions::helo, Option::Text},
-      {"helo-src", &ActionOptions::helo_src, Option::Map},
-      {"pki", &ActionOptions::pki, Option::Text},
-      {"ca", &ActionOptions::ca, Option::Text},
-      {"ciphers", &ActionOptions::ciphers, Option::Text},
-      {"protocols", &ActionOptions::protocols, Option::Text},
-      {"src", &ActionOptions::src, Option::List},
-      {"mail-from", &ActionOptions::mail_from, Option::Text},
-      {"host", &ActionOptions::host, Option::List},
-      {"domain", &ActionOptions::host, Option::Map},
-      {"auth", &ActionOptions::auth, Option::Map},
-      {"backup", &ActionOptions::backup, Option::None},
-      {"tls", &ActionOptions::tls, Option::None},
-      {"srs", &ActionOptions::srs, Option::None},
-      {"filter", &ActionOptions::filter, Option::None},
-  });
-  const Token option = token_;
-  const auto found = std::ranges::find(known, option.text, &Option::word);
-  if (found == known.end()) return expected("an option of relay");
-  advance();
-  once(options.*found->seen, option);
-  if (option.text == "auth" && !options.host) {
-    error(option.position, "auth needs a host before it");
-  }
-  if (options.backup && options.host &&
-      (option.text == "backup" || found->seen == &ActionOptions::host)) {
-    error(option.position, "backup and host exclude each other");
-  }
-  if (option.text == "srs" && !has_srs_key_)
-    error(option.position, "srs needs an srs key before it");
-  if (found->value == Option::Text) {
-    return expect_string(fmt::format("a text for \"{}\"", option.text)).has_value();
-  }
-  if (found->value != Option::None) {
-    const auto use = found->value == Option::Map ? TableUse::OtherMap : TableUse::StringList;
-    const Table* unused = action.userbase;
-    return parse_table_use(use, option.text, unused);
-  }
-  if (option.text == "filter") return parse_filter_reference();
-  if (option.text == "tls") take_keyword("no-verify");
-  if (option.text == "backup" && take_keyword("mx"))
-    return expect_string("a host name").has_value();
-  return true;
 }
 
 }  // namespace ringpost::conf

@@ -1,4 +1,5 @@
-// pki, ca, proc and filter: the grammar and the names are checked; nothing acts on them yet.
+// pki, ca, proc and filter: names, files, commands and conditions, kept for the parts that act on
+// them. What names something must stand behind it.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -11,38 +12,96 @@
 namespace ringpost::conf {
 namespace {
 
+constexpr std::size_t host_name_octets_max = 255;
+
 // What a host name may hold; enough to tell a name from a slip of the pen.
 bool is_host_name(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return ascii::is_alnum(c) || c == '-' || c == '.' || c == '_';
-  });
+  return text.size() <= host_name_octets_max && std::ranges::all_of(text, [](char c) {
+           return ascii::is_alnum(c) || c == '-' || c == '.' || c == '_';
+         });
 }
+
+struct DheWord {
+  std::string_view text;
+  DheMode mode;
+};
+constexpr std::array dhe_words = std::to_array<DheWord>(
+    {{"none", DheMode::None}, {"auto", DheMode::Auto}, {"legacy", DheMode::Legacy}});
+
+struct PhaseWord {
+  std::string_view text;
+  FilterPhase phase;
+};
+constexpr std::array phase_words = std::to_array<PhaseWord>({{"connect", FilterPhase::Connect},
+                                                             {"helo", FilterPhase::Helo},
+                                                             {"ehlo", FilterPhase::Ehlo},
+                                                             {"auth", FilterPhase::Auth},
+                                                             {"mail-from", FilterPhase::MailFrom},
+                                                             {"rcpt-to", FilterPhase::RcptTo},
+                                                             {"data", FilterPhase::Data},
+                                                             {"commit", FilterPhase::Commit}});
+
+struct ConditionWord {
+  std::string_view text;
+  FilterCondition condition;
+  FilterPhase first_phase, last_phase;  // that know it
+  bool may_stand_alone, may_have_table;
+};
+constexpr std::array condition_words = std::to_array<ConditionWord>({
+    {"fcrdns", FilterCondition::Fcrdns, FilterPhase::Connect, FilterPhase::Commit, true, false},
+    {"rdns", FilterCondition::Rdns, FilterPhase::Connect, FilterPhase::Commit, true, true},
+    {"src", FilterCondition::Source, FilterPhase::Connect, FilterPhase::Commit, false, true},
+    {"helo", FilterCondition::Helo, FilterPhase::Helo, FilterPhase::Commit, false, true},
+    {"auth", FilterCondition::Auth, FilterPhase::Auth, FilterPhase::Commit, true, true},
+    {"mail-from", FilterCondition::MailFrom, FilterPhase::MailFrom, FilterPhase::Commit, false,
+     true},
+    {"rcpt-to", FilterCondition::RcptTo, FilterPhase::RcptTo, FilterPhase::RcptTo, false, true},
+});
+
+struct DecisionWord {
+  std::string_view text;
+  FilterDecision decision;
+};
+constexpr std::array decision_words =
+    std::to_array<DecisionWord>({{"reject", FilterDecision::Reject},
+                                 {"disconnect", FilterDecision::Disconnect},
+                                 {"rewrite", FilterDecision::Rewrite},
+                                 {"report", FilterDecision::Report},
+                                 {"junk", FilterDecision::Junk},
+                                 {"bypass", FilterDecision::Bypass}});
 
 }  // namespace
 
 bool Parser::parse_pki() {
   const auto name = expect_string("the name of a pki");
   if (!name) return false;
-  unsupported(name->position, "\"pki\"");
   if (name->text != "*" && !is_host_name(name->text)) {
     error(name->position, fmt::format("{} is not a domain name", describe(*name)));
   }
-  Pki& pki =
-      pkis_.try_emplace(ascii::lower(name->text), Pki{.position = name->position}).first->second;
+  auto& pki = pkis_[ascii::lower(name->text)];
+  if (pki == nullptr) {
+    pki = std::make_unique<Pki>();
+    pki->position = name->position;
+    pki->name = ascii::lower(name->text);
+  }
   for (;;) {
     if (take_keyword("cert")) {
-      pki.has_cert = true;
-      if (!expect_string("the path of a certificate")) return false;
+      auto path = expect_string("the path of a certificate");
+      if (!path) return false;
+      pki->certificate_path = std::move(path->text);
     } else if (take_keyword("key")) {
-      pki.has_key = true;
-      if (!expect_string("the path of a key")) return false;
+      auto path = expect_string("the path of a key");
+      if (!path) return false;
+      pki->key_path = std::move(path->text);
     } else if (take_keyword("dhe")) {
       const auto mode = expect_string("none, auto or legacy");
       if (!mode) return false;
-      static constexpr std::array modes =
-          std::to_array<std::string_view>({"none", "auto", "legacy"});
-      if (std::ranges::find(modes, ascii::lower(mode->text)) == modes.end()) {
+      const auto word =
+          std::ranges::find(dhe_words, std::string_view(ascii::lower(mode->text)), &DheWord::text);
+      if (word == dhe_words.end()) {
         error(mode->position, fmt::format("invalid dhe mode {}", describe(*mode)));
+      } else {
+        pki->dhe = word->mode;
       }
     } else {
       return true;
@@ -53,158 +112,219 @@ bool Parser::parse_pki() {
 bool Parser::parse_ca() {
   const auto name = expect_string("the name of a ca");
   if (!name) return false;
-  unsupported(name->position, "\"ca\"");
   if (name->text != "*" && !is_host_name(name->text)) {
     error(name->position, fmt::format("{} is not a domain name", describe(*name)));
   }
-  return expect_keyword("cert") && expect_string("the path of a certificate");
+  if (!expect_keyword("cert")) return false;
+  auto path = expect_string("the path of a certificate");
+  if (!path) return false;
+  auto& ca = cas_[ascii::lower(name->text)];
+  if (ca == nullptr) {
+    ca = std::make_unique<CertificateAuthority>();
+    ca->position = name->position;
+    ca->name = ascii::lower(name->text);
+  }
+  ca->certificate_path = std::move(path->text);
+  return true;
+}
+
+void Parser::check_pkis() {
+  for (const auto& [name, pki] : pkis_) {
+    if (pki->certificate_path.empty())
+      error(pki->position, fmt::format("pki \"{}\" has no certificate file", name));
+    if (pki->key_path.empty())
+      error(pki->position, fmt::format("pki \"{}\" has no key file", name));
+  }
 }
 
 bool Parser::parse_proc() {
   const auto name = expect_string("the name of a process");
   if (!name) return false;
-  unsupported(name->position, "\"proc\"");
-  if (!procs_.insert(name->text).second) {
+  if (processes_.contains(name->text)) {
     error(name->position, fmt::format("proc \"{}\" is already declared", name->text));
   }
-  return expect_string("a command") && parse_proc_options();
+  FilterProcess process{.position = name->position,
+                        .name = name->text,
+                        .command = {},
+                        .user = {},
+                        .group = {},
+                        .chroot = {}};
+  if (!parse_process(process)) return false;
+  processes_.try_emplace(name->text, add_process(std::move(process)));
+  return true;
 }
 
-bool Parser::parse_proc_options() {
-  static constexpr std::array words = std::to_array<std::string_view>({"user", "group", "chroot"});
-  std::array<bool, words.size()> seen{};
+const FilterProcess* Parser::add_process(FilterProcess process) {
+  config_.processes.push_back(std::make_unique<FilterProcess>(std::move(process)));
+  return config_.processes.back().get();
+}
+
+// "command" [user U] [group G] [chroot D]
+bool Parser::parse_process(FilterProcess& process) {
+  auto command = expect_string("a command");
+  if (!command) return false;
+  process.command = std::move(command->text);
+  struct Option {
+    std::string_view word;
+    std::string FilterProcess::* value;
+    bool seen = false;
+  };
+  std::array options = std::to_array<Option>({{"user", &FilterProcess::user},
+                                              {"group", &FilterProcess::group},
+                                              {"chroot", &FilterProcess::chroot}});
   for (;;) {
-    const Token option = token_;
-    const auto word = std::ranges::find(words, option.text);
-    if (option.kind != TokenKind::Keyword || word == words.end()) return true;
+    const Token word = token_;
+    const auto option = std::ranges::find(options, word.text, &Option::word);
+    if (word.kind != TokenKind::Keyword || option == options.end()) return true;
     advance();
-    once(seen[static_cast<std::size_t>(word - words.begin())], option);
-    if (!expect_string(fmt::format("a text for \"{}\"", option.text))) return false;
+    once(option->seen, word);
+    auto value = expect_string(fmt::format("a text for \"{}\"", word.text));
+    if (!value) return false;
+    process.*option->value = std::move(value->text);
   }
 }
 
 bool Parser::parse_filter() {
   const auto name = expect_string("the name of a filter");
   if (!name) return false;
-  unsupported(name->position, "\"filter\"");
-  if (filters_.contains(name->text)) {
+  const auto [known, is_new] = filters_.try_emplace(name->text, nullptr);
+  if (!is_new) {
     error(name->position, fmt::format("filter \"{}\" is already declared", name->text));
   }
-  Filter filter;
+  auto filter = std::make_unique<Filter>();
+  filter->position = name->position;
+  filter->name = name->text;
   bool is_complete = false;
   if (take_keyword("proc")) {
     const auto proc = expect_string("the name of a process");
-    is_complete = proc.has_value();
-    if (proc && !procs_.contains(proc->text)) {
+    if (!proc) return false;
+    const auto process = processes_.find(proc->text);
+    is_complete = true;
+    filter->kind = FilterKind::Process;
+    if (process == processes_.end()) {
       error(proc->position, fmt::format("no such proc: {}", describe(*proc)));
+    } else {
+      filter->process = process->second;
     }
-    if (proc) filter.proc = proc->text;
   } else if (take_keyword("proc-exec")) {
-    filter.proc = name->text;
-    is_complete = expect_string("a command") && parse_proc_options();
+    FilterProcess process{.position = name->position,
+                          .name = name->text,
+                          .command = {},
+                          .user = {},
+                          .group = {},
+                          .chroot = {}};
+    filter->kind = FilterKind::Process;
+    is_complete = parse_process(process);
+    filter->process = add_process(std::move(process));
+    if (is_complete) processes_.insert_or_assign(name->text, filter->process);
   } else if (take_keyword("phase")) {
-    is_complete = parse_filter_phase();
+    is_complete = parse_filter_phase(*filter);
   } else if (take_keyword("chain")) {
-    filter.is_chain = true;
-    is_complete = parse_filter_chain();
+    is_complete = parse_filter_chain(*filter);
   } else {
     expected("proc, proc-exec, phase or chain");
   }
-  filters_.try_emplace(name->text, std::move(filter));
-  return is_complete;
+  if (!is_complete) return false;
+  known->second = filter.get();
+  config_.filters.push_back(std::move(filter));
+  return true;
 }
 
 // The filters of a chain: known ones, no chain among them, none twice, no process twice.
-bool Parser::parse_filter_chain() {
+bool Parser::parse_filter_chain(Filter& filter) {
+  filter.kind = FilterKind::Chain;
   std::vector<Token> names;
   if (!parse_list("the name of a filter", names)) return false;
-  std::set<std::string> seen, procs;
   for (const Token& name : names) {
-    const auto filter = filters_.find(name.text);
-    if (filter == filters_.end()) {
+    const auto found = filters_.find(name.text);
+    if (found == filters_.end()) {
       error(name.position, fmt::format("no such filter: {}", describe(name)));
       continue;
     }
-    if (filter->second.is_chain) {
+    const Filter* link = found->second;
+    if (link == nullptr) continue;  // reported where it is defined
+    const auto has_same_process = [link](const Filter* other) {
+      return link->process != nullptr && other->process == link->process;
+    };
+    if (link->kind == FilterKind::Chain) {
       error(name.position,
             fmt::format("{} is a chain and cannot stand in a chain", describe(name)));
-    }
-    if (!seen.insert(name.text).second) {
+    } else if (std::ranges::find(filter.chain, link) != filter.chain.end()) {
       error(name.position, fmt::format("filter {} stands twice in the chain", describe(name)));
-    } else if (!filter->second.proc.empty() && !procs.insert(filter->second.proc).second) {
+    } else if (std::ranges::any_of(filter.chain, has_same_process)) {
       error(name.position,
-            fmt::format("proc \"{}\" stands twice in the chain", filter->second.proc));
+            fmt::format("proc \"{}\" stands twice in the chain", link->process->name));
     }
+    filter.chain.push_back(link);
   }
   return true;
 }
 
 // A filter's name or a chain in braces.
-bool Parser::parse_filter_reference() {
-  if (token_.is_symbol('{')) return parse_filter_chain();
+bool Parser::parse_filter_reference(const Filter*& filter) {
+  if (token_.is_symbol('{')) {
+    auto chain = std::make_unique<Filter>();
+    chain->position = token_.position;
+    if (!parse_filter_chain(*chain)) return false;
+    filter = chain.get();
+    config_.filters.push_back(std::move(chain));
+    return true;
+  }
   const auto name = expect_string("the name of a filter or a chain in braces");
   if (!name) return false;
-  if (!filters_.contains(name->text)) {
+  const auto found = filters_.find(name->text);
+  if (found == filters_.end()) {
     error(name->position, fmt::format("no such filter: {}", describe(*name)));
+  } else {
+    filter = found->second;
   }
   return true;
 }
 
-bool Parser::parse_filter_phase() {
-  static constexpr std::array phases = std::to_array<std::string_view>(
-      {"connect", "helo", "ehlo", "auth", "mail-from", "rcpt-to", "data", "commit"});
+bool Parser::parse_filter_phase(Filter& filter) {
   const std::string phase = token_.text;
-  const bool is_known =
-      token_.kind == TokenKind::Keyword && std::ranges::find(phases, phase) != phases.end();
-  if (!is_known) {
+  const auto word = std::ranges::find(phase_words, phase, &PhaseWord::text);
+  if (token_.kind != TokenKind::Keyword || word == phase_words.end()) {
     return expected("a phase: connect, helo, ehlo, auth, mail-from, rcpt-to, data or commit");
   }
+  filter.phase = word->phase;
   advance();
   if (!expect_keyword("match")) return false;
-  take_symbol('!');
-  if (!parse_filter_condition(phase)) return false;
-  const Token decision = token_;
-  if (phase != "commit" && (take_keyword("junk") || take_keyword("bypass"))) return true;
-  for (const std::string_view word : {"reject", "disconnect", "rewrite", "report"}) {
-    if (take_keyword(word))
-      return expect_string(fmt::format("a text for \"{}\"", word)).has_value();
+  filter.test.negated = take_symbol('!');
+  return parse_filter_condition(filter, phase) && parse_filter_decision(filter);
+}
+
+bool Parser::parse_filter_decision(Filter& filter) {
+  const bool is_commit = filter.phase == FilterPhase::Commit;
+  const auto word = std::ranges::find(decision_words, token_.text, &DecisionWord::text);
+  const bool is_known = token_.kind == TokenKind::Keyword && word != decision_words.end();
+  const bool is_bare = is_known && (word->decision == FilterDecision::Junk ||
+                                    word->decision == FilterDecision::Bypass);
+  if (!is_known || (is_commit && is_bare)) {
+    return expected(is_commit ? "reject, disconnect, rewrite or report"
+                              : "reject, disconnect, rewrite, report, junk or bypass");
   }
-  return expected(phase == "commit" ? "reject, disconnect, rewrite or report"
-                                    : "reject, disconnect, rewrite, report, junk or bypass");
+  filter.decision = word->decision;
+  advance();
+  if (is_bare) return true;
+  auto text = expect_string(fmt::format("a text for \"{}\"", word->text));
+  if (!text) return false;
+  filter.text = std::move(text->text);
+  return true;
 }
 
 // One condition, of those that the phase knows.
-bool Parser::parse_filter_condition(std::string_view phase) {
-  struct Condition {
-    std::string_view word;
-    std::string_view phases;  // those that know it, between blanks
-    bool may_stand_alone, may_have_table;
-  };
-  static constexpr std::string_view every =
-      " connect helo ehlo auth mail-from rcpt-to data commit ";
-  static constexpr std::string_view after_helo = " helo ehlo auth mail-from rcpt-to data commit ";
-  static constexpr std::string_view after_auth = " auth mail-from rcpt-to data commit ";
-  static constexpr std::string_view after_mail = " mail-from rcpt-to data commit ";
-  static constexpr std::array conditions = std::to_array<Condition>({
-      {"fcrdns", every, true, false},
-      {"rdns", every, true, true},
-      {"src", every, false, true},
-      {"helo", after_helo, false, true},
-      {"auth", after_auth, true, true},
-      {"mail-from", after_mail, false, true},
-      {"rcpt-to", " rcpt-to ", false, true},
-  });
+bool Parser::parse_filter_condition(Filter& filter, std::string_view phase) {
   const Token word = token_;
-  const auto found = std::ranges::find(conditions, word.text, &Condition::word);
-  const bool is_known = word.kind == TokenKind::Keyword && found != conditions.end() &&
-                        found->phases.contains(fmt::format(" {} ", phase));
+  const auto found = std::ranges::find(condition_words, word.text, &ConditionWord::text);
+  const bool is_known = word.kind == TokenKind::Keyword && found != condition_words.end() &&
+                        filter.phase >= found->first_phase && filter.phase <= found->last_phase;
   if (!is_known) return expected(fmt::format("a condition that phase {} knows", phase));
+  filter.condition = found->condition;
   advance();
   const bool has_table = found->may_have_table && (at("regex") || at_table());
   if (!has_table) return found->may_stand_alone || expected("a table or a value");
-  take_keyword("regex");
-  const Table* unused = nullptr;
-  return parse_table_use(TableUse::StringList, word.text, unused);
+  return parse_match_test(filter.test, TableUse::Other, word.text, filter.test.negated);
 }
 
 }  // namespace ringpost::conf

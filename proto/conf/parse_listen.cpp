@@ -1,5 +1,5 @@
-// `listen on`: options in any order, each once. The engine resolves the interface; everything that
-// needs TLS, authentication or filters is checked as far as the grammar goes and refused by name.
+// `listen on`: options in any order, each once. The engine resolves the interface; what needs TLS,
+// authentication or filters is checked, kept and noted as not available.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -13,6 +13,7 @@ namespace ringpost::conf {
 
 namespace {
 
+constexpr std::uint16_t smtps_port = 465;
 constexpr std::size_t tag_octets_max = 32;
 constexpr std::size_t pki_max = 32;
 
@@ -21,8 +22,7 @@ struct Service {
   std::uint16_t port;
 };
 
-// The services a mail server listens on; others are given by number, since nothing is looked up
-// here.
+// The services a mail server listens on, known even where services(5) is missing.
 constexpr std::array services = std::to_array<Service>({
     {"smtp", 25},
     {"mail", 25},
@@ -36,6 +36,7 @@ constexpr std::array services = std::to_array<Service>({
 
 }  // namespace
 
+// What was seen, and where, for what can be judged only at the end of the line.
 struct ListenOptions {
   bool family = false, port = false, hostname = false, hostnames = false, tag = false;
   bool filter = false, mask_src = false, no_dsn = false, senders = false, received_auth = false;
@@ -67,8 +68,8 @@ bool Parser::parse_listen() {
   if (token_.kind != TokenKind::Newline && token_.kind != TokenKind::End) {
     return expected("an option of \"listen on\"");
   }
-  check_listener(listener, options);
-  config_.listeners.push_back(std::move(listener));
+  if (listener.tls == TlsMode::Implicit && !options.port) listener.port = smtps_port;
+  if (is_fine_listener(listener, options)) config_.listeners.push_back(std::move(listener));
   return true;
 }
 
@@ -76,12 +77,13 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
   struct Flag {
     std::string_view word;
     bool ListenOptions::* seen;
+    bool Listener::* value;
   };
   static constexpr std::array flags = std::to_array<Flag>({
-      {"mask-src", &ListenOptions::mask_src},
-      {"no-dsn", &ListenOptions::no_dsn},
-      {"received-auth", &ListenOptions::received_auth},
-      {"proxy-v2", &ListenOptions::proxy},
+      {"mask-src", &ListenOptions::mask_src, &Listener::mask_source},
+      {"no-dsn", &ListenOptions::no_dsn, &Listener::no_dsn},
+      {"received-auth", &ListenOptions::received_auth, &Listener::received_auth},
+      {"proxy-v2", &ListenOptions::proxy, &Listener::proxy_v2},
   });
   const Token option = token_;
   const auto is = [&option](std::string_view word) { return option.text == word; };
@@ -94,6 +96,7 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
   if (const auto flag = std::ranges::find(flags, option.text, &Flag::word); flag != flags.end()) {
     advance();
     once(options.*flag->seen, option);
+    listener.*flag->value = true;
     unsupported(option.position, fmt::format("\"{}\"", option.text));
     return true;
   }
@@ -119,11 +122,11 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
     (is("tag") ? listener.tag : listener.hostname) = std::move(text->text);
     return true;
   }
-  return parse_secure_listen_option(options);
+  return parse_secure_listen_option(listener, options);
 }
 
-// TLS, authentication, filters, senders: understood, not there yet.
-bool Parser::parse_secure_listen_option(ListenOptions& options) {
+// TLS, authentication, filters, senders: kept, and not there yet.
+bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& options) {
   const Token option = token_;
   const auto is = [&option](std::string_view word) { return option.text == word; };
   static constexpr std::array words = std::to_array<std::string_view>(
@@ -138,17 +141,15 @@ bool Parser::parse_secure_listen_option(ListenOptions& options) {
     if (options.tls) error(option.position, "the TLS mode is given twice");
     options.tls = true;
     options.tls_position = option.position;
-    if (!is("tls")) take_keyword("verify");
+    listener.tls = is("tls")     ? TlsMode::Offered
+                   : is("smtps") ? TlsMode::Implicit
+                                 : TlsMode::Required;
+    listener.verify_client = !is("tls") && take_keyword("verify");
     return true;
-  }
-  if (is("auth") || is("auth-optional")) {
-    once(options.auth, option);
-    options.auth_position = option.position;
-    return parse_optional_table(TableUse::Other, option.text);
   }
   if (is("filter")) {
     once(options.filter, option);
-    return parse_filter_reference();
+    return parse_filter_reference(listener.filter);
   }
   if (is("pki")) {
     const auto name = expect_string("the name of a pki");
@@ -158,15 +159,41 @@ bool Parser::parse_secure_listen_option(ListenOptions& options) {
     options.pkis.push_back(*name);
     return true;
   }
-  if (is("hostnames") || is("senders")) {
-    once(is("senders") ? options.senders : options.hostnames, option);
-    const Table* unused = nullptr;
-    if (!parse_table_use(TableUse::OtherMap, option.text, unused)) return false;
-    if (is("senders")) take_keyword("masquerade");
+  if (is("ca")) {
+    once(options.ca, option);
+    const auto name = expect_string("the name of a ca");
+    if (!name) return false;
+    const auto known = cas_.find(ascii::lower(name->text));
+    if (known == cas_.end()) {
+      error(name->position, fmt::format("no such ca: {}", describe(*name)));
+    } else {
+      listener.ca = known->second.get();
+    }
     return true;
   }
-  once(is("ca") ? options.ca : is("ciphers") ? options.ciphers : options.protocols, option);
-  return expect_string(fmt::format("a text for \"{}\"", option.text)).has_value();
+  if (is("ciphers") || is("protocols")) {
+    once(is("ciphers") ? options.ciphers : options.protocols, option);
+    auto text = expect_string(fmt::format("a text for \"{}\"", option.text));
+    if (text) (is("ciphers") ? listener.ciphers : listener.protocols) = std::move(text->text);
+    return text.has_value();
+  }
+  return parse_listen_table(listener, options, option);
+}
+
+// auth [T], auth-optional [T], hostnames T, senders T [masquerade]
+bool Parser::parse_listen_table(Listener& listener, ListenOptions& options, const Token& option) {
+  const auto is = [&option](std::string_view word) { return option.text == word; };
+  if (is("auth") || is("auth-optional")) {
+    once(options.auth, option);
+    options.auth_position = option.position;
+    listener.auth = is("auth") ? AuthMode::Required : AuthMode::Optional;
+    return !at_table() || parse_table_use(TableUse::Other, option.text, listener.credentials);
+  }
+  once(is("senders") ? options.senders : options.hostnames, option);
+  const Table*& table = is("senders") ? listener.senders : listener.hostnames;
+  if (!parse_table_use(TableUse::OtherMap, option.text, table)) return false;
+  if (is("senders")) listener.masquerade = take_keyword("masquerade");
+  return true;
 }
 
 bool Parser::parse_listen_port(Listener& listener) {
@@ -184,32 +211,51 @@ bool Parser::parse_listen_port(Listener& listener) {
   if (!is_name) return expected("a port number or service name");
   advance();
   const auto service = std::ranges::find(services, port.text, &Service::name);
-  if (service == services.end()) {
+  std::optional<std::uint16_t> number;
+  if (service != services.end()) {
+    number = service->port;
+  } else if (find_service_) {
+    number = find_service_(port.text);
+  }
+  if (!number) {
     error(port.position, fmt::format("unknown service {}: give the port's number", describe(port)));
     return true;
   }
-  listener.port = service->port;
+  listener.port = *number;
   return true;
 }
 
-void Parser::check_listener(const Listener& listener, const ListenOptions& options) {
+// False for a listener that stands there twice: the first one counts.
+bool Parser::is_fine_listener(Listener& listener, const ListenOptions& options) {
   if (options.auth && !options.tls) {
     error(options.auth_position, "authentication needs tls, tls-require or smtps on the listener");
   }
   if (!options.pkis.empty() && !options.tls) {
     error(options.pki_position, "a pki needs tls, tls-require or smtps on the listener");
   }
-  pki_uses_.insert(pki_uses_.end(), options.pkis.begin(), options.pkis.end());
+  for (const Token& use : options.pkis) {
+    const auto known = pkis_.find(ascii::lower(use.text));
+    if (known == pkis_.end()) {
+      error(use.position, fmt::format("no such pki: {}", describe(use)));
+    } else {
+      listener.pkis.push_back(known->second.get());
+    }
+  }
   const auto same = std::ranges::find_if(config_.listeners, [&listener](const Listener& other) {
     if (listener.is_socket || other.is_socket) return listener.is_socket && other.is_socket;
     return listener.port == other.port && listener.source == other.source &&
-           (listener.family == other.family || listener.family == Family::Any ||
-            other.family == Family::Any);
+           (listener.family == other.family || other.family == Family::Any);
   });
-  if (same != config_.listeners.end()) {
-    error(listener.position, fmt::format("this listener is already declared at {}:{}",
-                                         sources_.path(same->position.file), same->position.line));
+  if (same == config_.listeners.end()) return true;
+  const std::string place =
+      fmt::format("{}:{}", sources_.path(same->position.file), same->position.line);
+  if (listener.is_socket) {
+    error(listener.position, fmt::format("this listener is already declared at {}", place));
+  } else {
+    warning(listener.position,
+            fmt::format("this listener is already declared at {}: the line is ignored", place));
   }
+  return false;
 }
 
 }  // namespace ringpost::conf

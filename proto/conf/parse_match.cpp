@@ -64,13 +64,13 @@ bool Parser::parse_match_option(Rule& rule, MatchOptions& options) {
   }
   if (is("tls")) {
     once(options.tls, option);
-    unsupported(option.position, "match \"tls\"");
+    rule.tls = negated ? Demand::No : Demand::Yes;
     return true;
   }
   if (is("auth")) {
     once(options.auth, option);
-    unsupported(option.position, "match \"auth\"");
-    return parse_optional_match_table(TableUse::StringList, option.text);
+    rule.auth = negated ? Demand::No : Demand::Yes;
+    return parse_optional_match_table(rule.auth_user, TableUse::StringList, option.text, false);
   }
   if (is("tag")) {
     once(options.tag, option);
@@ -88,20 +88,21 @@ bool Parser::parse_match_option(Rule& rule, MatchOptions& options) {
 // [regex] T
 bool Parser::parse_match_test(TableTest& test, TableUse use, std::string_view option,
                               bool negated) {
-  if (at("regex")) {
-    unsupported(token_.position, fmt::format("\"{} regex\"", option));
-    advance();
-    use = TableUse::StringList;
-  }
+  const Position position = token_.position;
+  test.regex = take_keyword("regex");
   test.negated = negated;
-  return parse_table_use(use, option, test.table);
+  if (test.regex && use != TableUse::Other) use = TableUse::StringList;
+  if (!parse_table_use(use, option, test.table)) return false;
+  if (test.regex && test.table != nullptr) check_pattern_rows(*test.table, position);
+  return true;
 }
 
 // [[regex] T]
-bool Parser::parse_optional_match_table(TableUse use, std::string_view option) {
-  TableTest unused;
-  if (at("regex")) return parse_match_test(unused, use, option, false);
-  return parse_optional_table(use, option);
+bool Parser::parse_optional_match_table(TableTest& test, TableUse use, std::string_view option,
+                                        bool negated) {
+  test = {};
+  test.negated = negated;
+  return !(at("regex") || at_table()) || parse_match_test(test, use, option, negated);
 }
 
 bool Parser::parse_match_from(Rule& rule, MatchOptions& options, bool negated) {
@@ -114,26 +115,25 @@ bool Parser::parse_match_from(Rule& rule, MatchOptions& options, bool negated) {
   advance();
   const auto is = [&kind](std::string_view word) { return kind.text == word; };
   rule.from = FromKind::Any;
-  if (is("rdns")) {
-    unsupported(kind.position, "\"from rdns\"");
-    return parse_optional_match_table(TableUse::DomainList, kind.text);
-  }
+  // `auth` and `mail-from` behind `from` override such a test that stands alone, as in OpenSMTPD.
   if (is("auth")) {
-    once(options.auth, kind);
-    unsupported(kind.position, "\"from auth\"");
-    return parse_optional_match_table(TableUse::StringList, kind.text);
+    options.auth = true;
+    rule.auth = negated ? Demand::No : Demand::Yes;
+    return parse_optional_match_table(rule.auth_user, TableUse::StringList, "from auth", false);
   }
   if (is("mail-from")) {
-    once(options.mail_from, kind);
+    options.mail_from = true;
     return parse_match_test(rule.mail_from, TableUse::MailAddressList, "from mail-from", negated);
   }
   rule.from_test.negated = negated;
+  if (is("rdns")) {
+    unsupported(kind.position, "\"from rdns\"");
+    rule.from = FromKind::ReverseName;
+    return parse_optional_match_table(rule.from_test, TableUse::DomainList, "from rdns", negated);
+  }
   if (is("src")) {
-    TableTest source;
     rule.from = FromKind::Source;
-    if (!parse_match_test(source, TableUse::AddressList, "from src", false)) return false;
-    rule.from_test.table = source.table;
-    return true;
+    return parse_match_test(rule.from_test, TableUse::AddressList, "from src", negated);
   }
   if (is("local")) rule.from = FromKind::Local;
   if (is("socket")) rule.from = FromKind::Socket;
@@ -149,7 +149,7 @@ bool Parser::parse_match_for(Rule& rule, MatchOptions& options, bool negated) {
   if (!is_known) return expected("any, local, domain or rcpt-to behind for");
   advance();
   if (kind.text == "rcpt-to") {
-    once(options.rcpt_to, kind);
+    options.rcpt_to = true;
     rule.for_ = ForKind::Any;
     return parse_match_test(rule.rcpt_to, TableUse::MailAddressList, "for rcpt-to", negated);
   }
@@ -157,11 +157,8 @@ bool Parser::parse_match_for(Rule& rule, MatchOptions& options, bool negated) {
   if (kind.text == "any") rule.for_ = ForKind::Any;
   if (kind.text == "local") rule.for_ = ForKind::Local;
   if (kind.text != "domain") return true;
-  TableTest domains;
   rule.for_ = ForKind::Domain;
-  if (!parse_match_test(domains, TableUse::DomainList, "for domain", false)) return false;
-  rule.for_test.table = domains.table;
-  return true;
+  return parse_match_test(rule.for_test, TableUse::DomainList, "for domain", negated);
 }
 
 }  // namespace ringpost::conf

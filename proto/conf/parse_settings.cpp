@@ -1,8 +1,10 @@
 // The directives that set numbers and paths: smtp, queue, bounce, mta, mda, scheduler, srs, admd,
-// and our own engine, spool and log. Every value has a range; the last of several settings counts,
-// as in OpenSMTPD.
+// and our own engine, spool and log. Every value has a range: outside of it a directive of ours is
+// an error, one of OpenSMTPD's is brought inside with a warning. The last of several settings
+// counts.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,14 +17,14 @@ namespace {
 
 constexpr Duration timeout_least = milliseconds(100);
 constexpr Duration timeout_most = seconds(86'400);
-constexpr Duration ttl_most = seconds(366LL * 86'400);
 constexpr std::uint64_t message_octets_least = 64 << 10;  // RFC 5321 4.5.3.1.7
 constexpr std::uint64_t message_octets_most = 1ULL << 32;
 constexpr std::uint64_t segment_octets_least = 1ULL << 20;
 constexpr std::uint64_t segment_octets_most = 1ULL << 30;
 constexpr std::uint64_t free_octets_most = 1ULL << 50;
 constexpr std::uint32_t count_most = 10'000'000;
-constexpr unsigned warn_intervals_max = 4;
+constexpr std::size_t warn_intervals_max = 4;
+constexpr std::size_t encryption_key_octets = 32;
 
 struct Count {
   std::string_view word;
@@ -38,15 +40,21 @@ struct Timeout {
 bool Parser::parse_smtp() {
   if (take_keyword("limit")) return parse_smtp_limits();
   if (take_keyword("max-message-size")) {
-    const auto size = expect_size("size", message_octets_least, message_octets_most);
+    const Position position = token_.position;
+    const auto size = expect_size("size", 0, std::numeric_limits<std::uint64_t>::max());
     if (!size) return false;
-    config_.smtp.message_octets_max = *size;
+    config_.smtp.message_octets_max = std::clamp(*size, message_octets_least, message_octets_most);
+    if (config_.smtp.message_octets_max != *size) {
+      warning(position, fmt::format("the size is out of range ({} to {} octets): {} is used",
+                                    message_octets_least, message_octets_most,
+                                    config_.smtp.message_octets_max));
+    }
     return true;
   }
-  if (at("ciphers")) {
-    unsupported(token_.position, "\"smtp ciphers\"");
-    advance();
-    return expect_string("a list of ciphers").has_value();
+  if (take_keyword("ciphers")) {
+    auto ciphers = expect_string("a list of ciphers");
+    if (ciphers) config_.ciphers = std::move(ciphers->text);
+    return ciphers.has_value();
   }
   if (take_keyword("sub-addr-delim")) {
     const auto text = expect_string("the delimiter of sub-addresses");
@@ -94,7 +102,11 @@ bool Parser::parse_smtp_limits() {
     }
     advance();
     if (count != counts.end()) {
-      if (!parse_count(key.text, config_.smtp.*count->value, count_most)) return false;
+      std::uint32_t& value = config_.smtp.*count->value;
+      const bool is_ours = key.text != "max-mails" && key.text != "max-rcpt";
+      const bool goes_on = is_ours ? parse_count(key.text, value, count_most)
+                                   : parse_upstream_count(key.text, value);
+      if (!goes_on) return false;
       continue;
     }
     const auto delay = expect_delay(key.text, timeout_least, timeout_most);
@@ -116,9 +128,21 @@ bool Parser::parse_count(std::string_view what, std::uint32_t& value, std::uint3
   return true;
 }
 
+// A number as OpenSMTPD takes it: any.
+bool Parser::parse_upstream_count(std::string_view what, std::uint32_t& value) {
+  const Position position = token_.position;
+  const auto number = expect_number(fmt::format("a number for \"{}\"", what));
+  if (!number) return false;
+  value = static_cast<std::uint32_t>(std::clamp<std::int64_t>(*number, 1, count_most));
+  if (value != *number) {
+    warning(position, fmt::format("\"{}\" {} is out of range: {} is used", what, *number, value));
+  }
+  return true;
+}
+
 bool Parser::parse_queue() {
   if (take_keyword("ttl")) {
-    const auto ttl = expect_delay("ttl", seconds(1), ttl_most);
+    const auto ttl = expect_delay("ttl", seconds(1), delay_most);
     if (!ttl) return false;
     config_.queue.ttl = *ttl;
     return true;
@@ -130,122 +154,168 @@ bool Parser::parse_queue() {
     return true;
   }
   if (at("compression")) {
-    unsupported(token_.position, "\"queue compression\"");
+    warning(token_.position, "the spool is not compressed: this has no effect");
+    config_.queue.compression = true;
     advance();
     return true;
   }
-  if (at("encryption")) {
-    unsupported(token_.position, "\"queue encryption\"");
-    advance();
-    if (token_.is_string()) advance();
-    return true;
+  if (!at("encryption")) return expected("ttl, retry-interval, compression or encryption");
+  unsupported(token_.position, "\"queue encryption\"");
+  config_.queue.encryption = true;
+  advance();
+  if (!token_.is_string()) return true;
+  const bool is_asked_for = token_.text == "-" || ascii::equal_ignoring_case(token_.text, "stdin");
+  if (!is_asked_for && token_.text.size() != encryption_key_octets) {
+    error(token_.position, fmt::format("the key is not {} octets long", encryption_key_octets));
   }
-  return expected("ttl, retry-interval, compression or encryption");
+  config_.queue.encryption_key = is_asked_for ? "stdin" : token_.text;
+  advance();
+  return true;
 }
 
 bool Parser::parse_bounce() {
   const Position position = token_.position;
   if (!expect_keyword("warn-interval")) return false;
   unsupported(position, "\"bounce warn-interval\"");
-  unsigned count = 0;
+  std::vector<Duration>& intervals = config_.queue.warn_after;
+  intervals.clear();
   do {
-    if (!expect_delay("interval", seconds(1), ttl_most)) return false;
-    if (++count == warn_intervals_max + 1) {
-      error(position, fmt::format("more than {} intervals", warn_intervals_max));
-    }
+    const auto interval = expect_delay("interval", seconds(1), delay_most);
+    if (!interval) return false;
+    intervals.push_back(*interval);
   } while (take_symbol(','));
+  if (intervals.size() <= warn_intervals_max) return true;
+  intervals.resize(warn_intervals_max);
+  warning(position, fmt::format("only the first {} intervals count", warn_intervals_max));
   return true;
 }
 
 bool Parser::parse_admd() {
-  const auto name = expect_string("an authserv-id");
+  auto name = expect_string("an authserv-id");
   if (!name) return false;
   if (std::ranges::any_of(name->text,
                           [](char c) { return ascii::is_control(c) || ascii::is_high(c); })) {
     error(name->position, "not a valid authserv-id");
   }
-  unsupported(name->position, "\"admd\"");
+  config_.admd = std::move(name->text);
   return true;
 }
 
 bool Parser::parse_srs() {
-  unsupported(token_.position, "\"srs\"");
+  SrsSettings& srs = config_.srs;
   if (take_keyword("key")) {
-    has_srs_key_ = true;
-    take_keyword("backup");
-    return expect_string("a secret").has_value();
+    std::string& key = take_keyword("backup") ? srs.backup_key : srs.key;
+    auto secret = expect_string("a secret");
+    if (!secret) return false;
+    if (secret->text.empty()) warning(secret->position, "the secret is empty");
+    key = std::move(secret->text);
+    return true;
   }
-  if (take_keyword("ttl")) return expect_delay("ttl", seconds(86'400), ttl_most).has_value();
-  return expected("key or ttl");
+  if (!take_keyword("ttl")) return expected("key or ttl");
+  const auto ttl = expect_delay("ttl", seconds(86'400), delay_most);
+  if (ttl) srs.ttl = *ttl;
+  return ttl.has_value();
 }
 
 // KEY NUMBER, each KEY one of `words`.
-bool Parser::parse_known_limits(std::span<const std::string_view> words, std::string_view what) {
+bool Parser::parse_known_limits(std::span<const std::string_view> words, std::string_view what,
+                                std::string_view domain, std::vector<NamedLimit>& limits) {
   while (token_.is_string()) {
     if (std::ranges::find(words, token_.text) == words.end()) {
       return expected(fmt::format("a limit of {}", what));
     }
-    const std::string key = token_.text;
+    std::string key = token_.text;
     advance();
-    if (!expect_number(fmt::format("a number for \"{}\"", key))) return false;
+    const auto number = expect_number(fmt::format("a number for \"{}\"", key));
+    if (!number) return false;
+    limits.push_back({std::string(domain), std::move(key), *number});
   }
   return true;
 }
 
 bool Parser::parse_mta() {
   static constexpr std::array words = std::to_array<std::string_view>({
-      "max-conn-per-host",   "max-conn-per-route",
-      "max-conn-per-source", "max-conn-per-connector",
-      "max-conn-per-relay",  "max-conn-per-domain",
-      "conndelay-host",      "conndelay-route",
-      "conndelay-source",    "conndelay-connector",
-      "conndelay-relay",     "conndelay-domain",
-      "conn-delay-host",     "conn-delay-route",
-      "conn-delay-source",   "conn-delay-connector",
-      "conn-delay-relay",    "conn-delay-domain",
-      "discdelay-route",     "reconn-delay-route",
-      "session-mail-max",    "session-transaction-delay",
-      "session-keepalive",   "max-failures-per-session",
-      "task-hiwat",          "task-lowat",
+      "max-conn-per-host",
+      "max-conn-per-route",
+      "max-conn-per-source",
+      "max-conn-per-connector",
+      "max-conn-per-relay",
+      "max-conn-per-domain",
+      "conn-delay-host",
+      "conn-delay-route",
+      "conn-delay-source",
+      "conn-delay-connector",
+      "conn-delay-relay",
+      "conn-delay-domain",
+      "reconn-delay-route",
+      "session-mail-max",
+      "session-transaction-delay",
+      "session-keepalive",
+      "max-failures-per-session",
+      "task-hiwat",
+      "task-lowat",
       "task-release",
   });
-  unsupported(token_.position, "\"mta\"");
-  if (take_keyword("max-deferred")) return expect_number("a number").has_value();
+  MtaSettings& mta = config_.mta;
+  if (take_keyword("max-deferred")) {
+    mta.deferred_max = expect_number("a number");
+    return mta.deferred_max.has_value();
+  }
   if (!take_keyword("limit")) return expected("limit or max-deferred");
+  std::string domain;
   if (take_keyword("for")) {
-    if (!expect_keyword("domain") || !expect_string("a domain")) return false;
+    if (!expect_keyword("domain")) return false;
+    auto name = expect_string("a domain");
+    if (!name) return false;
+    domain = std::move(name->text);
   }
   for (;;) {
-    if (take_keyword("inet4") || take_keyword("inet6")) continue;
-    if (!token_.is_string()) return true;
-    if (!parse_known_limits(words, "mta")) return false;
+    if (at("inet4") || at("inet6")) {
+      mta.families.emplace_back(domain, at("inet4") ? Family::Inet4 : Family::Inet6);
+      advance();
+    } else if (!token_.is_string()) {
+      return true;
+    } else if (!parse_known_limits(words, "mta", domain, mta.limits)) {
+      return false;
+    }
   }
 }
 
-bool Parser::parse_mda() {
-  if (at("wrapper")) {
-    unsupported(token_.position, "\"mda wrapper\"");
-    advance();
-    const auto name = expect_string("the name of a wrapper");
-    if (!name) return false;
-    if (!wrappers_.insert(name->text).second) {
-      error(name->position, fmt::format("mda wrapper \"{}\" is already declared", name->text));
-    }
-    return expect_string("a command").has_value();
+bool Parser::parse_wrapper() {
+  const auto name = expect_string("the name of a wrapper");
+  if (!name) return false;
+  if (wrappers_.contains(name->text)) {
+    error(name->position, fmt::format("mda wrapper \"{}\" is already declared", name->text));
   }
+  auto command = parse_command("a command");
+  if (!command) return false;
+  config_.wrappers.push_back(
+      std::make_unique<MdaWrapper>(MdaWrapper{name->text, std::move(*command)}));
+  wrappers_.try_emplace(name->text, config_.wrappers.back().get());
+  return true;
+}
+
+bool Parser::parse_mda() {
+  if (take_keyword("wrapper")) return parse_wrapper();
   if (!take_keyword("limit")) return expected("limit or wrapper");
-  static constexpr std::array words = std::to_array<std::string_view>(
-      {"max-session-per-user", "task-lowat", "task-hiwat", "task-release"});
+  static constexpr std::array without_effect =
+      std::to_array<std::string_view>({"task-lowat", "task-hiwat", "task-release"});
   while (token_.is_string()) {
-    if (take_word("max-session")) {
-      if (!parse_count("max-session", config_.engine.deliveries_max, count_most)) return false;
-      continue;
-    }
     const Token key = token_;
-    if (std::ranges::find(words, key.text) == words.end()) return expected("a limit of mda");
-    unsupported(key.position, fmt::format("\"mda limit {}\"", key.text));
     advance();
-    if (!expect_number(fmt::format("a number for \"{}\"", key.text))) return false;
+    EngineSettings& engine = config_.engine;
+    if (key.text == "max-session" || key.text == "max-session-per-user") {
+      const bool per_user = key.text != "max-session";
+      if (!parse_upstream_count(key.text,
+                                per_user ? engine.deliveries_per_user_max : engine.deliveries_max))
+        return false;
+    } else if (std::ranges::find(without_effect, key.text) != without_effect.end()) {
+      warning(key.position, fmt::format("\"{}\" has no effect here", key.text));
+      if (!expect_number(fmt::format("a number for \"{}\"", key.text))) return false;
+    } else {
+      error(key.position, fmt::format("unknown limit of mda {}", describe(key)));
+      return false;
+    }
   }
   return true;
 }
@@ -253,8 +323,13 @@ bool Parser::parse_mda() {
 bool Parser::parse_scheduler() {
   static constexpr std::array words = std::to_array<std::string_view>(
       {"max-inflight", "max-evp-batch-size", "max-msg-batch-size", "max-schedule"});
-  unsupported(token_.position, "\"scheduler limit\"");
-  return expect_keyword("limit") && parse_known_limits(words, "scheduler");
+  if (!expect_keyword("limit")) return false;
+  const Position position = token_.position;
+  if (!parse_known_limits(words, "scheduler", {}, config_.scheduler_limits)) return false;
+  if (!config_.scheduler_limits.empty()) {
+    warning(position, "limits of the scheduler have no effect here");
+  }
+  return true;
 }
 
 bool Parser::parse_engine() {

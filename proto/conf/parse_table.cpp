@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "proto/base/bytes.h"
 #include "proto/conf/alias.h"
 #include "proto/conf/parser.h"
+#include "proto/table/berkeley_db.h"
 
 namespace ringpost::conf {
 
@@ -16,7 +18,7 @@ std::vector<TableRow> Parser::Rows::views() const {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     rows.push_back({keys[i].text,
                     kind == TableKind::Map ? std::string_view(values[i].text) : std::string_view(),
-                    keys[i].position.line});
+                    keys[i].position.line, keys[i].position.column});
   }
   return rows;
 }
@@ -106,20 +108,34 @@ Table* Parser::add_table(Table table, Origin origin) {
   return tables_.back().get();
 }
 
-// [backend:]/path
+// [backend:]/path, or the name of a backend alone.
 void Parser::load_table(const Token& name, const Token& source) {
   const std::string_view text = source.text;
-  const std::size_t colon = text.starts_with('/') ? std::string_view::npos : text.find(':');
-  const std::string_view backend = text.starts_with('/') ? "file" : text.substr(0, colon);
-  const std::string path(colon == std::string_view::npos ? text : text.substr(colon + 1));
-  if (backend != "file" && backend != "static") {
-    unsupported(source.position, fmt::format("the table backend \"{}\"", backend));
-    return;
-  }
-  if (!path.starts_with('/') || path.contains('\0')) {
+  const bool is_path = text.starts_with('/');
+  const std::size_t colon = is_path ? std::string_view::npos : text.find(':');
+  const std::string_view backend = is_path ? "file" : text.substr(0, colon);
+  const std::string path(is_path                           ? text
+                         : colon == std::string_view::npos ? std::string_view()
+                                                           : text.substr(colon + 1));
+  const bool has_path = is_path || colon != std::string_view::npos;
+  if (has_path && (!path.starts_with('/') || path.contains('\0'))) {
     error(source.position, fmt::format("the path of table \"{}\" is not absolute", name.text));
-    return;
+  } else if (!has_path && (backend == "file" || backend == "static" || backend == "getpwnam")) {
+    Table* table = add_table(Table(name.text, TableKind::Map, {}), {name.position, std::nullopt});
+    named_tables_[name.text] = table;
+    if (backend == "getpwnam") system_users_.insert(table);
+  } else if (backend == "file" || backend == "static") {
+    load_table_file(name, source, path);
+  } else if (backend == "db") {
+    load_database(name, source, path);
+  } else if (backend == "lmdb" && has_path) {
+    add_external_table(name, TableBackend::Lmdb, path);
+  } else {
+    add_program_table(name, source, backend, path);
   }
+}
+
+void Parser::load_table_file(const Token& name, const Token& source, const std::string& path) {
   auto content = read_file_(path);
   if (!content) {
     error(source.position,
@@ -129,6 +145,7 @@ void Parser::load_table(const Token& name, const Token& source) {
   const std::uint32_t file = sources_.add(path, {});
   auto table = Table::from_file_text(name.text, std::move(*content));
   if (table) {
+    table->set_path(path);
     named_tables_[name.text] = add_table(std::move(*table), {name.position, file});
     return;
   }
@@ -136,6 +153,55 @@ void Parser::load_table(const Token& name, const Token& source) {
     sources_.report(Severity::Error, {file, wrong.line, wrong.column}, std::move(wrong.text),
                     std::move(wrong.source_line));
   }
+}
+
+void Parser::load_database(const Token& name, const Token& source, const std::string& path) {
+  auto content = read_file_(path);
+  if (!content) {
+    error(source.position,
+          fmt::format("cannot read table \"{}\": {}", name.text, to_text(content.error())));
+    return;
+  }
+  const auto pairs = table::read_berkeley_db(bytes_of(*content));
+  if (!pairs) {
+    error(source.position, fmt::format("cannot read table \"{}\": {}", name.text, pairs.error()));
+    return;
+  }
+  std::vector<TableRow> rows;
+  rows.reserve(pairs->size());
+  for (const table::DatabaseRow& pair : *pairs) rows.push_back({pair.key, pair.value, 0});
+  Table* table = add_table(Table(name.text, TableKind::Map, rows), {name.position, std::nullopt});
+  table->set_path(path);
+  untyped_.insert(table);
+  named_tables_[name.text] = table;
+}
+
+void Parser::add_external_table(const Token& name, TableBackend backend,
+                                std::string path_or_command) {
+  Table* table = add_table(Table::external(name.text, backend, std::move(path_or_command)),
+                           {name.position, std::nullopt});
+  untyped_.insert(table);
+  named_tables_[name.text] = table;
+}
+
+// "proc:/program" runs that program; any other name a program of its own with the path behind it.
+void Parser::add_program_table(const Token& name, const Token& source, std::string_view backend,
+                               std::string_view path) {
+  if (backend == "proc" && !path.empty()) {
+    add_external_table(name, TableBackend::Proc, std::string(path));
+    return;
+  }
+  std::string command = fmt::format("table-{}", backend);
+  if (find_table_program_) {
+    auto found = find_table_program_(backend);
+    if (!found) {
+      error(source.position, fmt::format("there is no table backend \"{}\"", backend));
+      return;
+    }
+    command = std::move(*found);
+  }
+  if (!path.empty()) command += fmt::format(" {}", path);
+  add_external_table(name, TableBackend::Proc, std::move(command));
 }
 
 // `table` becomes null when there is none to use after an error that does not end the directive.
@@ -173,15 +239,17 @@ const Table* Parser::check_use(Table* table, TableUse use, std::string_view opti
   const bool needs_map =
       use == TableUse::AliasMap || use == TableUse::UserMap || use == TableUse::OtherMap;
   const bool is_map = table->kind() == TableKind::Map;
-  if (use != TableUse::Other && table->size() > 0 && needs_map != is_map) {
+  if (untyped_.contains(table) && table->backend() != TableBackend::Memory) return table;
+  if (!untyped_.contains(table) && use != TableUse::Other && table->size() > 0 &&
+      needs_map != is_map) {
     error(position,
           fmt::format("table \"{}\" is a {} and cannot serve \"{}\", which needs a {}",
                       table->name(), is_map ? "map" : "list", option, needs_map ? "map" : "list"));
     return table;
   }
   if (!checked_.emplace(table, use).second) return table;
-  if (use == TableUse::AliasMap) report_rows(*table, check_alias_rows(*table), Severity::Error);
-  if (use == TableUse::UserMap) report_rows(*table, table->check_user_rows(), Severity::Error);
+  if (use == TableUse::AliasMap) report_rows(*table, check_alias_rows(*table), Severity::Warning);
+  if (use == TableUse::UserMap) report_rows(*table, table->check_user_rows(), Severity::Warning);
   if (use == TableUse::AddressList)
     report_rows(*table, table->index_addresses(), Severity::Warning);
   return table;
@@ -195,14 +263,27 @@ void Parser::report_rows(const Table& table, std::span<const TableError> errors,
       sources_.report(severity, {*origin.file, wrong.line, wrong.column}, wrong.text,
                       wrong.source_line);
     } else {
-      sources_.report(severity, {origin.position.file, wrong.line, 1}, wrong.text);
+      sources_.report(severity, {origin.position.file, wrong.line, wrong.column}, wrong.text);
     }
   }
 }
 
-bool Parser::parse_optional_table(TableUse use, std::string_view option) {
-  const Table* unused = nullptr;
-  return !at_table() || parse_table_use(use, option, unused);
+// Every row is a pattern. Only who can judge them can match them as well.
+void Parser::check_pattern_rows(const Table& table, Position position) {
+  if (!check_patterns_) {
+    unsupported(position, "\"regex\"");
+    return;
+  }
+  if (table.backend() != TableBackend::Memory) return;
+  if (!checked_.emplace(&table, TableUse::Patterns).second) return;
+  std::vector<std::string_view> patterns;
+  patterns.reserve(table.size());
+  for (std::size_t i = 0; i < table.size(); ++i) patterns.push_back(table.row(i).key);
+  std::vector<TableError> errors;
+  for (PatternError& wrong : check_patterns_(patterns)) {
+    errors.push_back(table.error_at(wrong.index, std::move(wrong.text)));
+  }
+  report_rows(table, errors, Severity::Error);
 }
 
 }  // namespace ringpost::conf

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +13,9 @@ namespace ringpost::conf {
 
 Parser::Parser(ParseInput& input, FileReader& read_file)
     : read_file_(read_file),
+      check_patterns_(std::move(input.check_patterns)),
+      find_table_program_(std::move(input.find_table_program)),
+      find_service_(std::move(input.find_service)),
       sources_([&input] {
         Sources sources;
         sources.add(std::move(input.path), std::move(input.text));
@@ -30,6 +32,13 @@ ParseResult Parser::run() {
   finish();
   ParseResult result;
   result.diagnostics = sources_.take_diagnostics();
+  // Only said when nothing else is wrong: a rule may be among the lines that could not be read.
+  if (config_.rules.empty() && !has_error(result.diagnostics)) {
+    result.diagnostics.push_back({.severity = Severity::Error,
+                                  .file = sources_.path(0),
+                                  .text = "there are no rules: nothing would be accepted",
+                                  .source_line = {}});
+  }
   config_.files = sources_.take_paths();
   if (!has_error(result.diagnostics)) result.config = std::move(config_);
   return result;
@@ -98,35 +107,41 @@ bool Parser::parse_macro(const Token& name) {
   advance();
   const auto value = expect_string("a macro's value (numbers and reserved words need quotes)");
   if (!value) return false;
-  const bool is_name = !name.text.empty() && std::ranges::all_of(name.text, [](char c) {
+  if (name.text.find_first_of(" \t\n\v\f\r", 1) != std::string::npos) {
+    error(name.position, "a macro's name cannot hold blanks");
+    return true;
+  }
+  const bool is_usable = !name.text.empty() && std::ranges::all_of(name.text, [](char c) {
     return ascii::is_alnum(c) || c == '_';
   });
-  if (!is_name) {
-    error(name.position, "a macro's name holds letters, digits and '_' only");
-    return true;
+  if (!is_usable) {
+    warning(name.position, "only a name of letters, digits and '_' can be used with '$'");
   }
   lexer_.define(name.text, value->text);
   return true;
 }
 
 bool Parser::parse_include() {
-  const auto path = expect_path("the path of the file to include");
+  const auto path = expect_string("the path of the file to include");
   if (!path) return false;
   if (token_.kind != TokenKind::Newline) return expected("the end of the line");
-  if (path->empty()) return true;
+  if (!path->text.starts_with('/')) {
+    warning(path->position,
+            "the path is not absolute: it is taken from the folder the daemon starts in");
+  }
   const Position position = token_.position;
   if (lexer_.depth() > include_depth_max) {
     error(position, fmt::format("files are included more than {} deep", include_depth_max));
     return true;
   }
-  auto text = read_file_(*path);
+  auto text = read_file_(path->text);
   if (!text) {
     error(position, fmt::format("cannot include the file: {}", to_text(text.error())));
     return true;
   }
   // The end of this line is still to come: token_ holds it, and the included file is read behind
   // it.
-  lexer_.enter(sources_.add(*path, std::move(*text)));
+  lexer_.enter(sources_.add(path->text, std::move(*text)));
   return true;
 }
 
@@ -229,7 +244,8 @@ std::optional<Duration> Parser::expect_delay(std::string_view what, Duration lea
   const auto text = expect_string(fmt::format("{} such as 30s, 5m, 4h or 2d", what));
   if (!text) return std::nullopt;
   const auto delay = parse_delay(text->text);
-  if (!delay) {
+  const bool is_too_fine = text->text.ends_with("ms") && least >= seconds(1);
+  if (!delay || is_too_fine) {
     error(text->position, fmt::format("invalid {} {}: expected digits and one of s, m, h, d", what,
                                       describe(*text)));
     return least;
@@ -279,18 +295,6 @@ void Parser::skip_newlines() {
   while (token_.kind == TokenKind::Newline) advance();
 }
 
-void Parser::check_pkis() {
-  for (const auto& [name, pki] : pkis_) {
-    if (!pki.has_cert) error(pki.position, fmt::format("pki \"{}\" has no certificate file", name));
-    if (!pki.has_key) error(pki.position, fmt::format("pki \"{}\" has no key file", name));
-  }
-  for (const Token& use : pki_uses_) {
-    if (!pkis_.contains(ascii::lower(use.text))) {
-      error(use.position, fmt::format("no such pki: {}", describe(use)));
-    }
-  }
-}
-
 // What can be judged only when everything was read.
 void Parser::finish() {
   check_pkis();
@@ -298,11 +302,14 @@ void Parser::finish() {
   if (!has_socket) {
     config_.listeners.push_back({.position = {}, .source = "socket", .is_socket = true});
   }
-  if (config_.rules.empty()) warning({}, "there are no rules: every recipient is refused");
   for (auto& table : tables_) config_.tables.push_back(std::move(table));
+  for (auto& [name, pki] : pkis_) config_.pkis.push_back(std::move(pki));
+  for (auto& [name, ca] : cas_) config_.cas.push_back(std::move(ca));
 }
 
 std::optional<Duration> parse_delay(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  if (text.starts_with('+')) text.remove_prefix(1);
   constexpr std::int64_t ms = 1'000'000;
   static constexpr std::array units =
       std::to_array<std::pair<std::string_view, std::int64_t>>({{"ms", ms},
@@ -319,8 +326,12 @@ std::optional<Duration> parse_delay(std::string_view text) {
   return Duration{*number * unit->second};
 }
 
+// As scan_scaled(3) reads it: blanks around, a sign, no digits at all (which is zero).
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-  static constexpr std::string_view units = "BKMGT";
+  static constexpr std::string_view units = "BKMGTPE";
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  text = ascii::trim(text);
+  if (text.starts_with('+')) text.remove_prefix(1);
   unsigned shift = 0;
   if (!text.empty() && ascii::is_alpha(text.back())) {
     const char letter = text.back();
@@ -331,18 +342,19 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     text.remove_suffix(1);
   }
   const std::size_t dot = text.find('.');
-  const auto whole = ascii::parse_decimal(text.substr(0, dot));
-  if (!whole || *whole > (1ULL << 53) >> shift) return std::nullopt;
-  std::uint64_t size = *whole << shift;
-  if (dot == std::string_view::npos) return size;
-  const std::string_view digits = text.substr(dot + 1);
-  const auto fraction = ascii::parse_decimal(digits);
-  if (!fraction || digits.size() > 6) return std::nullopt;
-  std::uint64_t scale = 1;
-  for (std::size_t i = 0; i < digits.size(); ++i) scale *= 10;
-  const double part = static_cast<double>(*fraction) / static_cast<double>(scale);
-  size += static_cast<std::uint64_t>(part * static_cast<double>(1ULL << shift));
-  return size;
+  const std::string_view whole = text.substr(0, dot);
+  const std::string_view fraction = dot == std::string_view::npos ? "" : text.substr(dot + 1);
+  const auto is_digits = [](std::string_view part) {
+    return std::ranges::all_of(part, ascii::is_digit);
+  };
+  if (!is_digits(whole) || !is_digits(fraction)) return std::nullopt;
+  const auto number = whole.empty() ? std::optional<std::uint64_t>(0) : ascii::parse_decimal(whole);
+  if (!number || *number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    return std::nullopt;
+  if (*number > most >> (shift + 1)) return most;
+  double part = 0;
+  for (std::size_t i = fraction.size(); i > 0; --i) part = (part + (fraction[i - 1] - '0')) / 10;
+  return (*number << shift) + static_cast<std::uint64_t>(part * static_cast<double>(1ULL << shift));
 }
 
 ParseResult parse(ParseInput input, FileReader& read_file) {

@@ -21,6 +21,7 @@ namespace ringpost::conf {
 struct ListenOptions;
 struct ActionOptions;
 struct MatchOptions;
+struct RelayOption;
 
 class Parser {
  public:
@@ -41,19 +42,12 @@ class Parser {
     AliasMap,
     UserMap,
     OtherMap,
-    Other,  // a list or a map
+    Other,     // a list or a map
+    Patterns,  // a list of regular expressions
   };
   struct Origin {
     Position position;                  // of its definition
     std::optional<std::uint32_t> file;  // when the rows come from a file
-  };
-  struct Filter {
-    bool is_chain = false;
-    std::string proc;  // of a proc filter
-  };
-  struct Pki {
-    Position position;
-    bool has_cert = false, has_key = false;
   };
 
   // Tokens (parser.cpp).
@@ -116,38 +110,59 @@ class Parser {
   bool parse_table_use(TableUse use, std::string_view option, const Table*& table);
   Table* add_table(Table table, Origin origin);
   void load_table(const Token& name, const Token& source);
+  void load_table_file(const Token& name, const Token& source, const std::string& path);
+  void load_database(const Token& name, const Token& source, const std::string& path);
+  void add_external_table(const Token& name, TableBackend backend, std::string path_or_command);
+  void add_program_table(const Token& name, const Token& source, std::string_view backend,
+                         std::string_view path);
+  void check_pattern_rows(const Table& table, Position position);
   const Table* check_use(Table* table, TableUse use, std::string_view option, Position position);
   void report_rows(const Table& table, std::span<const TableError> errors, Severity severity);
 
   // Options (parse_listen.cpp, parse_action.cpp, parse_match.cpp, parse_settings.cpp).
   bool parse_listen_option(Listener& listener, ListenOptions& options);
-  bool parse_secure_listen_option(ListenOptions& options);
+  bool parse_secure_listen_option(Listener& listener, ListenOptions& options);
+  bool parse_listen_table(Listener& listener, ListenOptions& options, const Token& option);
   bool parse_listen_port(Listener& listener);
-  bool parse_filter_reference();
-  void check_listener(const Listener& listener, const ListenOptions& options);
+  bool is_fine_listener(Listener& listener, const ListenOptions& options);
   bool parse_action_method(Action& action, ActionOptions& options);
   bool parse_maildir(Action& action);
+  bool parse_lmtp(Action& action, ActionOptions& options);
   void set_path(Action& action, const Token& path);
+  std::optional<FormatString> parse_command(std::string_view what);
+  FormatString format_of(const Token& text);
   bool parse_local_option(Action& action, ActionOptions& options);
   bool parse_relay_option(Action& action, ActionOptions& options);
+  bool parse_relay_value(RelaySettings& relay, const RelayOption& option);
   bool parse_match_option(Rule& rule, MatchOptions& options);
   bool parse_match_from(Rule& rule, MatchOptions& options, bool negated);
   bool parse_match_for(Rule& rule, MatchOptions& options, bool negated);
   bool parse_match_test(TableTest& test, TableUse use, std::string_view option, bool negated);
-  bool parse_optional_table(TableUse use, std::string_view option);
-  bool parse_optional_match_table(TableUse use, std::string_view option);
+  bool parse_optional_match_table(TableTest& test, TableUse use, std::string_view option,
+                                  bool negated);
   bool parse_smtp_limits();
   bool parse_count(std::string_view what, std::uint32_t& value, std::uint32_t most);
-  bool parse_known_limits(std::span<const std::string_view> words, std::string_view what);
-  bool parse_proc_options();
-  bool parse_filter_phase();
-  bool parse_filter_condition(std::string_view phase);
-  bool parse_filter_chain();
+  bool parse_upstream_count(std::string_view what, std::uint32_t& value);
+  bool parse_wrapper();
+  bool parse_known_limits(std::span<const std::string_view> words, std::string_view what,
+                          std::string_view domain, std::vector<NamedLimit>& limits);
+
+  // Keys, certificates and filters (parse_filter.cpp).
+  bool parse_process(FilterProcess& process);
+  bool parse_filter_phase(Filter& filter);
+  bool parse_filter_condition(Filter& filter, std::string_view phase);
+  bool parse_filter_decision(Filter& filter);
+  bool parse_filter_chain(Filter& filter);
+  bool parse_filter_reference(const Filter*& filter);
+  const FilterProcess* add_process(FilterProcess process);
 
   void finish();
   void check_pkis();
 
   FileReader& read_file_;
+  PatternCheck check_patterns_;
+  TableProgram find_table_program_;
+  ServiceLookup find_service_;
   Sources sources_;
   Lexer lexer_;
   Token token_;
@@ -156,18 +171,24 @@ class Parser {
   std::vector<std::unique_ptr<Table>> tables_;
   std::map<const Table*, Origin> origins_;
   std::set<std::pair<const Table*, TableUse>> checked_;
+  std::set<const Table*> untyped_;       // of databases and programs: neither list nor map
+  std::set<const Table*> system_users_;  // of the backend getpwnam
   std::map<std::string, Table*, std::less<>> named_tables_;    // null: its definition is wrong
   std::map<std::string, const Action*, std::less<>> actions_;  // null likewise
-  std::map<std::string, Pki, std::less<>> pkis_;
-  std::vector<Token> pki_uses_;
-  std::set<std::string, std::less<>> procs_, wrappers_;
-  std::map<std::string, Filter, std::less<>> filters_;
-  bool has_srs_key_ = false;
+  std::map<std::string, std::unique_ptr<Pki>, std::less<>> pkis_;
+  std::map<std::string, std::unique_ptr<CertificateAuthority>, std::less<>> cas_;
+  std::map<std::string, const MdaWrapper*, std::less<>> wrappers_;
+  std::map<std::string, const FilterProcess*, std::less<>> processes_;
+  std::map<std::string, const Filter*, std::less<>> filters_;  // null: its definition is wrong
 };
+
+// What OpenSMTPD's delays hold: 31 bits of seconds.
+inline constexpr Duration delay_most = seconds(0x7fffffff);
 
 // "4d", "90s", "250ms": digits and one of ms, s, m, h, d.
 std::optional<Duration> parse_delay(std::string_view text);
-// "35M", "1.5G", "1048576": a number and perhaps one of B, K, M, G, T, in powers of 1024.
+// "35M", "1.5G", "1048576": a number and perhaps one of B, K, M, G, T, P, E, in powers of 1024; the
+// largest number when it does not fit.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
 }  // namespace ringpost::conf

@@ -80,6 +80,7 @@ Table::Table(std::string name, TableKind kind, std::span<const TableRow> rows)
                      .value_offset = keep(row.value),
                      .value_size = static_cast<std::uint32_t>(row.value.size()),
                      .line = row.line});
+    if (row.column > 0) columns_.push_back(row.column);
   }
   build_index();
 }

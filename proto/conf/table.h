@@ -27,6 +27,7 @@ struct TableRow {
   std::string_view key = {};
   std::string_view value = {};  // empty in a list
   std::uint32_t line = 0;
+  std::uint32_t column = 0;  // of an inline table's key
 };
 
 // What is wrong with a table file: the caller adds the file's name.
@@ -129,6 +130,14 @@ class Table {
   std::vector<std::uint32_t> glob_rows_;  // rows with '*' elsewhere than in a leading "*."
   bool has_wildcard_ = false;             // some row has "*." at the start of its domain
   std::vector<PrefixGroup> prefix_groups_;
+  std::vector<std::uint32_t> columns_;  // of the keys of an inline table
+};
+
+// A test that looks a value up in a table; absent when `table` is null.
+struct TableTest {
+  const Table* table = nullptr;
+  bool negated = false;
+  bool regex = false;  // the rows are patterns: Lookups::matches_regex decides
 };
 
 }  // namespace ringpost::conf

@@ -121,6 +121,7 @@ std::vector<TableError> Table::check_user_rows() const {
 
 TableError Table::error_at(std::size_t index, std::string text) const {
   const Row& row = rows_[index];
+  if (index < columns_.size()) return {row.line, columns_[index], std::move(text), {}};
   const std::string_view whole = text_;
   const std::size_t newline = whole.rfind('\n', row.key_offset);
   const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;

@@ -45,13 +45,22 @@ inline std::string errors_of(const ParseResult& result) {
   return diagnostics_of(result, Severity::Error);
 }
 
+// The text with a rule, so that it can be a configuration.
+inline std::string with_rule(std::string text) {
+  const bool has_rule = text.starts_with("match") || text.contains("\nmatch");
+  return has_rule ? text : text + "\nmatch reject\n";
+}
+
 inline std::string errors_in(std::string text, Files files = {}) {
-  return errors_of(parse_text(std::move(text), std::move(files)));
+  ParseResult result = parse_text(std::move(text), std::move(files));
+  std::erase_if(result.diagnostics,
+                [](const Diagnostic& d) { return d.text.starts_with("there are no rules"); });
+  return errors_of(result);
 }
 
 // The Config of a text that must be right.
 inline Config config_of(std::string text, Files files = {}) {
-  ParseResult result = parse_text(std::move(text), std::move(files));
+  ParseResult result = parse_text(with_rule(std::move(text)), std::move(files));
   EXPECT_EQ(errors_of(result), "");
   if (!result.config) return Config();
   return std::move(*result.config);

@@ -1,0 +1,60 @@
+// What smtpd.conf says about keys, certificates, filters and their processes: values of Config, for
+// the parts that will act on them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/conf/diagnostic.h"
+#include "proto/conf/table.h"
+
+namespace ringpost::conf {
+
+// `dhe`: Diffie-Hellman parameters for old clients.
+enum class DheMode : std::uint8_t { None, Auto, Legacy };
+
+// `pki NAME`: both paths are there.
+struct Pki {
+  Position position;
+  std::string name;  // lower case; "*" for all
+  std::string certificate_path, key_path;
+  DheMode dhe = DheMode::None;
+};
+
+// `ca NAME`
+struct CertificateAuthority {
+  Position position;
+  std::string name;  // lower case; "*" for all
+  std::string certificate_path;
+};
+
+// `proc NAME` and the process of `filter NAME proc-exec`.
+struct FilterProcess {
+  Position position;
+  std::string name;
+  std::string command;
+  std::string user, group, chroot;  // empty: none
+};
+
+enum class FilterKind : std::uint8_t { Builtin, Process, Chain };
+enum class FilterPhase : std::uint8_t { Connect, Helo, Ehlo, Auth, MailFrom, RcptTo, Data, Commit };
+enum class FilterCondition : std::uint8_t { Fcrdns, Rdns, Source, Auth, Helo, MailFrom, RcptTo };
+enum class FilterDecision : std::uint8_t { Reject, Disconnect, Rewrite, Report, Junk, Bypass };
+
+// One `filter NAME`, or a chain in braces, whose name is empty.
+struct Filter {
+  Position position;
+  std::string name;
+  FilterKind kind = FilterKind::Builtin;
+  // Builtin. `test.table` is null where the condition stands alone (`rdns`, `!fcrdns`, `auth`).
+  FilterPhase phase = FilterPhase::Connect;
+  FilterCondition condition = FilterCondition::Fcrdns;
+  TableTest test;
+  FilterDecision decision = FilterDecision::Reject;
+  std::string text;                        // of the decision; empty with Junk and Bypass
+  const FilterProcess* process = nullptr;  // Process
+  std::vector<const Filter*> chain;        // Chain: not empty
+};
+
+}  // namespace ringpost::conf

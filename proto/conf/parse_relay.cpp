@@ -1,0 +1,88 @@
+// The options of `action NAME relay`, in any order, each once.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proto/conf/action_options.h"
+#include "proto/conf/parser.h"
+
+namespace ringpost::conf {
+
+// What stands behind an option's word: nothing (or something of its own), a text, or a table.
+struct RelayOption {
+  std::string_view word;
+  bool ActionOptions::* seen;
+  std::string RelaySettings::* text = nullptr;
+  const Table* RelaySettings::* list = nullptr;
+  const Table* RelaySettings::* map = nullptr;
+};
+
+namespace {
+
+constexpr std::array relay_options = std::to_array<RelayOption>({
+    {.word = "helo", .seen = &ActionOptions::helo, .text = &RelaySettings::helo},
+    {.word = "pki", .seen = &ActionOptions::pki, .text = &RelaySettings::pki},
+    {.word = "ca", .seen = &ActionOptions::ca, .text = &RelaySettings::ca},
+    {.word = "ciphers", .seen = &ActionOptions::ciphers, .text = &RelaySettings::ciphers},
+    {.word = "protocols", .seen = &ActionOptions::protocols, .text = &RelaySettings::protocols},
+    {.word = "mail-from", .seen = &ActionOptions::mail_from, .text = &RelaySettings::mail_from},
+    {.word = "helo-src", .seen = &ActionOptions::helo_src, .map = &RelaySettings::helo_source},
+    {.word = "src", .seen = &ActionOptions::src, .list = &RelaySettings::sources},
+    {.word = "host", .seen = &ActionOptions::host, .list = &RelaySettings::hosts},
+    {.word = "domain", .seen = &ActionOptions::host, .map = &RelaySettings::domains},
+    {.word = "auth", .seen = &ActionOptions::auth, .map = &RelaySettings::auth},
+    {.word = "backup", .seen = &ActionOptions::backup},
+    {.word = "tls", .seen = &ActionOptions::tls},
+    {.word = "srs", .seen = &ActionOptions::srs},
+    {.word = "filter", .seen = &ActionOptions::filter},
+});
+
+}  // namespace
+
+bool Parser::parse_relay_option(Action& action, ActionOptions& options) {
+  const Token word = token_;
+  const auto option = std::ranges::find(relay_options, word.text, &RelayOption::word);
+  if (option == relay_options.end()) return expected("an option of relay");
+  advance();
+  once(options.*option->seen, word);
+  if (word.text == "auth" && !options.host) error(word.position, "auth needs a host before it");
+  const bool is_backup = option->seen == &ActionOptions::backup;
+  const bool is_host = option->seen == &ActionOptions::host;
+  if (options.backup && options.host && (is_backup || is_host)) {
+    error(word.position, "backup and host exclude each other");
+  }
+  if (word.text == "srs" && config_.srs.key.empty()) {
+    error(word.position, "srs needs an srs key before it");
+  }
+  return parse_relay_value(action.relay, *option);
+}
+
+bool Parser::parse_relay_value(RelaySettings& relay, const RelayOption& option) {
+  if (option.text != nullptr) {
+    auto text = expect_string(fmt::format("a text for \"{}\"", option.word));
+    if (text) relay.*option.text = std::move(text->text);
+    return text.has_value();
+  }
+  if (option.list != nullptr) {
+    return parse_table_use(TableUse::StringList, option.word, relay.*option.list);
+  }
+  if (option.map != nullptr) {
+    return parse_table_use(TableUse::OtherMap, option.word, relay.*option.map);
+  }
+  if (option.word == "filter") return parse_filter_reference(relay.filter);
+  if (option.word == "srs") relay.srs = true;
+  if (option.word == "tls") {
+    relay.tls_required = true;
+    relay.verify = !take_keyword("no-verify");
+  }
+  if (option.word != "backup") return true;
+  relay.backup = true;
+  if (!take_keyword("mx")) return true;
+  auto name = expect_string("a host name");
+  if (name) relay.backup_name = std::move(name->text);
+  return name.has_value();
+}
+
+}  // namespace ringpost::conf
