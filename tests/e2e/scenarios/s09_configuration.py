@@ -33,7 +33,7 @@ def check(t, path, *arguments):
 
 
 def errors(found):
-    return [entry for entry in found if not entry[3].startswith("warning: ")]
+    return [entry for entry in found if not entry[3].startswith(("warning: ", "note: "))]
 
 
 @case()
@@ -65,18 +65,29 @@ smtp limit max-rcpt banana
     t.equal(columns[5], 21, "column of the word that is no number")
 
 
+def start(t, path):
+    """Run ringpostd -d with a file that it must refuse; returns (exit status, what it says)."""
+    done = subprocess.run([t.program("ringpostd"), "-d", "--home", t.path("home"), "-f", path],
+                          capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stderr
+
+
 @case()
-def not_implemented_is_refused_by_name(t):
-    """Grammar of smtpd.conf that has no behaviour yet is an error, never ignored."""
+def not_available_is_refused_by_name(t):
+    """Grammar of smtpd.conf without a behaviour yet: a note of -n, an error of a start."""
+    keys = 'pki mx.example.test cert "/etc/ssl/mx.crt" key "/etc/ssl/mx.key"\n'
     for directive, word in (
-            ('listen on 127.0.0.1 tls pki mx.example.test', "tls"),
-            ('action "out" relay', "relay"),
-            ('filter check proc-exec "filter-x"', "filter"),
-            ('pki mx.example.test cert "/etc/ssl/mx.crt"', "pki")):
-        status, found, output = check(t, write(t, sound + directive + "\n"))
-        t.equal(status, 1, output)
-        t.true(any(word in text and line == 5 for _, line, _, text in found),
-               f"{word!r} is named with line 5 in {output}")
+            (keys + 'listen on 127.0.0.1 port 465 smtps pki mx.example.test', "smtps"),
+            ('\naction "out" relay', "relay"),
+            ('\nmatch from rdns "*.example.test" for any reject', "rdns")):
+        path = write(t, sound + directive + "\n")
+        status, found, output = check(t, path)
+        t.equal(status, 0, output)
+        t.true(any(text.startswith("note: ") and word in text and line == 6
+                   for _, line, _, text in found), f"{word!r} is noted with line 6 in {output}")
+        status, said = start(t, path)
+        t.equal(status, 1, said)
+        t.true(f"{path}:6:" in said and word in said, said)
 
 
 @case()
@@ -123,7 +134,6 @@ def usage_errors(t):
 def broken_configuration_does_not_start(t):
     """Without -n a file with errors starts nothing, says the same and exits 1."""
     path = write(t, "nonsense\n" + sound)
-    done = subprocess.run([t.program("ringpostd"), "-d", "--home", t.path("home"), "-f", path],
-                          capture_output=True, text=True, timeout=20, check=False)
-    t.equal(done.returncode, 1, done.stderr)
-    t.true(f"{path}:1:1: " in done.stderr, done.stderr)
+    status, said = start(t, path)
+    t.equal(status, 1, said)
+    t.true(f"{path}:1:1: " in said, said)
