@@ -5,8 +5,10 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "engine/mta/compiled_patterns.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/net/address.h"
 #include "proto/conf/config.h"
@@ -14,6 +16,8 @@
 #include "proto/smtp/server_session.h"
 
 namespace ringpost::mta {
+
+class TableSource;
 
 // One address to listen on; several may come from one `listen on` line.
 struct ListenAddress {
@@ -30,6 +34,9 @@ struct Generation {
   conf::LocalHost host;
   std::vector<ListenAddress> listeners;
   ListenAddress local;  // `listen on socket`, which is always there
+  // Of tables that are not in memory, and of tables of patterns; keys point into `config`.
+  std::unordered_map<const conf::Table*, std::shared_ptr<TableSource>> sources;
+  std::unordered_map<const conf::Table*, CompiledPatterns> patterns;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
 };

@@ -42,6 +42,7 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
 Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
   parts_.spooler->forget(room_);
+  parts_.enquiries->forget(asker_);
   if (committing_ != nullptr) committing_->forget_inbound();
 }
 
@@ -201,9 +202,7 @@ void Inbound::closed() {
     parts_.connection_counts.leave(client_);
     report_closed();
   }
-  closed_ = true;
-  // The answer would come to a core that may have gone: it is waited for.
-  if (question_ == nullptr) owner_.inbound_ended(*this);
+  owner_.inbound_ended(*this);
 }
 
 void Inbound::report_closed() {

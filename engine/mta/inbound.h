@@ -8,9 +8,10 @@
 #include <string>
 
 #include "engine/memory/buffer.h"
+#include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/lookups.h"
 #include "engine/mta/transaction.h"
-#include "engine/mta/user_directory.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
 #include "proto/conf/expand.h"
@@ -53,7 +54,7 @@ class Inbound final : net::StreamOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Room, User, Commit };
+  enum class Waiting : std::uint8_t { Nothing, Room, Answer, Commit };
 
   // net::StreamOwner
   void opened(const std::optional<net::Address>& peer) override;
@@ -73,7 +74,7 @@ class Inbound final : net::StreamOwner {
   void arm_timer();
   void time_is_up();
   void room_again();
-  void user_known();
+  void answered(conf::Answer answer);
 
   void on(const smtp::Opened&);
   void on(const smtp::HelloReceived& event);
@@ -89,6 +90,7 @@ class Inbound final : net::StreamOwner {
 
   void answer(const smtp::Decision& decision);
   void judge_recipient();
+  void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
   conf::SessionFacts facts() const;
@@ -97,15 +99,14 @@ class Inbound final : net::StreamOwner {
   void refuse_content(const smtp::ReplyView& reply);
   void report_closed();
   static void room_called(RoomWaiter& waiter);
-  static void user_answered(ring::Message& message);
 
   struct Room : RoomWaiter {
     explicit Room(Inbound& owner) : RoomWaiter(&Inbound::room_called), inbound(owner) {}
     Inbound& inbound;
   };
-  struct Question : UserQuestion {
-    Question(ring::Core& core, std::string name, Inbound& asker)
-        : UserQuestion(&Inbound::user_answered, core, std::move(name)), inbound(asker) {}
+  struct Asker final : EnquiryAsker {
+    explicit Asker(Inbound& owner) : inbound(owner) {}
+    void answered(conf::Answer answer) override;
     Inbound& inbound;
   };
 
@@ -140,8 +141,9 @@ class Inbound final : net::StreamOwner {
   Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
   Instant commit_began_{};
   std::unique_ptr<smtp::RcptTo> rcpt_;  // being judged
-  std::unique_ptr<Question> question_;  // the connection stays until it was answered
-  bool closed_ = false;
+  std::optional<LookupMemo> lookups_;   // of the recipient being judged
+  conf::Question asked_;                // what its judgement waits for
+  Asker asker_{*this};
   Room room_{*this};
   ring::TimerOf<Inbound, &Inbound::time_is_up> timer_{*this};
 };

@@ -48,28 +48,6 @@ observe::CloseReason reason_of(smtp::CloseReason reason) {
   return observe::CloseReason::Violation;
 }
 
-// Knows users; tables and files beyond the memory are not there yet.
-class KnownUsers final : public conf::Lookups {
- public:
-  KnownUsers(UserDirectory& users, Instant now) : users_(users), now_(now) {}
-
-  conf::Answer ask(const conf::Question& question) override {
-    if (const auto* user = std::get_if<conf::UserQuestion>(&question)) {
-      UserDirectory::Answer known = users_.find(user->name, now_);
-      return {.state = known.state, .user = std::move(known.user)};
-    }
-    if (std::holds_alternative<conf::ForwardQuestion>(question))
-      return {.state = conf::AnswerState::NotFound};
-    return {.state = conf::AnswerState::TemporaryFailure,
-            .text = describe(question) + " cannot be asked for"};
-  }
-  bool matches_regex(const conf::Table&, std::string_view) override { return false; }
-
- private:
-  UserDirectory& users_;
-  Instant now_;
-};
-
 }  // namespace
 
 void Inbound::answer(const smtp::Decision& decision) {
@@ -134,6 +112,7 @@ void Inbound::on(const smtp::MailFrom& event) {
 
 void Inbound::on(const smtp::RcptTo& event) {
   rcpt_ = std::make_unique<smtp::RcptTo>(event);
+  lookups_.emplace(parts_, *generation_);
   judge_recipient();
 }
 
@@ -145,45 +124,47 @@ conf::SessionFacts Inbound::facts() const {
 }
 
 void Inbound::judge_recipient() {
-  KnownUsers known(parts_.users, parts_.core.now());
   // RFC 5321 4.5.1: <postmaster> without a domain is ours.
   const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
   const std::string_view domain = rcpt_->recipient.is_bare_postmaster()
                                       ? std::string_view(listener_.server_name)
                                       : std::string_view(mailbox.domain);
-  const conf::Expansion expansion =
-      conf::expand(generation_->config, generation_->host, facts(), {mailbox.local, domain}, known);
+  conf::Expansion expansion = conf::expand(generation_->config, generation_->host, facts(),
+                                           {mailbox.local, domain}, *lookups_);
   if (expansion.outcome == conf::Outcome::Later) {
-    waiting_ = Waiting::User;
-    const auto& asked = std::get<conf::UserQuestion>(*expansion.waiting_for);
-    question_ = std::make_unique<Question>(parts_.core, asked.name, *this);
-    parts_.users.ask(*question_);
+    waiting_ = Waiting::Answer;
+    asked_ = std::move(*expansion.waiting_for);
+    parts_.enquiries->ask(asked_, generation_, asker_);
     return;
   }
   if (expansion.outcome == conf::Outcome::Deliver) {
     add_recipients(expansion);
   } else {
-    parts_.metrics.session.recipients_refused.add();
-    std::string room;
-    answer(refusal_of(expansion, room));
+    refuse_recipient(expansion);
   }
   rcpt_.reset();
+  lookups_.reset();
 }
 
-void Inbound::user_answered(ring::Message& message) {
-  Inbound& self = static_cast<Question&>(message).inbound;
-  self.question_.reset();
-  if (self.closed_) {
-    self.owner_.inbound_ended(self);
-  } else {
-    self.user_known();
-  }
-}
+void Inbound::Asker::answered(conf::Answer answer) { inbound.answered(std::move(answer)); }
 
-void Inbound::user_known() {
+void Inbound::answered(conf::Answer answer) {
+  lookups_->remember(std::move(asked_), std::move(answer));
   waiting_ = Waiting::Nothing;
   judge_recipient();
   pump();
+}
+
+void Inbound::refuse_recipient(const conf::Expansion& expansion) {
+  parts_.metrics.session.recipients_refused.add();
+  if (expansion.outcome == conf::Outcome::TemporaryFailure) {
+    const std::string address = smtp::to_text(rcpt_->recipient);
+    parts_.events.emit(
+        parts_.core.wall(),
+        observe::LookupFailed{.session = id_, .recipient = address, .reason = expansion.reason});
+  }
+  std::string room;
+  answer(refusal_of(expansion, room));
 }
 
 smtp::ReplyView Inbound::refusal_of(const conf::Expansion& expansion, std::string& room) const {

@@ -55,10 +55,12 @@ void announce(observe::EventLog& log, const std::string& file, const Generation&
   }
 }
 
-Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, Retirement& retirement,
-                   LoadWish wish, std::shared_ptr<const Generation> generation)
+Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, TableSources& sources,
+                   Retirement& retirement, LoadWish wish,
+                   std::shared_ptr<const Generation> generation)
     : workers_(workers.begin(), workers.end()),
       log_(log),
+      sources_(sources),
       retirement_(retirement),
       wish_(std::move(wish)),
       generation_(std::move(generation)) {}
@@ -70,6 +72,11 @@ ReloadReport Reloader::adopt(LoadedGeneration loaded) {
   for (const conf::Diagnostic& diagnostic : loaded.diagnostics)
     report.messages.push_back(conf::to_text_with_caret(diagnostic));
   if (loaded.generation == nullptr) return report;
+  std::vector<std::string> errors = sources_.open(*loaded.generation);
+  if (!errors.empty()) {
+    std::ranges::move(errors, std::back_inserter(report.messages));
+    return report;
+  }
   const auto next = retirement_.watch(std::move(loaded.generation));
   if (auto done = hand_over(next); !done) {
     report.messages.push_back(to_text(done.error()));

@@ -11,6 +11,7 @@
 
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/retirement.h"
+#include "engine/mta/table_sources.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
 
@@ -24,8 +25,8 @@ struct ReloadReport {
 class Reloader {
  public:
   // `generation` is what the workers use now. Everything named must outlive it.
-  Reloader(std::span<Worker* const> workers, observe::EventLog& log, Retirement& retirement,
-           LoadWish wish, std::shared_ptr<const Generation> generation);
+  Reloader(std::span<Worker* const> workers, observe::EventLog& log, TableSources& sources,
+           Retirement& retirement, LoadWish wish, std::shared_ptr<const Generation> generation);
 
   // The whole configuration, read anew.
   ReloadReport reload();
@@ -36,6 +37,7 @@ class Reloader {
 
   std::vector<Worker*> workers_;
   observe::EventLog& log_;
+  TableSources& sources_;
   Retirement& retirement_;
   LoadWish wish_;
   std::shared_ptr<const Generation> generation_;

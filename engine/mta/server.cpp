@@ -3,7 +3,9 @@
 #include "engine/mta/server.h"
 
 #include <algorithm>
+#include <cerrno>
 
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -21,8 +23,7 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
 }
 
 std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) {
-  generation_ = retirement_.watch(std::move(generation));
-  const conf::Config& config = generation_->config;
+  const conf::Config& config = generation->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
                              : std::clamp(std::thread::hardware_concurrency(), 1u, conf::cores_max);
@@ -38,6 +39,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   auto log = observe::EventLog::open(std::move(log_options));
   if (!log) return std::unexpected(log.error());
   log_ = std::move(*log);
+  if (auto tables = open_tables(std::move(generation)); !tables) return tables;
 
   if (auto spool = open_spool(config, cores); !spool) return spool;
   auto files = bind_listeners(generation_->listeners, cores);
@@ -61,6 +63,16 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
         [this, i, given = std::move(setup)]() mutable { run_worker(i, std::move(given), *gate_); });
   }
   return start_workers();
+}
+
+// Only now: what it starts (threads, programs) belongs to the process that goes on.
+std::expected<void, Fault> Server::open_tables(std::shared_ptr<Generation> generation) {
+  sources_ = std::make_unique<TableSources>(*log_);
+  retirement_.emplace();
+  if (const auto errors = sources_->open(*generation); !errors.empty())
+    return std::unexpected(Fault{"open", ENOENT, fmt::format("{}", fmt::join(errors, "; "))});
+  generation_ = retirement_->watch(std::move(generation));
+  return {};
 }
 
 std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsigned cores) {
@@ -116,6 +128,7 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   // The thread that makes segments may be at work still; it must not find a worker that has gone.
   segments_->end_announcements();
   users_.settle();
+  sources_->settle();
 }
 
 std::expected<void, Fault> Server::start_workers() {
@@ -138,8 +151,8 @@ std::expected<void, Fault> Server::open_control() {
   std::vector<const observe::CoreMetrics*> metrics;
   for (const auto& one : metrics_) metrics.push_back(one.get());
   const pthread_t main_thread = pthread_self();
-  reloader_ =
-      std::make_unique<Reloader>(workers_, *log_, retirement_, options_.config, generation_);
+  reloader_ = std::make_unique<Reloader>(workers_, *log_, *sources_, *retirement_, options_.config,
+                                         generation_);
   commands_ = std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), *reloader_,
                                                 [this, main_thread] {
                                                   stop_reason_ = "control request";

@@ -16,6 +16,7 @@
 #include "engine/mta/local_socket.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/start_gate.h"
+#include "engine/mta/table_sources.h"
 #include "engine/mta/worker.h"
 
 namespace ringpost::mta {
@@ -44,6 +45,7 @@ class Server {
  private:
   explicit Server(ServerOptions options) : options_(std::move(options)) {}
   std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
+  std::expected<void, Fault> open_tables(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
   std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
   std::expected<void, Fault> start_workers();
@@ -52,13 +54,14 @@ class Server {
   void run_worker(unsigned index, WorkerSetup setup, StartGate& gate);
 
   ServerOptions options_;
-  Retirement retirement_;  // outlives every generation
-  std::shared_ptr<const Generation> generation_;
   FileLock lock_;
   FileLock spool_lock_;
   LocalSocket local_socket_;
   std::unique_ptr<observe::EventLog> log_;
   std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
+  std::unique_ptr<TableSources> sources_;
+  std::optional<Retirement> retirement_;  // outlives every generation
+  std::shared_ptr<const Generation> generation_;
   ConnectionCounts connection_counts_;
   UserDirectory users_;
   std::unique_ptr<SegmentStore> segments_;

@@ -51,6 +51,8 @@ std::expected<void, Fault> Worker::set_up() {
   const SpoolerOptions spooler_options;
   auto staging = disk::AlignedMemory::map(spooler_options.staging_octets);
   if (!staging) return std::unexpected(staging.error());
+  enquiries_ = std::make_unique<Enquiries>(parts_);
+  parts_.enquiries = enquiries_.get();
   parts_.buffers = buffers_.get();
   parts_.index = &index_;
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,
@@ -72,6 +74,7 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
   auto of_this_core = std::make_shared<std::shared_ptr<const Generation>>(generation);
   const Generation* const plain = generation.get();
   parts_.generation = std::shared_ptr<const Generation>(std::move(of_this_core), plain);
+  parts_.patterns.clear();
   const conf::Config& config = generation->config;
   setup_.metrics.session.connections.max.set(
       connections_of_core(config, core_->ring().direct_files_max()));
@@ -235,7 +238,7 @@ bool Worker::finished() {
   const bool listeners_done =
       std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
   idle_ = draining_ && connections_ == 0 && listeners_done && dispatcher_->idle() &&
-          upkeep_->idle() && spooler_->idle();
+          upkeep_->idle() && spooler_->idle() && enquiries_->idle();
   return std::ranges::all_of(all_, [](const Worker* worker) { return worker->idle_.load(); });
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/enquiries.h"
 #include "engine/mta/inbound.h"
 #include "engine/mta/recover.h"
 #include "engine/mta/spool_upkeep.h"
@@ -112,6 +113,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;
+  std::unique_ptr<Enquiries> enquiries_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;
   std::vector<std::unique_ptr<OpenListener>> closing_listeners_;  // of generations before
   std::vector<Worker*> all_;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "engine/memory/buffer.h"
+#include "engine/mta/compiled_patterns.h"
 #include "engine/observe/event_log.h"
 #include "engine/observe/metrics.h"
 #include "engine/ring/core.h"
@@ -18,6 +19,7 @@ namespace ringpost::mta {
 
 class ConnectionCounts;
 class Dispatcher;
+class Enquiries;
 class Spooler;
 class UserDirectory;
 struct Generation;
@@ -33,6 +35,8 @@ struct WorkerParts {
   store::Index* index = nullptr;
   Spooler* spooler = nullptr;
   Dispatcher* dispatcher = nullptr;
+  Enquiries* enquiries = nullptr;
+  PatternMatchers patterns = {};
 };
 
 }  // namespace ringpost::mta

@@ -243,6 +243,47 @@ struct FaultSeen {
   void fields(auto&& field) const { field("where", where), field("error", fault); }
 };
 
+// ---- tables that are not in memory
+
+// The program that answers for a table runs.
+struct TableStarted {
+  static constexpr std::string_view name = "table.started";
+  static constexpr Level level = Level::Brief;
+  std::string_view table = {};
+  std::string_view program = {};
+  std::int64_t pid = 0;
+  void fields(auto&& field) const {
+    field("table", table), field("program", program), field("pid", pid);
+  }
+};
+
+// It does not any more, or could not be started; it will be again after the pause.
+struct TableEnded {
+  static constexpr std::string_view name = "table.ended";
+  static constexpr Level level = Level::Brief;
+  std::string_view table = {};
+  std::string_view program = {};
+  std::string_view reason = {};
+  std::uint64_t unanswered = 0;  // questions, which failed for now
+  Duration pause = {};
+  void fields(auto&& field) const {
+    field("table", table), field("program", program), field("reason", reason);
+    field("unanswered", unanswered), field("pause", pause);
+  }
+};
+
+// A recipient was put off with 451, because a question about it could not be answered.
+struct LookupFailed {
+  static constexpr std::string_view name = "lookup.failed";
+  static constexpr Level level = Level::Brief;
+  SessionId session = {};
+  std::string_view recipient = {};
+  std::string_view reason = {};
+  void fields(auto&& field) const {
+    field("session", session), field("recipient", recipient), field("reason", reason);
+  }
+};
+
 // The operator did something through the control socket.
 struct ControlCommand {
   static constexpr std::string_view name = "control.command";
@@ -298,11 +339,11 @@ struct EventList {
   static constexpr bool contains = (std::is_same_v<E, Events> || ...);
 };
 
-using AllEvents =
-    EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused, MessageRefused,
-              SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, MessageRemoved,
-              Started, Listening, ConfigLoaded, Stopping, Stopped, FaultSeen, ControlCommand,
-              LinesDropped, SessionOpened, LineReceived, ReplySent>;
+using AllEvents = EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused,
+                            MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined,
+                            SpoolPressure, MessageRemoved, Started, Listening, ConfigLoaded,
+                            Stopping, Stopped, FaultSeen, TableStarted, TableEnded, LookupFailed,
+                            ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

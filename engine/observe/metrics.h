@@ -140,6 +140,21 @@ struct MemoryMetrics {
   }
 };
 
+struct LookupMetrics {
+  Counter asked;    // questions that were not answered from memory
+  Counter failed;   // of those: could not be answered
+  Counter late;     // of those: not within the time limit
+  Histogram delay;  // µs until the answer
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_lookup_asked_total", "questions to tables, users and files", self.asked);
+    visit("ringpost_lookup_failed_total", "questions that could not be answered", self.failed);
+    visit("ringpost_lookup_late_total", "questions not answered in time", self.late);
+    visit("ringpost_lookup_delay_microseconds", "until a question was answered", self.delay);
+  }
+};
+
 struct RingMetrics {
   Counter turns;
 
@@ -154,6 +169,7 @@ struct alignas(64) CoreMetrics {
   SpoolMetrics spool;
   DeliveryMetrics delivery;
   MemoryMetrics memory;
+  LookupMetrics lookup;
   RingMetrics ring;
 
   // Calls visit(name, help, field) for every figure, in the order in which they are shown. A
@@ -164,6 +180,7 @@ struct alignas(64) CoreMetrics {
     SpoolMetrics::each(self.spool, visit);
     DeliveryMetrics::each(self.delivery, visit);
     MemoryMetrics::each(self.memory, visit);
+    LookupMetrics::each(self.lookup, visit);
     RingMetrics::each(self.ring, visit);
   }
 };

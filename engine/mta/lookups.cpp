@@ -1,0 +1,39 @@
+// What a judgement asks: see lookups.h.
+#include "engine/mta/lookups.h"
+
+#include "engine/mta/enquiries.h"
+#include "engine/mta/table_source.h"
+#include "engine/mta/user_directory.h"
+
+namespace ringpost::mta {
+
+conf::Answer LookupMemo::ask(const conf::Question& question) {
+  for (const auto& [asked, answer] : kept_)
+    if (asked == question) return answer;
+  conf::Answer answer = known_at_once(question);
+  if (answer.state == conf::AnswerState::Later && parts_->enquiries->full())
+    return failure("too many questions wait");
+  return answer;
+}
+
+conf::Answer LookupMemo::known_at_once(const conf::Question& question) const {
+  if (const auto* user = std::get_if<conf::UserQuestion>(&question)) {
+    UserDirectory::Answer known = parts_->users.find(user->name, parts_->core.now());
+    conf::Answer answer{.state = known.state, .user = std::move(known.user)};
+    if (answer.state == conf::AnswerState::TemporaryFailure)
+      answer.text = describe(question) + ": the name service fails";
+    return answer;
+  }
+  if (std::holds_alternative<conf::TableQuestion>(question)) return {};
+  // Files of users are read by processes that have become these users; there are none yet.
+  if (std::holds_alternative<conf::ForwardQuestion>(question))
+    return {.state = conf::AnswerState::NotFound};
+  return failure(describe(question) + " cannot be read");
+}
+
+bool LookupMemo::matches_regex(const conf::Table& table, std::string_view text) {
+  const auto found = generation_->patterns.find(&table);
+  return found != generation_->patterns.end() && parts_->patterns.matches(found->second, text);
+}
+
+}  // namespace ringpost::mta
