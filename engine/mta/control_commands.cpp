@@ -97,6 +97,7 @@ void ControlCommands::register_on(ControlServer& server) {
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
   server.on("reload", [this](Request q, ControlReply& r) { reload(r), note(q, r); });
+  server.on("update table", [this](Request q, ControlReply& r) { update_table(q, r), note(q, r); });
   server.on("stop", [this](Request q, ControlReply& r) { note(q, r), stop_(); });
 }
 
@@ -240,14 +241,27 @@ void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, 
   if (!sum(*counts)) reply.fail(too_slow);
 }
 
-// Mistakes are the error, one below the other; notes of a reload that was done are rows.
-void ControlCommands::reload(ControlReply& reply) {
-  const ReloadReport report = reloader_.reload();
+namespace {
+
+// Mistakes are the error, one below the other; notes on what was done are rows.
+void tell(const ReloadReport& report, ControlReply& reply) {
   if (!report.done) {
     reply.fail(fmt::format("nothing has changed:\n{}", fmt::join(report.messages, "\n")));
     return;
   }
   for (const std::string& message : report.messages) reply.row(Json{{"note", message}});
+}
+
+}  // namespace
+
+void ControlCommands::reload(ControlReply& reply) { tell(reloader_.reload(), reply); }
+
+void ControlCommands::update_table(const ControlRequest& request, ControlReply& reply) {
+  if (request.arguments.size() != 1) {
+    reply.fail("name one table");
+    return;
+  }
+  tell(reloader_.update_table(request.arguments.front()), reply);
 }
 
 void ControlCommands::log_level(const ControlRequest& request, ControlReply& reply) {

@@ -34,6 +34,7 @@ class ControlCommands {
   void pause(const ControlRequest& request, ControlReply& reply, bool paused);
   void log_level(const ControlRequest& request, ControlReply& reply);
   void reload(ControlReply& reply);
+  void update_table(const ControlRequest& request, ControlReply& reply);
   void note(const ControlRequest& request, const ControlReply& reply);
 
   std::vector<Worker*> workers_;

@@ -3,6 +3,7 @@
 // generation it began with.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -37,6 +38,8 @@ struct Generation {
   // Of tables that are not in memory, and of tables of patterns; keys point into `config`.
   std::unordered_map<const conf::Table*, std::shared_ptr<TableSource>> sources;
   std::unordered_map<const conf::Table*, CompiledPatterns> patterns;
+  // The main file and what it includes, by path: what `update table` does not read anew.
+  std::map<std::string, std::string> texts;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
 };

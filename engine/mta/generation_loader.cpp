@@ -4,12 +4,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <unordered_map>
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
 #include <unistd.h>
 
 #include "engine/mta/listen_addresses.h"
+#include "engine/mta/lmdb_table.h"
 #include "proto/base/ascii.h"
+#include "scan/pattern/posix.h"
 
 namespace ringpost::mta {
 namespace {
@@ -21,11 +26,46 @@ std::string host_name() {
   return ascii::lower(name);
 }
 
-conf::Diagnostic unreadable(const std::string& path, const Fault& fault) {
+conf::Diagnostic mistake(const std::string& path, std::string text) {
   conf::Diagnostic diagnostic;
   diagnostic.file = path;
-  diagnostic.text = to_text(fault);
+  diagnostic.text = std::move(text);
   return diagnostic;
+}
+
+// Where the table programs of OpenSMTPD are installed, and those of ours.
+constexpr std::string_view program_folders[] = {
+    "/usr/libexec/opensmtpd", "/usr/lib/opensmtpd",       "/usr/local/libexec/opensmtpd",
+    "/usr/libexec/smtpd",     "/usr/local/libexec/smtpd", "/usr/libexec/ringpost"};
+
+std::optional<std::string> find_program(std::string_view backend) {
+  if (backend.contains('/')) return std::nullopt;
+  for (const std::string_view folder : program_folders) {
+    std::string path = fmt::format("{}/table-{}", folder, backend);
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> find_service(std::string_view name) {
+  servent entry{};
+  servent* found = nullptr;
+  char room[4096];
+  const std::string text(name);
+  if (getservbyname_r(text.c_str(), "tcp", &entry, room, sizeof room, &found) != 0) return {};
+  if (found == nullptr) return std::nullopt;
+  return ntohs(static_cast<std::uint16_t>(found->s_port));
+}
+
+std::optional<std::string> problem_of_source(const conf::Table& table) {
+  const std::string& text = table.path_or_command();
+  if (table.backend() == conf::TableBackend::Lmdb) {
+    if (const auto opened = LmdbTable::open(text); !opened) return to_text(opened.error());
+  } else if (table.backend() == conf::TableBackend::Proc) {
+    const std::string program = text.substr(0, text.find(' '));
+    if (access(program.c_str(), X_OK) != 0) return to_text(Fault{"start", errno, program});
+  }
+  return std::nullopt;
 }
 
 std::shared_ptr<Generation> generation_of(conf::Config config, ListenResolution resolved) {
@@ -56,24 +96,104 @@ std::expected<std::string, Fault> read_text_file(const std::string& path) {
   return text;
 }
 
+namespace {
+
+// What a parse leaves beside its result.
+class Loading {
+ public:
+  explicit Loading(const LoadWish& wish) : wish_(wish) {}
+
+  LoadedGeneration run(std::string text, conf::TableKeeper keep, conf::FileReader read) {
+    texts_[wish_.path] = text;
+    conf::ParseInput input;
+    input.path = wish_.path;
+    input.text = std::move(text);
+    input.server_name = wish_.server_name.empty() ? host_name() : wish_.server_name;
+    input.macros = wish_.macros;
+    input.check_patterns = [this](std::span<const std::string_view> patterns) {
+      return compile(patterns);
+    };
+    input.find_table_program = find_program;
+    input.find_service = find_service;
+    input.keep_table = std::move(keep);
+    conf::FileReader remember = [this, &read](const std::string& path) {
+      auto content = read(path);
+      if (content) texts_[path] = *content;
+      return content;
+    };
+    conf::ParseResult parsed = conf::parse(std::move(input), remember);
+    const bool is_refused = !wish_.only_check && conf::refuse_unsupported(parsed.diagnostics);
+    LoadedGeneration loaded{nullptr, std::move(parsed.diagnostics)};
+    if (parsed.config && !is_refused) finish(std::move(*parsed.config), loaded);
+    return loaded;
+  }
+
+ private:
+  std::vector<conf::PatternError> compile(std::span<const std::string_view> patterns) {
+    std::vector<conf::PatternError> errors;
+    if (patterns.empty()) return errors;  // matches nothing
+    auto database = scan::compile_posix(patterns);
+    if (database) {
+      compiled_.emplace(patterns.front().data(), std::move(*database));
+      return errors;
+    }
+    for (scan::PatternError& error : database.error())
+      errors.push_back({error.index.value_or(0), std::move(error.text)});
+    return errors;
+  }
+
+  void finish(conf::Config config, LoadedGeneration& loaded) {
+    if (wish_.only_check) check_sources(config, loaded.diagnostics);
+    ListenResolution resolved = resolve_listeners(config);
+    std::ranges::move(resolved.errors, std::back_inserter(loaded.diagnostics));
+    if (conf::has_error(loaded.diagnostics)) return;
+    loaded.generation = generation_of(std::move(config), std::move(resolved));
+    for (const auto& table : loaded.generation->config.tables) {
+      texts_.erase(table->path_or_command());
+      if (table->size() == 0) continue;
+      // The patterns were those of this table: its text lies where it lay.
+      const auto compiled = compiled_.find(table->row(0).key.data());
+      if (compiled != compiled_.end())
+        loaded.generation->patterns.try_emplace(table.get(), std::move(compiled->second));
+    }
+    loaded.generation->texts = std::move(texts_);
+  }
+
+  // A start opens these tables; a check only looks whether it could.
+  void check_sources(const conf::Config& config, std::vector<conf::Diagnostic>& diagnostics) const {
+    for (const auto& table : config.tables) {
+      if (auto problem = problem_of_source(*table))
+        diagnostics.push_back(
+            mistake(wish_.path, fmt::format("table \"{}\": {}", table->name(), *problem)));
+    }
+  }
+
+  const LoadWish& wish_;
+  std::map<std::string, std::string> texts_;
+  std::unordered_map<const char*, scan::Database> compiled_;  // by where the first pattern stands
+};
+
+}  // namespace
+
 LoadedGeneration load_generation(const LoadWish& wish) {
   auto text = read_text_file(wish.path);
-  if (!text) return {nullptr, {unreadable(wish.path, text.error())}};
-  conf::ParseInput input{.path = wish.path,
-                         .text = std::move(*text),
-                         .server_name = wish.server_name.empty() ? host_name() : wish.server_name,
-                         .macros = wish.macros};
-  conf::FileReader reader = read_text_file;
-  conf::ParseResult parsed = conf::parse(std::move(input), reader);
-  const bool is_refused = !wish.only_check && conf::refuse_unsupported(parsed.diagnostics);
-  LoadedGeneration loaded{nullptr, std::move(parsed.diagnostics)};
-  if (!parsed.config || is_refused) return loaded;
-  ListenResolution resolved = resolve_listeners(*parsed.config);
-  if (resolved.errors.empty()) {
-    loaded.generation = generation_of(std::move(*parsed.config), resolved);
-  }
-  std::ranges::move(resolved.errors, std::back_inserter(loaded.diagnostics));
-  return loaded;
+  if (!text) return {nullptr, {mistake(wish.path, to_text(text.error()))}};
+  return Loading(wish).run(std::move(*text), {}, read_text_file);
+}
+
+LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
+                              const conf::Table& table) {
+  const auto keep = [&](std::string_view name, std::string_view path) -> const conf::Table* {
+    const conf::Table* const known = present.config.find_table(name);
+    return known == &table || known == nullptr || known->path_or_command() != path ? nullptr
+                                                                                   : known;
+  };
+  const auto read = [&present](const std::string& path) -> std::expected<std::string, Fault> {
+    const auto kept = present.texts.find(path);
+    if (kept != present.texts.end()) return kept->second;
+    return read_text_file(path);
+  };
+  return Loading(wish).run(present.texts.at(wish.path), keep, read);
 }
 
 }  // namespace ringpost::mta

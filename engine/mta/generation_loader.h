@@ -27,6 +27,11 @@ struct LoadedGeneration {
 
 LoadedGeneration load_generation(const LoadWish& wish);
 
+// The configuration as `present` has it, with one table of a file or database read anew: neither
+// the other tables nor the configuration's own files are looked at. The table must exist.
+LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
+                              const conf::Table& table);
+
 // A whole file of the operator's.
 std::expected<std::string, Fault> read_text_file(const std::string& path);
 

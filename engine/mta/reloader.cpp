@@ -67,6 +67,19 @@ Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, Tab
 
 ReloadReport Reloader::reload() { return adopt(load_generation(wish_)); }
 
+ReloadReport Reloader::update_table(const std::string& name) {
+  const conf::Table* const table = generation_->config.find_table(name);
+  if (table == nullptr) return {false, {fmt::format("there is no table \"{}\"", name)}};
+  if (table->backend() == conf::TableBackend::Proc) {
+    auto error = generation_->sources.at(table)->update();
+    if (!error) return {true, {}};
+    return {false, {fmt::format("table \"{}\": {}", name, *error)}};
+  }
+  if (table->path_or_command().empty())
+    return {false, {fmt::format("table \"{}\" stands in the configuration: use reload", name)}};
+  return adopt(reload_table(wish_, *generation_, *table));
+}
+
 ReloadReport Reloader::adopt(LoadedGeneration loaded) {
   ReloadReport report;
   for (const conf::Diagnostic& diagnostic : loaded.diagnostics)

@@ -30,6 +30,8 @@ class Reloader {
 
   // The whole configuration, read anew.
   ReloadReport reload();
+  // One table, by its name; everything else stays as it is.
+  ReloadReport update_table(const std::string& name);
 
  private:
   ReloadReport adopt(LoadedGeneration loaded);

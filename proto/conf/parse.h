@@ -38,6 +38,11 @@ using PatternCheck =
 // name is taken for a program "table-NAME", to be found later.
 using TableProgram = std::move_only_function<std::optional<std::string>(std::string_view backend)>;
 
+// A table that was read before and is to stay as it is; nullptr: it is read. Given for tables of
+// files and databases, by name and path; it is copied.
+using TableKeeper =
+    std::move_only_function<const Table*(std::string_view name, std::string_view path)>;
+
 // The TCP port of a service that is not among the few built in; services(5).
 using ServiceLookup = std::move_only_function<std::optional<std::uint16_t>(std::string_view name)>;
 
@@ -53,6 +58,7 @@ struct ParseInput {
   PatternCheck check_patterns = {};
   TableProgram find_table_program = {};
   ServiceLookup find_service = {};
+  TableKeeper keep_table = {};
 };
 
 struct ParseResult {

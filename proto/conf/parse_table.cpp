@@ -136,6 +136,11 @@ void Parser::load_table(const Token& name, const Token& source) {
 }
 
 void Parser::load_table_file(const Token& name, const Token& source, const std::string& path) {
+  if (const Table* kept = keep_table_ ? keep_table_(name.text, path) : nullptr) {
+    const Origin origin{name.position, sources_.add(path, {})};
+    named_tables_[name.text] = add_table(Table(*kept), origin);
+    return;
+  }
   auto content = read_file_(path);
   if (!content) {
     error(source.position,
@@ -156,6 +161,10 @@ void Parser::load_table_file(const Token& name, const Token& source, const std::
 }
 
 void Parser::load_database(const Token& name, const Token& source, const std::string& path) {
+  if (const Table* kept = keep_table_ ? keep_table_(name.text, path) : nullptr) {
+    add_database(name, Table(*kept));
+    return;
+  }
   auto content = read_file_(path);
   if (!content) {
     error(source.position,
@@ -170,10 +179,15 @@ void Parser::load_database(const Token& name, const Token& source, const std::st
   std::vector<TableRow> rows;
   rows.reserve(pairs->size());
   for (const table::DatabaseRow& pair : *pairs) rows.push_back({pair.key, pair.value, 0});
-  Table* table = add_table(Table(name.text, TableKind::Map, rows), {name.position, std::nullopt});
-  table->set_path(path);
-  untyped_.insert(table);
-  named_tables_[name.text] = table;
+  Table table(name.text, TableKind::Map, rows);
+  table.set_path(path);
+  add_database(name, std::move(table));
+}
+
+void Parser::add_database(const Token& name, Table table) {
+  Table* added = add_table(std::move(table), {name.position, std::nullopt});
+  untyped_.insert(added);
+  named_tables_[name.text] = added;
 }
 
 void Parser::add_external_table(const Token& name, TableBackend backend,

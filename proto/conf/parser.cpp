@@ -16,6 +16,7 @@ Parser::Parser(ParseInput& input, FileReader& read_file)
       check_patterns_(std::move(input.check_patterns)),
       find_table_program_(std::move(input.find_table_program)),
       find_service_(std::move(input.find_service)),
+      keep_table_(std::move(input.keep_table)),
       sources_([&input] {
         Sources sources;
         sources.add(std::move(input.path), std::move(input.text));

@@ -112,6 +112,7 @@ class Parser {
   void load_table(const Token& name, const Token& source);
   void load_table_file(const Token& name, const Token& source, const std::string& path);
   void load_database(const Token& name, const Token& source, const std::string& path);
+  void add_database(const Token& name, Table table);
   void add_external_table(const Token& name, TableBackend backend, std::string path_or_command);
   void add_program_table(const Token& name, const Token& source, std::string_view backend,
                          std::string_view path);
@@ -163,6 +164,7 @@ class Parser {
   PatternCheck check_patterns_;
   TableProgram find_table_program_;
   ServiceLookup find_service_;
+  TableKeeper keep_table_;
   Sources sources_;
   Lexer lexer_;
   Token token_;

@@ -13,7 +13,7 @@
 namespace ringpost::ctl {
 namespace {
 
-enum class Takes { Nothing, OneId, MaybeId, IdsOrAll, Paused, MaybePaused, LogWord, Folder };
+enum class Takes { Nothing, OneId, MaybeId, IdsOrAll, Paused, MaybePaused, LogWord, Name, Folder };
 
 struct CommandEntry {
   Verb verb;
@@ -24,7 +24,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 15> commands{{
+constexpr std::array<CommandEntry, 16> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeId, "show queue [ID]", "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
     {Verb::ShowEnvelope, "show", "envelope", Takes::OneId, "show envelope ID",
@@ -38,6 +38,7 @@ constexpr std::array<CommandEntry, 15> commands{{
     {Verb::Log, "log", "", Takes::LogWord, "log brief|verbose|reopen",
      "what is logged; open the file anew"},
     {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
+    {Verb::UpdateTable, "update", "table", Takes::Name, "update table NAME", "read one table anew"},
     {Verb::Stop, "stop", "", Takes::Nothing, "stop", "finish what is under way, then end"},
     {Verb::SpoolList, "spool", "ls", Takes::Nothing, "spool ls",
      "live messages, without the daemon"},
@@ -140,6 +141,7 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
     case Takes::OneId:
     case Takes::Paused:
     case Takes::LogWord:
+    case Takes::Name:
     case Takes::Folder:
       return {1, 1};
   }
@@ -169,6 +171,7 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
     case Takes::LogWord:
       return keyword(words, log_words);
     case Takes::Nothing:
+    case Takes::Name:
     case Takes::Folder:
       return arguments;
   }

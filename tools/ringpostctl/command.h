@@ -21,6 +21,7 @@ enum class Verb {
   Resume,
   Log,
   Reload,
+  UpdateTable,
   Stop,
   SpoolList,
   SpoolCat,

@@ -31,7 +31,7 @@ std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   if (verb == Verb::ShowQueue) return queue_text(rows, now);
   if (verb == Verb::ShowStats) return stats_text(rows);
   if (verb == Verb::Pause) return pausable_text(rows);
-  if (verb == Verb::Reload) return notes_text(rows);
+  if (verb == Verb::Reload || verb == Verb::UpdateTable) return notes_text(rows);
   std::string text;
   for (const Json& row : rows) {
     if (row.is_object()) text += envelope_text(row, now);
@@ -63,6 +63,8 @@ std::string done_text(const Invocation& invocation, const Json& last) {
                                                  : "log " + invocation.arguments[0] + "\n";
     case Verb::Reload:
       return "the configuration was read anew and is in use\n";
+    case Verb::UpdateTable:
+      return fmt::format("table {} was read anew and is in use\n", invocation.arguments[0]);
     case Verb::Stop:
       return "the daemon is stopping\n";
     default:
