@@ -10,9 +10,21 @@
 #include <unistd.h>
 
 #include "engine/mta/listen_sockets.h"
+#include "engine/process/cpus.h"
 #include "engine/ring/clock.h"
 
 namespace ringpost::mta {
+namespace {
+
+// With a core for each processor, every core keeps to its own; else two may share one while another
+// idles, for as long as a slice of the scheduler lasts. Fewer cores than processors are left to the
+// kernel: another daemon would choose the same ones.
+void keep_to_own_cpu(unsigned index, unsigned cores) {
+  const std::vector<unsigned> cpus = process::allowed_cpus();
+  if (cpus.size() == cores) static_cast<void>(process::keep_to_cpu(cpus[index]));
+}
+
+}  // namespace
 
 std::expected<std::unique_ptr<Server>, Fault> Server::start(
     ServerOptions options, std::shared_ptr<Generation> generation) {
@@ -110,6 +122,7 @@ std::expected<void, Fault> Server::open_local_socket(SocketsOfCores& files) {
 }
 
 void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
+  keep_to_own_cpu(index, setup.cores);
   auto worker = Worker::create(std::move(setup));
   if (!worker) gate.fail(worker.error());
   workers_[index] = worker ? worker->get() : nullptr;
