@@ -76,7 +76,8 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
       errors.push_back({number, column, reason, std::string(raw)});
     };
     const std::size_t size = key_size(line);
-    if (raw.contains('\0') || size == std::string_view::npos) {
+    const bool is_open = size == std::string_view::npos && kind != TableKind::List;
+    if (raw.contains('\0') || is_open) {
       fail(raw.contains('\0') ? "a NUL octet in the table" : "missing ']' in the key");
       continue;
     }

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "proto/base/queue_id.h"
+#include "tools/ringpostctl/make_map.h"
 
 namespace ringpost::ctl {
 namespace {
@@ -254,6 +255,7 @@ std::string usage() {
   for (const CommandEntry& entry : commands) {
     text += fmt::format("  {:<26} {}\n", entry.synopsis, entry.meaning);
   }
+  text += fmt::format("and without a daemon:\n  {}\n", make_map_usage);
   return text;
 }
 

@@ -5,6 +5,7 @@
 
 #include "tools/ringpostctl/command.h"
 #include "tools/ringpostctl/daemon_client.h"
+#include "tools/ringpostctl/make_map.h"
 #include "tools/ringpostctl/show.h"
 #include "tools/ringpostctl/spool_commands.h"
 #include "tools/ringpostctl/table.h"
@@ -112,6 +113,7 @@ int Output::fail(std::string_view text) const {
 
 int run(std::span<const std::string> words, std::string_view home, WallTime now,
         const Output& output) {
+  if (!words.empty() && words.front() == "makemap") return make_map(words.subspan(1), output);
   const auto invocation = parse_command_line(words, home);
   if (!invocation) {
     output.fail(invocation.error());

@@ -156,5 +156,13 @@ TEST(Table, AMillionRows) {
   EXPECT_EQ(table.find("user1000000@example.org"), std::nullopt);
 }
 
+// Patterns are lines of their own: brackets in them are no keys.
+TEST(Table, LinesOfAListStayWhole) {
+  const Table table = file_of("# @list\n[a-z\n[0-9]+ x: y\n");
+  ASSERT_EQ(table.size(), 2u);
+  EXPECT_EQ(table.row(0).key, "[a-z");
+  EXPECT_EQ(table.row(1).key, "[0-9]+ x: y");
+}
+
 }  // namespace
 }  // namespace ringpost::conf
