@@ -1,6 +1,6 @@
-// The values of alias and virtual tables, aliases(5): a comma list of users, addresses and errors.
-// Views into the value; nothing is copied. Forms that deliver to files and commands, or include
-// lists, are recognised and refused when the configuration is made.
+// aliases(5) and forward(5): a comma list of users, addresses, files, commands, included lists and
+// errors; in files one such list a line. A backslash takes the meaning from the octet behind it,
+// quotes keep commas together. What is wrong with an item is explained, and the walk goes on.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,19 @@
 
 namespace ringpost::conf {
 
-enum class AliasKind : std::uint8_t { User, Address, Error };
+enum class AliasKind : std::uint8_t { User, Address, Error, Command, File, Include };
+
+inline constexpr std::size_t alias_item_octets_max = 1024;
 
 struct AliasTarget {
   AliasKind kind = AliasKind::User;
   std::string_view user = {};    // User, Address
   std::string_view domain = {};  // Address
   unsigned code = 0;             // Error: 400 to 599
-  std::string_view text = {};    // Error: what the client is told
+  std::string_view text = {};  // Error: the reply; Command: for the shell; File, Include: the path
 };
 
-// Walks one value. The value outlives the walk.
+// Walks one value. The value outlives the walk; what a target refers to stays until the next one.
 class AliasTargets {
  public:
   explicit AliasTargets(std::string_view value) : rest_(value) {}
@@ -32,7 +34,28 @@ class AliasTargets {
   std::optional<std::expected<AliasTarget, std::string>> next();
 
  private:
+  std::expected<std::string_view, std::string> take_item();
+
   std::string_view rest_;
+  std::string unescaped_;
+};
+
+// Walks the text of a file of such lists, without its comments and with its lines continued.
+class AliasFile {
+ public:
+  explicit AliasFile(std::string_view text) : rest_(text) {}
+  std::optional<std::expected<AliasTarget, std::string>> next();
+  // The line, from 1, in which the last target's list begins.
+  unsigned line() const { return line_; }
+
+ private:
+  bool take_line();
+
+  std::string_view rest_;
+  std::string text_;  // of the line
+  AliasTargets targets_{std::string_view()};
+  unsigned line_ = 0;
+  unsigned next_line_ = 1;
 };
 
 // What is wrong with the rows of a table that shall serve `alias` or `virtual`.

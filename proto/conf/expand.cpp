@@ -1,70 +1,35 @@
 // Expansion of one recipient: a queue of addresses and users that starts with the recipient and
-// grows by aliases. RFC 5321 3.9.1 and aliases(5); any failure on the way fails the recipient as a
-// whole.
+// grows by aliases and .forward files. RFC 5321 3.9.1, aliases(5), forward(5); any failure on the
+// way fails the recipient as a whole.
 #include "proto/conf/expand.h"
 
-#include <algorithm>
-#include <array>
-#include <utility>
+#include <functional>
+
+#include <fmt/format.h>
 
 #include "proto/base/ascii.h"
-#include "proto/base/check.h"
-#include "proto/conf/alias.h"
+#include "proto/conf/expander.h"
 
 namespace ringpost::conf {
 namespace {
 
-constexpr std::uint32_t no_parent = 0xffffffff;
+std::size_t hash_of_text(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
-enum class NodeKind : std::uint8_t { Address, User };
+// True when what is delivered differs by the address it came through.
+bool depends_on_destination(const Action& action) {
+  return action.method == Method::Relay || action.lmtp_rcpt_to ||
+         action.path.depends_on_destination() || action.command.depends_on_destination() ||
+         (action.wrapper != nullptr && action.wrapper->command.depends_on_destination());
+}
 
-struct Node {
-  NodeKind kind = NodeKind::Address;
-  bool is_same_user = false;  // an alias that names itself: not looked up again
-  std::uint8_t depth = 0;
-  std::uint32_t address = 0;  // the address it came through: its own index, or an ancestor's
-  std::uint32_t parent = no_parent;
-  const Rule* rule = nullptr;  // of a user: the rule that decided about its address
-  std::string user = {};       // lower case when kind is User
-  std::string domain = {};
-};
+// A file or command of an alias belongs to the daemon, one of a .forward to its user; the .forward
+// of others does not count where the action names a user to deliver as.
+bool reads_forward(const Action& action, const UserInfo& user) {
+  if (action.method == Method::Lmtp) return false;
+  return action.user.empty() || action.user == user.username;
+}
 
-class Expander {
- public:
-  Expander(const Config& config, const LocalHost& host, const SessionFacts& session,
-           Lookups& lookups)
-      : config_(config), host_(host), session_(session), lookups_(lookups) {}
-
-  Expansion run(AddressView recipient);
-
- private:
-  // False when the expansion has its answer in result_.
-  bool expand_address(std::uint32_t index);
-  bool expand_user(std::uint32_t index);
-  bool insert(Node node, std::uint32_t parent);
-  bool insert_targets(std::string_view value, const Rule* rule, std::uint32_t parent);
-  std::optional<std::string_view> find_alias(const Table& table, std::string_view user) const;
-  std::optional<std::string_view> find_virtual(const Table& table, AddressView address) const;
-  bool ask_user(const Table* userbase, std::string_view name, UserInfo& user);
-  void deliver(const Node& node, UserInfo user, std::string_view sub_address);
-  bool stop(Outcome outcome) {
-    result_.outcome = outcome;
-    result_.deliveries.clear();
-    return false;
-  }
-
-  bool wait_for(Question question) {
-    result_.waiting_for = std::move(question);
-    return stop(Outcome::Later);
-  }
-
-  const Config& config_;
-  const LocalHost& host_;
-  const SessionFacts& session_;
-  Lookups& lookups_;
-  std::vector<Node> nodes_;  // in the order of their expansion
-  Expansion result_;
-};
+}  // namespace
 
 Expansion Expander::run(AddressView recipient) {
   // RFC 5321 4.5.1: <postmaster> without a domain is this machine's.
@@ -88,16 +53,19 @@ bool Expander::expand_address(std::uint32_t index) {
   const bool forwarded = nodes_[index].parent != no_parent;
   Decision decision = decide(config_, host_, session_, address, lookups_, forwarded);
   if (decision.state == Decision::State::Later) return wait_for(std::move(*decision.waiting_for));
-  if (decision.state == Decision::State::TemporaryFailure) {
-    result_.reason = std::move(decision.reason);
-    return stop(Outcome::TemporaryFailure);
-  }
+  if (decision.state == Decision::State::TemporaryFailure)
+    return fail_for_now(std::move(decision.reason));
   const Rule* rule = decision.rule;
   if (!forwarded) result_.rule = rule;
   if (rule == nullptr || rule->action == nullptr) return stop(Outcome::Refused);
+  if (rule->action->method == Method::Relay) {
+    return deliver({.action = rule->action, .rule = rule}, nodes_[index]);
+  }
   if (rule->action->virtuals != nullptr) {
-    const auto value = find_virtual(*rule->action->virtuals, address);
-    return value ? insert_targets(*value, rule, index) : stop(Outcome::Unknown);
+    Lookup found;
+    if (!find_virtual(*rule->action->virtuals, address, found)) return false;
+    return found.is_found ? insert_targets(found.value, {.rule = rule, .parent = index})
+                          : stop(Outcome::Unknown);
   }
   return insert({.kind = NodeKind::User, .rule = rule, .user = ascii::lower(address.user)}, index);
 }
@@ -105,67 +73,106 @@ bool Expander::expand_address(std::uint32_t index) {
 bool Expander::expand_user(std::uint32_t index) {
   const Rule* rule = nodes_[index].rule;
   const Action& action = *rule->action;
-  const std::string_view name = nodes_[index].user;
-  if (!nodes_[index].is_same_user) {
-    std::optional<std::string_view> value;
-    if (action.aliases != nullptr) value = find_alias(*action.aliases, name);
-    if (action.virtuals != nullptr) value = find_virtual(*action.virtuals, {name, {}});
-    if (value) return insert_targets(*value, rule, index);
+  const std::string name = nodes_[index].user;  // nodes_ may move below
+  if (!nodes_[index].skips_aliases) {
+    Lookup found;
+    if (action.aliases != nullptr && !find_alias(*action.aliases, name, found)) return false;
+    if (action.virtuals != nullptr && !find_virtual(*action.virtuals, {name, {}}, found))
+      return false;
+    if (found.is_found) return insert_targets(found.value, {.rule = rule, .parent = index});
   }
   const std::size_t tag = name.find(config_.smtp.sub_address_delimiter);
-  const std::string_view bare = name.substr(0, tag);
+  const std::string_view bare = std::string_view(name).substr(0, tag);
   if (bare.empty()) return stop(Outcome::Unknown);
   UserInfo user;
   if (!ask_user(action.userbase, bare, user)) return false;
-  deliver(nodes_[index], std::move(user),
-          tag == std::string_view::npos ? std::string_view() : name.substr(tag + 1));
+  const std::string_view sub_address =
+      tag == std::string::npos ? std::string_view() : std::string_view(name).substr(tag + 1);
+  if (!nodes_[index].skips_forward && reads_forward(action, user)) {
+    return expand_forward(index, user, sub_address);
+  }
+  return deliver_to_user(nodes_[index], std::move(user), sub_address);
+}
+
+// What a .forward says, or the mailbox when there is none or it is empty.
+bool Expander::expand_forward(std::uint32_t index, const UserInfo& user,
+                              std::string_view sub_address) {
+  Answer answer;
+  if (!ask(ForwardQuestion{user}, answer)) return false;
+  if (answer.text.size() >= forward_octets_max) {
+    return fail_for_now(fmt::format("the .forward of {} is too large", user.username));
+  }
+  const Source source{.rule = nodes_[index].rule, .parent = index, .forwarder = &user};
+  AliasFile file(answer.text);
+  std::size_t targets = 0;
+  while (const auto target = file.next()) {
+    if (!*target) {
+      return fail_for_now(fmt::format("line {} of the .forward of {}: {}", file.line(),
+                                      user.username, target->error()));
+    }
+    if ((*target)->kind == AliasKind::Include) continue;  // forward(5) has none
+    if (++targets > forward_targets_max) {
+      return fail_for_now(fmt::format("the .forward of {} has too many lines", user.username));
+    }
+    if (!insert_target(**target, source)) return false;
+  }
+  return targets > 0 || deliver_to_user(nodes_[index], user, sub_address);
+}
+
+bool Expander::deliver_to_user(const Node& node, UserInfo user, std::string_view sub_address) {
+  const Action* action = node.rule->action;
+  if (action->method == Method::ExpandOnly) return stop(Outcome::Unknown);
+  if (action->method == Method::ForwardOnly) {
+    return fail_for_now(fmt::format("{} has no .forward, and action {} only forwards",
+                                    user.username, action->name));
+  }
+  return deliver({.action = action,
+                  .rule = node.rule,
+                  .user = std::move(user),
+                  .sub_address = std::string(sub_address)},
+                 node);
+}
+
+// Adds the delivery with the address it came through, unless it is there already.
+bool Expander::deliver(Delivery delivery, const Node& node) {
+  const Node& address = node.kind == NodeKind::Address ? node : nodes_[node.address];
+  delivery.destination_user = address.user;
+  delivery.destination_domain = address.domain;
+  if (is_duplicate(delivery)) return true;
+  if (result_.deliveries.size() >= expansion_nodes_max) return stop(Outcome::Loop);
+  result_.deliveries.push_back(std::move(delivery));
   return true;
 }
 
-bool Expander::ask_user(const Table* userbase, std::string_view name, UserInfo& user) {
-  if (userbase != nullptr) {
-    auto found = userbase->find_user(name);
-    if (!found) return stop(Outcome::Unknown);
-    user = std::move(*found);
-    return true;
-  }
-  UserQuestion question{std::string(name)};
-  Answer answer = lookups_.ask(question);
-  switch (answer.state) {
-    case AnswerState::Found:
-      user = std::move(answer.user);
-      return true;
-    case AnswerState::NotFound:
-      return stop(Outcome::Unknown);
-    case AnswerState::TemporaryFailure:
-      result_.reason = std::move(answer.text);
-      return stop(Outcome::TemporaryFailure);
-    case AnswerState::Later:
-      break;
-  }
-  return wait_for(std::move(question));
+bool Expander::is_duplicate(const Delivery& delivery) {
+  const bool by_destination =
+      delivery.kind == DeliveryKind::Action && depends_on_destination(*delivery.action);
+  const auto is_same = [&](const Delivery& other) {
+    return other.action == delivery.action && other.kind == delivery.kind &&
+           other.target == delivery.target && other.user.username == delivery.user.username &&
+           other.sub_address == delivery.sub_address &&
+           (!by_destination ||
+            (other.destination_user == delivery.destination_user &&
+             ascii::equal_ignoring_case(other.destination_domain, delivery.destination_domain)));
+  };
+  const auto hash_of = [](const Delivery& one) {
+    const bool is_relay = one.action->method == Method::Relay;  // nobody's, but many addresses
+    return hash_of_text(one.target) * 31 + hash_of_text(one.user.username) +
+           (is_relay ? hash_of_text(one.destination_user) : 0);
+  };
+  return seen_deliveries_.contains(result_.deliveries, hash_of(delivery), is_same, hash_of);
 }
 
-void Expander::deliver(const Node& node, UserInfo user, std::string_view sub_address) {
-  const Action* action = node.rule->action;
-  const Node& address = nodes_[node.address];
-  const bool by_destination = action->path.depends_on_destination();
-  const bool is_duplicate = std::ranges::any_of(result_.deliveries, [&](const Delivery& other) {
-    return other.action == action && other.user.username == user.username &&
-           other.sub_address == sub_address &&
-           (!by_destination ||
-            (other.destination_user == address.user &&
-             ascii::equal_ignoring_case(other.destination_domain, address.domain)));
-  });
-  if (is_duplicate) return;
-  result_.deliveries.push_back({.action = action,
-                                .rule = node.rule,
-                                .kind = DeliveryKind::Action,
-                                .target = {},
-                                .user = std::move(user),
-                                .sub_address = std::string(sub_address),
-                                .destination_user = address.user,
-                                .destination_domain = address.domain});
+bool Expander::is_known(const Node& node) {
+  const bool is_user = node.kind == NodeKind::User;
+  const auto is_same = [&](const Node& other) {
+    return other.kind == node.kind && other.skips_aliases == node.skips_aliases &&
+           other.skips_forward == node.skips_forward && other.user == node.user &&
+           ascii::equal_ignoring_case(other.domain, node.domain) &&
+           (!is_user || other.address == node.address);
+  };
+  const auto hash_of = [](const Node& one) { return hash_of_text(one.user); };
+  return seen_nodes_.contains(nodes_, hash_of(node), is_same, hash_of);
 }
 
 // Adds a node unless it was there before; false when the limits are reached.
@@ -173,80 +180,15 @@ bool Expander::insert(Node node, std::uint32_t parent) {
   const Node& from = nodes_[parent];
   node.parent = parent;
   node.depth = static_cast<std::uint8_t>(from.depth + 1);
-  const bool is_user = node.kind == NodeKind::User;
-  node.address = is_user ? from.address : static_cast<std::uint32_t>(nodes_.size());
-  node.is_same_user = is_user && from.kind == NodeKind::User && from.user == node.user;
-  const bool is_known = std::ranges::any_of(nodes_, [&](const Node& other) {
-    return other.kind == node.kind && other.is_same_user == node.is_same_user &&
-           other.user == node.user && ascii::equal_ignoring_case(other.domain, node.domain) &&
-           (!is_user || other.address == node.address);
-  });
-  if (is_known) return true;
+  node.address =
+      node.kind == NodeKind::User ? from.address : static_cast<std::uint32_t>(nodes_.size());
+  if (is_known(node)) return true;
   if (node.depth >= expansion_depth_max || nodes_.size() >= expansion_nodes_max) {
     return stop(Outcome::Loop);
   }
   nodes_.push_back(std::move(node));
   return true;
 }
-
-bool Expander::insert_targets(std::string_view value, const Rule* rule, std::uint32_t parent) {
-  AliasTargets targets(value);
-  while (const auto target = targets.next()) {
-    CHECK(target->has_value());  // check_alias_rows has seen every row
-    switch ((*target)->kind) {
-      case AliasKind::Error:
-        result_.reply_code = (*target)->code;
-        result_.reply_text = (*target)->text;
-        return stop(Outcome::Error);
-      case AliasKind::Address: {
-        Node node{.user = std::string((*target)->user), .domain = std::string((*target)->domain)};
-        if (!insert(std::move(node), parent)) return false;
-        break;
-      }
-      case AliasKind::User: {
-        Node node{.kind = NodeKind::User, .rule = rule, .user = ascii::lower((*target)->user)};
-        if (!insert(std::move(node), parent)) return false;
-        break;
-      }
-    }
-  }
-  return true;
-}
-
-// user+tag, then user.
-std::optional<std::string_view> Expander::find_alias(const Table& table,
-                                                     std::string_view user) const {
-  const std::size_t tag = user.find(config_.smtp.sub_address_delimiter);
-  if (tag != std::string_view::npos) {
-    if (const auto value = table.find(user)) return value;
-  }
-  return table.find(user.substr(0, tag));
-}
-
-// user+tag@domain, user@domain, user+tag, user, @domain, @; the last two only for an address.
-std::optional<std::string_view> Expander::find_virtual(const Table& table,
-                                                       AddressView address) const {
-  const std::string_view user = address.user;
-  const std::string_view domain = address.domain;
-  const std::size_t tag = user.find(config_.smtp.sub_address_delimiter);
-  const std::string_view bare = user.substr(0, tag);
-  const bool has_tag = tag != std::string_view::npos && tag + 1 < user.size();
-  if (has_tag && !domain.empty()) {
-    if (const auto value = table.find(user, "@", domain)) return value;
-  }
-  if (!domain.empty()) {
-    if (const auto value = table.find(bare, "@", domain)) return value;
-  }
-  if (has_tag) {
-    if (const auto value = table.find(user)) return value;
-  }
-  if (const auto value = table.find(bare)) return value;
-  if (domain.empty()) return std::nullopt;
-  if (const auto value = table.find({}, "@", domain)) return value;
-  return table.find("@");
-}
-
-}  // namespace
 
 Expansion expand(const Config& config, const LocalHost& host, const SessionFacts& session,
                  AddressView recipient, Lookups& lookups) {

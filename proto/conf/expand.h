@@ -17,6 +17,8 @@ namespace ringpost::conf {
 
 inline constexpr unsigned expansion_depth_max = 10;
 inline constexpr std::size_t expansion_nodes_max = 4096;  // addresses and users of one recipient
+inline constexpr std::size_t forward_octets_max = 4096;
+inline constexpr std::size_t forward_targets_max = 100;
 
 enum class DeliveryKind : std::uint8_t {
   Action,   // by the action's method
@@ -28,13 +30,13 @@ struct Delivery {
   const Action* action = nullptr;
   const Rule* rule = nullptr;
   DeliveryKind kind = DeliveryKind::Action;
-  std::string target;  // the command without its bar, or the file's absolute path; else empty
+  std::string target = {};  // the command without its bar, or the file's absolute path; else empty
   // Action: whose mailbox (the action's `user` says as whom to write); with Method::Relay nobody.
   // Command and File: as whom it runs or is written; an empty name: the daemon's own user.
-  UserInfo user;
-  std::string sub_address;       // "tag" of user+tag, or empty
-  std::string destination_user;  // the last address on the way: %{dest.user}
-  std::string destination_domain;
+  UserInfo user = {};
+  std::string sub_address = {};       // "tag" of user+tag, or empty
+  std::string destination_user = {};  // the last address on the way: %{dest.user}
+  std::string destination_domain = {};
 };
 
 enum class Outcome : std::uint8_t {

@@ -1,5 +1,5 @@
-// %{...} in maildir paths: smtpd.conf(5), section FORMAT SPECIFIERS. Checked at load, expanded per
-// delivery. A value is modified first, made harmless second, cut to its substring last.
+// %{...} in paths and commands: smtpd.conf(5), section FORMAT SPECIFIERS. Checked at load, expanded
+// per delivery. A value is modified first, made harmless second, cut to its substring last.
 #include "proto/conf/format_specifier.h"
 
 #include <algorithm>
@@ -55,11 +55,43 @@ std::optional<int> parse_offset(std::string_view text) {
   return negative ? -*value : *value;
 }
 
+// The entry of a name, in any case.
+template <class Table>
+auto named(const Table& table, std::string_view name) {
+  return std::ranges::find_if(
+      table, [name](const auto& entry) { return ascii::equal_ignoring_case(entry.first, name); });
+}
+
 }  // namespace
+
+// :mod|mod
+std::expected<std::vector<FormatString::Modifier>, std::string> FormatString::parse_modifiers(
+    std::string_view rest) {
+  static constexpr std::array<std::pair<std::string_view, Modifier>, 4> known_modifiers{{
+      {"lowercase", Modifier::Lowercase},
+      {"uppercase", Modifier::Uppercase},
+      {"strip", Modifier::Strip},
+      {"raw", Modifier::Raw},
+  }};
+  std::vector<Modifier> modifiers;
+  if (rest.front() != ':') return std::unexpected("expected ':' and a modifier, or '}'");
+  rest.remove_prefix(1);
+  for (bool more = true; more;) {
+    const std::size_t bar = rest.find('|');
+    const auto modifier = named(known_modifiers, rest.substr(0, bar));
+    if (modifier == known_modifiers.end()) {
+      return std::unexpected(fmt::format("unknown modifier \"{}\"", rest.substr(0, bar)));
+    }
+    modifiers.push_back(modifier->second);
+    more = bar != std::string_view::npos;
+    if (more) rest.remove_prefix(bar + 1);
+  }
+  return modifiers;
+}
 
 // token[a:b]:mod|mod, all but the name optional.
 std::expected<FormatString::Piece, std::string> FormatString::parse_piece(std::string_view token) {
-  static constexpr std::array<std::pair<std::string_view, Field>, 12> fields{{
+  static constexpr std::array<std::pair<std::string_view, Field>, 13> fields{{
       {"sender", Field::Sender},
       {"sender.user", Field::SenderUser},
       {"sender.domain", Field::SenderDomain},
@@ -72,17 +104,8 @@ std::expected<FormatString::Piece, std::string> FormatString::parse_piece(std::s
       {"user.username", Field::Username},
       {"user.directory", Field::Directory},
       {"mbox.from", Field::MboxFrom},
+      {"mda", Field::Mda},
   }};
-  static constexpr std::array<std::pair<std::string_view, Modifier>, 4> known_modifiers{{
-      {"lowercase", Modifier::Lowercase},
-      {"uppercase", Modifier::Uppercase},
-      {"strip", Modifier::Strip},
-      {"raw", Modifier::Raw},
-  }};
-  const auto named = [](const auto& table, std::string_view name) {
-    return std::ranges::find_if(
-        table, [name](const auto& entry) { return ascii::equal_ignoring_case(entry.first, name); });
-  };
 
   Piece piece;
   const std::size_t name_end = std::min(token.find_first_of("[:"), token.size());
@@ -114,18 +137,9 @@ std::expected<FormatString::Piece, std::string> FormatString::parse_piece(std::s
     rest.remove_prefix(close + 1);
   }
   if (rest.empty()) return piece;
-  if (rest.front() != ':') return std::unexpected("expected ':' and a modifier, or '}'");
-  rest.remove_prefix(1);
-  for (bool more = true; more;) {
-    const std::size_t bar = rest.find('|');
-    const auto modifier = named(known_modifiers, rest.substr(0, bar));
-    if (modifier == known_modifiers.end()) {
-      return std::unexpected(fmt::format("unknown modifier \"{}\"", rest.substr(0, bar)));
-    }
-    piece.modifiers.push_back(modifier->second);
-    more = bar != std::string_view::npos;
-    if (more) rest.remove_prefix(bar + 1);
-  }
+  auto modifiers = parse_modifiers(rest);
+  if (!modifiers) return std::unexpected(std::move(modifiers.error()));
+  piece.modifiers = std::move(*modifiers);
   return piece;
 }
 
@@ -213,6 +227,8 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
         return std::string(values.username);
       case Field::Directory:
         return std::string(values.directory);
+      case Field::Mda:
+        return std::string(values.mda);
       case Field::MboxFrom: {
         std::string sender = address_text(values.sender);
         return sender.empty() ? "MAILER-DAEMON" : sender;
@@ -237,11 +253,12 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
     }
     const bool raw = std::ranges::find(piece.modifiers, Modifier::Raw) != piece.modifiers.end();
     const bool is_folder = piece.field == Field::Directory;
+    const bool is_ours = is_folder || piece.field == Field::Mda;    // no peer had a hand in it
     if (is_folder && !value.starts_with('/')) return std::nullopt;  // a user without a home
-    if (!is_folder) hide_unsafe(value, raw);
+    if (!is_ours) hide_unsafe(value, raw);
     const auto part = cut(value, piece.begin, piece.single ? piece.begin : piece.end);
     if (!part || result.size() + part->size() > expansion_octets_max) return std::nullopt;
-    result += is_folder ? *part : without_dots(*part);
+    result += is_ours ? *part : without_dots(*part);
   }
   return result;
 }

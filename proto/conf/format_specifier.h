@@ -1,6 +1,7 @@
-// FormatString: text with %{...} specifiers, as smtpd.conf(5) allows in the path of a maildir
-// action. Checked when made; expansion fails only where the values do (a substring beyond the end,
-// a home folder that is missing). Octets that could leave the folder or confuse a shell become ':'.
+// FormatString: text with %{...} specifiers, as smtpd.conf(5) allows in the path of a maildir and
+// in commands. Checked when made; expansion fails only where the values do (a substring beyond the
+// end, a home folder that is missing). Octets that could leave the folder or confuse a shell become
+// ':'.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct FormatValues {
   AddressView destination;     // after alias expansion
   std::string_view username;   // of the local user
   std::string_view directory;  // home folder, absolute
+  std::string_view mda = {};   // of a wrapper: the command inside, which stays as it is
   char delimiter = '+';        // for the modifier `strip`
 };
 
@@ -64,6 +66,7 @@ class FormatString {
     Username,
     Directory,
     MboxFrom,
+    Mda,
   };
   enum class Modifier : std::uint8_t { Lowercase, Uppercase, Strip, Raw };
   struct Piece {
@@ -75,6 +78,7 @@ class FormatString {
     std::vector<Modifier> modifiers = {};
   };
   static std::expected<Piece, std::string> parse_piece(std::string_view token);
+  static std::expected<std::vector<Modifier>, std::string> parse_modifiers(std::string_view rest);
 
   std::string text_;
   std::vector<Piece> pieces_;

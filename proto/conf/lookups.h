@@ -43,8 +43,9 @@ struct TableQuestion {
   bool operator==(const TableQuestion&) const = default;
 };
 
-// The text of ~/.forward of a user, read with that user's rights. A file that may not be trusted
-// (owner, permissions) is NotFound; a home folder with the sticky bit is a TemporaryFailure.
+// The text of ~/.forward of a user, read with that user's rights. No such file, or no home folder,
+// is NotFound; one that may not be trusted (owner, permissions, a link) and a home folder with the
+// sticky bit are a TemporaryFailure with the reason.
 struct ForwardQuestion {
   UserInfo user;
   bool operator==(const ForwardQuestion&) const = default;

@@ -47,6 +47,9 @@ struct UserInfo {
   bool operator==(const UserInfo&) const = default;
 };
 
+// The user of a userinfo value, "uid:gid:home"; nothing when it is malformed.
+std::optional<UserInfo> parse_user_info(std::string_view username, std::string_view value);
+
 class Table {
  public:
   // The rows of an inline table; `kind` says whether values count.

@@ -102,13 +102,16 @@ std::expected<Table, std::vector<TableError>> Table::from_file_text(std::string 
   return table;
 }
 
+std::optional<UserInfo> parse_user_info(std::string_view username, std::string_view value) {
+  const auto fields = parse_user_fields(value);
+  if (!fields) return std::nullopt;
+  return UserInfo{std::string(username), fields->uid, fields->gid, std::string(fields->directory)};
+}
+
 std::optional<UserInfo> Table::find_user(std::string_view user) const {
   const std::uint32_t found = find_row(user);
   if (found == none) return std::nullopt;
-  const auto fields = parse_user_fields(row(found).value);
-  if (!fields) return std::nullopt;
-  return UserInfo{std::string(row(found).key), fields->uid, fields->gid,
-                  std::string(fields->directory)};
+  return parse_user_info(row(found).key, row(found).value);
 }
 
 std::vector<TableError> Table::check_user_rows() const {

@@ -101,5 +101,29 @@ TEST(FormatSpecifier, AResultThatIsTooLongIsNone) {
   EXPECT_EQ(expand("/%{dest.user}%{dest.user}", long_values), "none");
 }
 
+TEST(FormatString, TheCommandInsideAWrapperStaysAsItIs) {
+  const auto wrapper = FormatString::parse("/usr/bin/time %{mda} 2>&1");
+  ASSERT_TRUE(wrapper);
+  EXPECT_EQ(wrapper->expand({.sender = {},
+                             .recipient = {},
+                             .destination = {},
+                             .username = "u",
+                             .directory = "/home/u",
+                             .mda = "/bin/x 'a b' | y"}),
+            "/usr/bin/time /bin/x 'a b' | y 2>&1");
+}
+
+TEST(FormatString, AnUnusableOneGivesNothing) {
+  const FormatString broken = FormatString::unusable("%{nosuch}");
+  EXPECT_TRUE(broken.is_unusable());
+  EXPECT_EQ(broken.text(), "%{nosuch}");
+  EXPECT_EQ(broken.expand({.sender = {},
+                           .recipient = {},
+                           .destination = {},
+                           .username = "u",
+                           .directory = "/home/u"}),
+            std::nullopt);
+}
+
 }  // namespace
 }  // namespace ringpost::conf

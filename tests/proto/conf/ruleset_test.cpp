@@ -23,12 +23,19 @@ struct Asked {
   std::string_view tag = {};
   AddressView sender = {"alice", "example.com"};
   bool forwarded = false;
+  std::string_view login = {};
+  bool tls = false;
 };
 
 // The number of the rule that decides, 0 for none.
 unsigned decided(const std::string& rules, const Asked& asked) {
   const Config config = config_of("action a maildir\n" + rules);
-  SessionFacts facts{.client = {}, .tag = asked.tag, .helo = asked.helo, .sender = asked.sender};
+  SessionFacts facts{.client = {},
+                     .tag = asked.tag,
+                     .helo = asked.helo,
+                     .sender = asked.sender,
+                     .tls = asked.tls,
+                     .user = asked.login};
   if (asked.client != nullptr) facts.client = address(asked.client);
   FakeLookups lookups;
   const Decision decision =
@@ -100,6 +107,110 @@ TEST(Ruleset, OtherTestsAndTheirNegations) {
   EXPECT_EQ(decided("match from any !for domain example.org action a", {}), 0U);
   EXPECT_EQ(decided("match from any !for local action a", {}), 1U);
   EXPECT_EQ(decided("match !from any for any action a", {}), 0U);
+}
+
+TEST(Ruleset, AuthenticatedClients) {
+  EXPECT_EQ(decided("match auth from any for any action a", {}), 0U);
+  EXPECT_EQ(decided("match auth from any for any action a", {.login = "bob"}), 1U);
+  EXPECT_EQ(decided("match !auth from any for any action a", {}), 1U);
+  EXPECT_EQ(decided("match !auth from any for any action a", {.login = "bob"}), 0U);
+  EXPECT_EQ(decided("match from auth for any action a", {.login = "bob"}), 1U);
+  EXPECT_EQ(decided("match from auth for any action a", {}), 0U);
+  EXPECT_EQ(decided("match !from auth for any action a", {}), 1U);
+  EXPECT_EQ(decided("match from auth { alice, bob } for any action a", {.login = "BOB"}), 1U);
+  EXPECT_EQ(decided("match from auth { alice, bob } for any action a", {.login = "carol"}), 0U);
+  EXPECT_EQ(decided("match !from auth { bob } for any action a", {.login = "bob"}), 0U);
+  EXPECT_EQ(
+      decided("match from auth \"@example.org\" for any action a", {.login = "bob@example.org"}),
+      1U);
+  EXPECT_EQ(decided("match from auth \"@example.org\" for any action a", {.login = "bob@x"}), 0U);
+  EXPECT_EQ(decided("match auth from any for any action a", {.client = nullptr}), 0U);
+}
+
+TEST(Ruleset, EncryptedSessions) {
+  EXPECT_EQ(decided("match tls from any for any action a", {}), 0U);
+  EXPECT_EQ(decided("match tls from any for any action a", {.tls = true}), 1U);
+  EXPECT_EQ(decided("match !tls from any for any action a", {}), 1U);
+  EXPECT_EQ(decided("match !tls from any for any action a", {.tls = true}), 0U);
+}
+
+// The stand-in for patterns looks for the pattern itself.
+TEST(Ruleset, Patterns) {
+  EXPECT_EQ(decided("match tag regex sid from any for any action a", {.tag = "inside"}), 1U);
+  EXPECT_EQ(decided("match !tag regex sid from any for any action a", {.tag = "inside"}), 0U);
+  EXPECT_EQ(decided("match helo regex dsl from any for any action a", {.helo = "x.dsl.y"}), 1U);
+  EXPECT_EQ(decided("match mail-from regex \"e@ex\" from any for any action a", {}), 1U);
+  EXPECT_EQ(decided("match mail-from regex \"@\" from any for any action a", {.sender = {}}), 0U);
+  EXPECT_EQ(decided("match from any for rcpt-to regex \"b@e\" action a", {}), 1U);
+  EXPECT_EQ(decided("match from any !for rcpt-to regex \"b@e\" action a", {}), 0U);
+  EXPECT_EQ(decided("match from any for domain regex ample action a", {}), 1U);
+  EXPECT_EQ(decided("match from any !for domain regex ample action a", {}), 0U);
+  EXPECT_EQ(decided("match from src regex \"51.100\" for any action a", {}), 1U);
+  EXPECT_EQ(decided("match from src regex oca for any action a", {.client = nullptr}), 1U);
+  EXPECT_EQ(decided("match from auth regex ob for any action a", {.login = "bob"}), 1U);
+  EXPECT_EQ(decided("match from auth regex \"b@x\" for any action a", {.login = "bob@x"}), 1U);
+}
+
+// What a table cannot answer now stops the search: no later rule decides instead.
+TEST(Ruleset, TablesThatMustBeAsked) {
+  const Config config = config_of(
+      "table d proc:/t\naction a maildir\n"
+      "match from any !for domain <d> action a\nmatch from any for any action a\n");
+  const auto decided_by = [&config](FakeLookups& lookups) {
+    return decide(config, host(), {}, {"Bob", "Example.org"}, lookups);
+  };
+  FakeLookups lookups;
+  EXPECT_EQ(decided_by(lookups).rule->number, 1U);
+  EXPECT_EQ(lookups.asked, std::vector<std::string>{"table d key example.org"});
+  lookups.rows["d:example.org"] = "anything";
+  EXPECT_EQ(decided_by(lookups).rule->number, 2U);
+  lookups.rows["d:example.org"] = "LATER";
+  Decision decision = decided_by(lookups);
+  EXPECT_EQ(decision.state, Decision::State::Later);
+  ASSERT_TRUE(decision.waiting_for);
+  EXPECT_EQ(*decision.waiting_for,
+            Question(TableQuestion{config.find_table("d"), TableService::Domain, "example.org"}));
+  lookups.rows["d:example.org"] = "BROKEN";
+  decision = decided_by(lookups);
+  EXPECT_EQ(decision.state, Decision::State::TemporaryFailure);
+  EXPECT_EQ(decision.reason, "broken d:example.org");
+  EXPECT_EQ(decision.rule, nullptr);
+}
+
+TEST(Ruleset, EachTestAsksItsService) {
+  const Config config = config_of(
+      "table t proc:/t\naction a maildir\n"
+      "match tag <t> from src <t> for domain <t> helo <t> auth <t> mail-from <t> rcpt-to <t> "
+      "action a\nmatch from auth regex <t> for any action a\n");
+  class Recorder final : public Lookups {
+   public:
+    Answer ask(const Question& question) override {
+      const auto& asked = std::get<TableQuestion>(question);
+      text += std::to_string(static_cast<int>(asked.service)) + "=" + asked.key + " ";
+      const bool is_last = asked.key == "bob@example.org";
+      return {.state = is_last ? AnswerState::NotFound : AnswerState::Found};
+    }
+    bool matches_regex(const Table&, std::string_view) override { return false; }
+    std::string text;
+  };
+  Recorder recorder;
+  const SessionFacts facts{.client = address("192.0.2.9"),
+                           .tag = "Tag",
+                           .helo = "Helo",
+                           .sender = {"Alice", "x"},
+                           .user = "Carol"};
+  const auto number = [](TableService service) {
+    return std::to_string(static_cast<int>(service));
+  };
+  const Decision decision = decide(config, host(), facts, {"Bob", "Example.org"}, recorder);
+  EXPECT_EQ(recorder.text,
+            number(TableService::String) + "=tag " + number(TableService::NetAddress) +
+                "=192.0.2.9 " + number(TableService::Domain) + "=example.org " +
+                number(TableService::Domain) + "=helo " + number(TableService::String) + "=carol " +
+                number(TableService::MailAddress) + "=alice@x " +
+                number(TableService::MailAddress) + "=bob@example.org " +
+                number(TableService::Regex) + "=carol ");
+  EXPECT_EQ(decision.rule->number, 2U);
 }
 
 TEST(Ruleset, AnAliasComesFromHere) {
