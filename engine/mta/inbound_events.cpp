@@ -195,6 +195,8 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
     recipient.original = rcpt_->original_recipient;
     recipient.action = delivery.action->name;
     recipient.user = delivery.user.username;
+    if (delivery.kind == conf::DeliveryKind::Command) recipient.target = "|" + delivery.target;
+    if (delivery.kind == conf::DeliveryKind::File) recipient.target = delivery.target;
     recipient.notify_flags = rcpt_->notify.bits;
     if (transaction_->add_recipient(std::move(recipient)) == Transaction::Added::TooMany) {
       answer(replies::too_many_recipients);
