@@ -60,4 +60,13 @@ bool Address::is_loopback() const {
   return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&storage_.v6.sin6_addr);
 }
 
+std::optional<SocketPath> SocketPath::parse(std::string_view path) {
+  SocketPath result;
+  if (path.empty() || path.size() >= sizeof result.storage_.sun_path || path.contains('\0'))
+    return std::nullopt;
+  result.storage_.sun_family = AF_UNIX;
+  std::memcpy(result.storage_.sun_path, path.data(), path.size());
+  return result;
+}
+
 }  // namespace ringpost::net

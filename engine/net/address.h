@@ -1,5 +1,5 @@
-// Address: an IPv4 or IPv6 socket address as a value. Parsing takes literals only; names are
-// somebody else's work.
+// Address: an IPv4 or IPv6 socket address as a value; SocketPath: the path of a Unix socket.
+// Parsing takes literals only; names are somebody else's work.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 namespace ringpost::net {
 
@@ -50,6 +51,20 @@ class Address {
     sockaddr_in v4;
     sockaddr_in6 v6;
   } storage_;
+};
+
+class SocketPath {
+ public:
+  // Nothing for a path that is empty, longer than the kernel takes (107 octets), or has a NUL.
+  static std::optional<SocketPath> parse(std::string_view path);
+
+  const sockaddr* kernel() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t kernel_bytes() const { return sizeof storage_; }
+
+ private:
+  SocketPath() { std::memset(&storage_, 0, sizeof storage_); }
+
+  sockaddr_un storage_;
 };
 
 }  // namespace ringpost::net

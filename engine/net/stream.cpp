@@ -51,12 +51,23 @@ void Stream::ask_for_peer(std::size_t address_bytes) {
 }
 
 void Stream::connect(const Address& target, Duration limit) {
+  peer_ = target;
+  begin_connect(peer_.kernel(), peer_.kernel_bytes(), limit);
+}
+
+void Stream::connect(const SocketPath& target, Duration limit) {
+  no_delay_set_ = true;  // there is nothing to delay
+  begin_connect(target.kernel(), target.kernel_bytes(), limit);
+}
+
+void Stream::begin_connect(const sockaddr* target, socklen_t bytes, Duration limit) {
   CHECK(state_ == State::New);
   state_ = State::Connecting;
-  peer_ = target;
+  target_ = target;
+  target_bytes_ = bytes;
   core_.timers().arm(timer_, core_.now() + limit);
   io_uring_sqe* sqe = core_.ring().entry();
-  io_uring_prep_socket_direct_alloc(sqe, target.family(), SOCK_STREAM, 0, 0);
+  io_uring_prep_socket_direct_alloc(sqe, target->sa_family, SOCK_STREAM, 0, 0);
   core_.ring().bind(sqe, set_up_);
 }
 
@@ -83,7 +94,7 @@ void Stream::set_up_done(ring::Completion completion) {
                       : std::nullopt);
 }
 
-// socket -> connect -> TCP_NODELAY -> opened: each completion starts the next.
+// socket -> connect -> TCP_NODELAY, for TCP -> opened: each completion starts the next.
 void Stream::connect_step(int result) {
   if (connect_error_ != 0 || result < 0) {
     fail_connect(connect_error_ != 0 ? connect_error_ : -result);
@@ -92,13 +103,13 @@ void Stream::connect_step(int result) {
   if (file_ >= 0 && no_delay_set_) {
     state_ = State::Open;
     core_.timers().disarm(timer_);
-    owner_.opened(peer_);
+    owner_.opened(target_ == peer_.kernel() ? std::optional(peer_) : std::nullopt);
     return;
   }
   io_uring_sqe* sqe = core_.ring().entry();
   if (file_ < 0) {
     file_ = result;
-    io_uring_prep_connect(sqe, file_, peer_.kernel(), peer_.kernel_bytes());
+    io_uring_prep_connect(sqe, file_, target_, target_bytes_);
   } else {
     no_delay_set_ = true;
     ring::abi::prepare_socket_option(sqe, ring::abi::socket_uring_op_setsockopt, file_, IPPROTO_TCP,

@@ -1,6 +1,6 @@
-// Stream: one TCP connection by a direct descriptor: multishot receive into provided buffers, one
-// send at a time, and an orderly end. Owner: one core. It may be destroyed only after closed() was
-// called (or before it was opened).
+// Stream: one TCP or Unix connection by a direct descriptor: multishot receive into provided
+// buffers, one send at a time, and an orderly end. Owner: one core. It may be destroyed only after
+// closed() was called (or before it was opened).
 #pragma once
 
 #include <optional>
@@ -48,6 +48,8 @@ class Stream {
   const std::optional<ucred>& credentials() const { return credentials_; }
   // Connects; opened() or connect_failed() follows, the latter at the latest after `limit`.
   void connect(const Address& target, Duration limit);
+  // As above; `target` must stay until one of them. opened() names no peer.
+  void connect(const SocketPath& target, Duration limit);
 
   // Lets octets come (again). Nothing when they do already.
   void receive();
@@ -90,6 +92,7 @@ class Stream {
   static void wake_starved(memory::BufferWaiter& waiter);
 
   void ask_for_peer(std::size_t address_bytes);
+  void begin_connect(const sockaddr* target, socklen_t bytes, Duration limit);
   void connect_step(int result);
   void prepare_receive();
   void prepare_shutdown(int how);
@@ -122,6 +125,8 @@ class Stream {
   bool local_ = false;
   ucred peer_credentials_{};
   std::optional<ucred> credentials_;
+  const sockaddr* target_ = nullptr;  // of connect()
+  socklen_t target_bytes_ = 0;
   ring::OperationOf<Stream, &Stream::set_up_done> set_up_{*this};
   ring::OperationOf<Stream, &Stream::receive_done> receive_{*this};
   ring::OperationOf<Stream, &Stream::send_done> send_{*this};

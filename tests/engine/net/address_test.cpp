@@ -69,5 +69,14 @@ TEST(AddressTest, RefusesWhatIsCutShortOrOfAnotherFamily) {
   EXPECT_FALSE(Address::from_kernel(&local, sizeof local).has_value());
 }
 
+TEST(SocketPath, TakesWhatTheKernelTakes) {
+  EXPECT_TRUE(SocketPath::parse("/run/lmtp"));
+  EXPECT_TRUE(SocketPath::parse(std::string(107, 's')));
+  EXPECT_FALSE(SocketPath::parse(std::string(108, 's')));
+  EXPECT_FALSE(SocketPath::parse(""));
+  EXPECT_FALSE(SocketPath::parse(std::string_view("/run\0x", 6)));
+  EXPECT_EQ(SocketPath::parse("/run/lmtp")->kernel()->sa_family, AF_UNIX);
+}
+
 }  // namespace
 }  // namespace ringpost::net

@@ -195,6 +195,42 @@ TEST_F(StreamTest, ConnectsAndTalks) {
   EXPECT_EQ(client.peer->to_text(), address_.to_text());
 }
 
+TEST_F(StreamTest, ConnectsToAUnixSocketAndTellsWhyNot) {
+  start();
+  const test::TemporaryDirectory folder;
+  const auto target = SocketPath::parse(folder.file("socket"));
+  const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(file, target->kernel(), target->kernel_bytes()), 0);
+  ASSERT_EQ(listen(file, 1), 0);
+  Owner& client = make_owner();
+  client.on_opened = [&] {
+    client.stream.receive();
+    client.stream.send(bytes_of("ping"));
+  };
+  client.on_received = [&] { client.stream.close(seconds(5)); };
+  client.stream.connect(*target, seconds(5));
+  run_with(
+      [&] {
+        Peer peer(accept4(file, nullptr, nullptr, SOCK_CLOEXEC));
+        EXPECT_EQ(peer.receive(4), "ping");
+        peer.send("pong");
+        EXPECT_EQ(peer.receive(), "");
+      },
+      [&] { return client.is_closed; });
+  EXPECT_EQ(client.text, "pong");
+  EXPECT_FALSE(client.peer.has_value());
+  EXPECT_FALSE(client.failure.has_value());
+  close(file);
+  Owner& refused = make_owner();
+  refused.stream.connect(*target, seconds(5));
+  const auto nowhere = SocketPath::parse(folder.file("nowhere"));
+  Owner& lost = make_owner();
+  lost.stream.connect(*nowhere, seconds(5));
+  ASSERT_TRUE(run([&] { return refused.is_closed && lost.is_closed; }, seconds(2)));
+  EXPECT_EQ(refused.failure, ECONNREFUSED);
+  EXPECT_EQ(lost.failure, ENOENT);
+}
+
 // A bound port on which nobody listens.
 class DeadPort {
  public:
