@@ -76,5 +76,41 @@ void pipelined_message(benchmark::State& state) {
 }
 BENCHMARK(pipelined_message);
 
+// LMTP: one message to as many recipients as the argument says, a final reply for each.
+void lmtp_message(benchmark::State& state) {
+  ClientSettings settings;
+  settings.lmtp = true;
+  const std::vector<OutgoingRecipient> recipients(static_cast<std::size_t>(state.range(0)),
+                                                  {.path = "bob"});
+  const OutgoingMessage message{
+      .sender = "alice@client.example", .recipients = recipients, .octets = 4096};
+  ClientSession session(settings, Instant{});
+  const auto hear = [&](std::string_view text) {
+    for (Bytes rest = bytes_of(text);;) {
+      while (const auto event = session.next_event())
+        if (std::holds_alternative<ContentWanted>(*event)) session.content_sent(Instant{});
+      if (rest.empty()) break;
+      rest = rest.subspan(session.receive(rest, Instant{}));
+    }
+  };
+  std::string accepted = "250 2.1.0 Sender ok\r\n";
+  std::string saved;
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    accepted += "250 2.1.5 Recipient ok\r\n";
+    saved += "250 2.0.0 <bob> Saved\r\n";
+  }
+  accepted += "354 Go ahead\r\n";
+  hear("220 lmtp\r\n250-lmtp\r\n250-8BITMIME\r\n250 PIPELINING\r\n");
+  for (auto _ : state) {
+    session.begin(message, Instant{});
+    session.transmitted(session.transmit().size());
+    hear(accepted);
+    hear(saved);
+  }
+  CHECK(!session.ended());
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(lmtp_message)->Arg(1)->Arg(10)->Arg(100);
+
 }  // namespace
 }  // namespace ringpost::smtp
