@@ -38,6 +38,7 @@ class ReadyQueue {
   // When take() may have something, if the window is not full.
   std::optional<WallTime> next_due() const;
   std::size_t active() const { return active_; }
+  std::size_t active_max() const { return active_max_; }
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
