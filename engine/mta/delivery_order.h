@@ -32,6 +32,9 @@ struct DeliveryOrder : ring::Message {
   std::uint16_t attempt = 1;
   WallTime received{};
   std::string reverse_path;
+  std::string envelope_id;
+  store::BodyType body = store::BodyType::SevenBit;
+  store::DsnReturn dsn_return = store::DsnReturn::Unspecified;
   store::Recipient recipient;
   std::vector<store::Extent> extents;
   DeliveryResult result;

@@ -15,8 +15,8 @@ namespace {
 
 constexpr Duration pause_after_failed_write = milliseconds(200);
 constexpr Duration pause_after_failed_read = seconds(60);
-// An expired recipient is kept, since there are no reports to its sender yet: it is not tried again
-// by itself.
+// A recipient that expired or failed for good is kept, since there are no reports to its sender
+// yet: it is not tried again by itself.
 constexpr Duration held = seconds(100LL * 365 * 86'400);
 
 store::DeliveryStatus status_of(observe::AttemptResult result) {
@@ -30,9 +30,13 @@ store::DeliveryStatus status_of(observe::AttemptResult result) {
     case observe::AttemptResult::Delayed:
       return store::DeliveryStatus::Delayed;
     case observe::AttemptResult::Failed:
-      return store::DeliveryStatus::Failed;
+      return store::DeliveryStatus::Delayed;  // held: see above
   }
   return store::DeliveryStatus::Delayed;
+}
+
+bool is_held(const store::RecipientProgress& progress, WallTime now) {
+  return progress.next_due - now > held - seconds(1);
 }
 
 bool any_pending_but(const store::MessageSummary& message, std::uint32_t recipient) {
@@ -88,6 +92,16 @@ void Dispatcher::update_gauges() {
   parts_.metrics.delivery.recipients_pending.set(index_.pending_recipients());
 }
 
+void Dispatcher::end_of_turn() {
+  start_due();
+  local_.end_of_turn();
+}
+
+void Dispatcher::stop() {
+  stopping_ = true;
+  local_.stop();
+}
+
 void Dispatcher::start_due() {
   if (paused_ || stopping_) return;
   while (const auto entry = ready_.take(parts_.core.wall())) {
@@ -121,19 +135,7 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   lease_all(uses);
   const auto envelope = co_await envelope_of(entry.id);
   if (envelope) {
-    Attempt order(*this, owner_of((*envelope)->recipients[entry.recipient]));
-    fill(order, entry, **envelope);
-    if (&order.away == this) {
-      co_await local_.deliver(order);
-    } else {
-      order.away.parts_.core.post(order);
-      co_await order.done;
-    }
-    if (order.result.damage) {
-      hold_unreadable(entry, *order.result.damage);
-    } else {
-      co_await record(order, began);
-    }
+    co_await attempt_in_lane(entry, **envelope, began);
   } else {
     hold_unreadable(entry, envelope.error());
   }
@@ -146,9 +148,51 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   parts_.core.turn_again();
 }
 
+// Not at all when too many of its kind are under way: it is parked, and costs no place in the
+// window.
+ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
+                                             const store::Envelope& envelope, Instant began) {
+  const Lane lane = lane_of(envelope.recipients[entry.recipient]);
+  if (!lane.name.empty() && !lanes_.enter(lane.name, lane.most, entry)) co_return;
+  Attempt order(*this, owner_of(envelope.recipients[entry.recipient]));
+  fill(order, entry, envelope);
+  if (&order.away == this) {
+    co_await local_.deliver(order);
+  } else {
+    order.away.parts_.core.post(order);
+    co_await order.done;
+  }
+  if (order.result.damage) {
+    hold_unreadable(entry, *order.result.damage);
+  } else {
+    co_await record(order, began);
+  }
+  if (lane.name.empty()) co_return;
+  for (const store::QueuedRecipient& back : lanes_.leave(lane.name)) ready_.add(back);
+}
+
+// A server that hangs, or a user whose command does, must not keep everybody else waiting. Writing
+// to a Maildir ends by itself.
+Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient) const {
+  const conf::Config& config = parts_.generation->config;
+  const conf::Action* action = config.find_action(recipient.action);
+  if (action == nullptr) return {};
+  const std::size_t most_of_window = std::max<std::size_t>(1, ready_.active_max() * 3 / 4);
+  if (recipient.target.empty() && action->method == conf::Method::Maildir) return {};
+  if (recipient.target.empty() && action->method == conf::Method::Lmtp)
+    return {action->lmtp_destination, most_of_window};
+  const std::size_t share = (config.engine.deliveries_per_user_max + all_.size() - 1) / all_.size();
+  return {recipient.user, std::max<std::size_t>(1, std::min(share, most_of_window))};
+}
+
 Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient) const {
-  const std::size_t key =
-      std::hash<std::string>{}(recipient.user) ^ std::hash<std::string>{}(recipient.action) * 31;
+  const conf::Action* action = parts_.generation->config.find_action(recipient.action);
+  std::size_t key = std::hash<std::string>{}(recipient.action) * 31;
+  if (action != nullptr && action->method == conf::Method::Lmtp && recipient.target.empty()) {
+    key = std::hash<std::string>{}(action->lmtp_destination);
+  } else {
+    key ^= std::hash<std::string>{}(recipient.user);
+  }
   return *all_[key % all_.size()];
 }
 
@@ -159,6 +203,9 @@ void Dispatcher::fill(Attempt& order, const store::QueuedRecipient& entry,
   order.recipient_index = entry.recipient;
   order.received = envelope.received;
   order.reverse_path = envelope.reverse_path;
+  order.envelope_id = envelope.envelope_id;
+  order.body = envelope.body;
+  order.dsn_return = envelope.dsn_return;
   order.recipient = envelope.recipients[entry.recipient];
   order.extents = envelope.extents;
   if (message != nullptr) order.recipient.progress = message->recipients[entry.recipient];
@@ -239,10 +286,11 @@ store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const 
   schedule.step = config.queue.retry_interval;
   schedule.time_to_live = action != nullptr && action->ttl ? *action->ttl : config.queue.ttl;
   const WallTime now = parts_.core.wall();
+  const bool is_held = order.result.result == observe::AttemptResult::Failed ||
+                       store::is_expired(schedule, order.received, now);
   progress.next_due =
-      store::is_expired(schedule, order.received, now)
-          ? now + held
-          : store::next_attempt(schedule, order.received, order.attempt, now, order.id);
+      is_held ? now + held
+              : store::next_attempt(schedule, order.received, order.attempt, now, order.id);
   return progress;
 }
 
@@ -261,8 +309,9 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
       if (found->second.empty()) errors_.erase(found);
     }
   } else {
-    metrics.delayed.add();
-    if (progress.next_due - now > held - seconds(1)) metrics.expired.add();
+    const bool failed = order.result.result == observe::AttemptResult::Failed;
+    (failed ? metrics.failed : metrics.delayed).add();
+    if (!failed && is_held(progress, now)) metrics.expired.add();
     errors_[order.id][order.recipient_index] = order.result.detail;
   }
   metrics.attempt_elapsed.record(static_cast<std::uint64_t>(elapsed.ns / 1'000));

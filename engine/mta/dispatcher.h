@@ -14,6 +14,7 @@
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/ring/task.h"
+#include "store/queue/lanes.h"
 #include "store/queue/ready_queue.h"
 #include "store/spool/index.h"
 
@@ -53,10 +54,12 @@ class Dispatcher {
   // How many attempts may be under way at once, of this core's messages.
   void allow_attempts(std::size_t most);
   // At the end of every turn: starts what is due.
-  void start_due();
+  void end_of_turn();
   // No new attempts; idle() tells when those under way have ended.
-  void stop() { stopping_ = true; }
-  bool idle() const { return scope_.idle(); }
+  void stop();
+  // Those under way are put off.
+  void abort() { local_.abort(); }
+  bool idle() const { return scope_.idle() && local_.idle(); }
 
   // --- the operator's hands --------------------------------------------------------------------
   void pause(bool paused) { paused_ = paused; }
@@ -94,6 +97,7 @@ class Dispatcher {
     ring::Signal done;
   };
 
+  void start_due();
   ring::Task<void> attempt(store::QueuedRecipient entry);
   ring::Task<void> serve(Attempt& order);
   ring::Task<void> record(const Attempt& order, Instant began);
@@ -108,6 +112,13 @@ class Dispatcher {
   void lease_all(const std::vector<store::SegmentUse>& uses);
   void return_all(const std::vector<store::SegmentUse>& uses);
   Dispatcher& owner_of(const store::Recipient& recipient) const;
+  ring::Task<void> attempt_in_lane(store::QueuedRecipient entry, const store::Envelope& envelope,
+                                   Instant began);
+  struct Lane {
+    std::string name;  // empty: none
+    std::size_t most = 0;
+  };
+  Lane lane_of(const store::Recipient& recipient) const;
   void update_gauges();
   void timer_fired() {}  // the turn that follows starts what is due
 
@@ -119,6 +130,7 @@ class Dispatcher {
   LocalDelivery local_;
   ReadBuffers buffers_;
   store::ReadyQueue ready_;
+  store::Lanes lanes_;
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
   std::set<RecipientKey> active_;
   std::set<QueueId> completing_;

@@ -52,19 +52,6 @@ std::vector<net::Address> all_addresses() {
   return result;
 }
 
-std::vector<net::Address> addresses_of_host(const std::string& name) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  std::vector<net::Address> result;
-  if (getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return result;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next)
-    if (const auto address = net::Address::from_kernel(entry->ai_addr, entry->ai_addrlen))
-      result.push_back(*address);
-  freeaddrinfo(list);
-  return result;
-}
-
 std::vector<net::Address> addresses_of(const std::string& source) {
   if (source == "all") return all_addresses();
   std::vector<net::Address> result;
@@ -98,6 +85,19 @@ ListenAddress local_listener(const conf::Config& config, const conf::Listener& l
 }
 
 }  // namespace
+
+std::vector<net::Address> addresses_of_host(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  std::vector<net::Address> result;
+  if (getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return result;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next)
+    if (const auto address = net::Address::from_kernel(entry->ai_addr, entry->ai_addrlen))
+      result.push_back(*address);
+  freeaddrinfo(list);
+  return result;
+}
 
 std::vector<conf::NetAddress> interface_addresses() {
   std::vector<conf::NetAddress> result;

@@ -18,6 +18,9 @@ struct ListenResolution {
 };
 ListenResolution resolve_listeners(const conf::Config& config);
 
+// What the name service says; none when it fails. May block for as long as it likes.
+std::vector<net::Address> addresses_of_host(const std::string& name);
+
 // The addresses of this machine's interfaces: what `from local` means.
 std::vector<conf::NetAddress> interface_addresses();
 

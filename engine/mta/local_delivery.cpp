@@ -51,6 +51,7 @@ LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
       segments_(segments),
       syncs_(parts.core),
       writer_(parts.core, syncs_),
+      lmtp_(parts, segments, buffers_, LmtpLimits{}),
       personalities_(parts.core.ring()) {}
 
 ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
@@ -61,7 +62,25 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
     co_return;
   }
-  order.result = co_await try_maildir(order, *action);
+  if (action->method == conf::Method::Lmtp) {
+    co_await by_lmtp(order, *action);
+  } else {
+    order.result = co_await try_maildir(order, *action);
+  }
+}
+
+// RCPT names the user, or with `rcpt-to` the address that the recipient has become.
+ring::Task<void> LocalDelivery::by_lmtp(DeliveryOrder& order, const conf::Action& action) {
+  smtp::ForwardPath path{{order.recipient.user, {}}};
+  if (action.lmtp_rcpt_to) {
+    const auto final = smtp::parse_forward_path(order.recipient.final_address);
+    if (!final) {
+      order.result = delayed("4.3.5", "there is no address for RCPT");
+      co_return;
+    }
+    path = *final;
+  }
+  co_await lmtp_.deliver(order, action.lmtp_destination, smtp::to_text(path));
 }
 
 ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& action,

@@ -6,8 +6,15 @@
 namespace ringpost::mta {
 namespace {
 
-std::string_view state_word(const Dispatcher& dispatcher, QueueId id, std::uint32_t recipient) {
+// What no retry would put off so far is not tried again by itself.
+constexpr Duration held_beyond = seconds(10LL * 365 * 86'400);
+
+bool is_held(WallTime next_due, WallTime now) { return next_due - now > held_beyond; }
+
+std::string_view state_word(const Dispatcher& dispatcher, QueueId id, std::uint32_t recipient,
+                            bool held) {
   if (dispatcher.is_active(id, recipient)) return "active";
+  if (held) return "held";
   return dispatcher.paused() ? "paused" : "pending";
 }
 
@@ -136,9 +143,10 @@ ring::Task<void> list_queue(Worker& worker, ListingWish wish,
         entry.to = recipient.final_address;
         entry.action = recipient.action;
       }
-      entry.state = state_word(dispatcher, id, i);
+      const bool held = is_held(progress.next_due, worker.core().wall());
+      entry.state = state_word(dispatcher, id, i, held);
       entry.attempts = progress.attempts;
-      entry.next_try = progress.next_due;
+      entry.next_try = held ? WallTime{} : progress.next_due;
       entry.last_error = dispatcher.last_error(id, i);
       part.push_back(std::move(entry));
     }

@@ -65,6 +65,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .segments = *segments_,
                       .connection_counts = connection_counts_,
                       .users = users_,
+                      .hosts = hosts_,
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
                       .generation = generation_,
@@ -142,6 +143,7 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   segments_->end_announcements();
   users_.settle();
   sources_->settle();
+  hosts_.settle();
 }
 
 std::expected<void, Fault> Server::start_workers() {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/mta/address_directory.h"
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
 #include "engine/mta/home.h"
@@ -64,6 +65,7 @@ class Server {
   std::shared_ptr<const Generation> generation_;
   ConnectionCounts connection_counts_;
   UserDirectory users_;
+  AddressDirectory hosts_;
   std::unique_ptr<SegmentStore> segments_;
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread

@@ -6,7 +6,7 @@
 namespace ringpost::mta {
 namespace {
 
-// Sessions in the middle of a message get this long to end it when the daemon stops.
+// Sessions in the middle of a message, and attempts, get this long to end when the daemon stops.
 constexpr Duration drain_max = seconds(10);
 constexpr std::uint16_t receive_buffers = 1024;
 constexpr std::uint32_t receive_buffer_bytes = 32 * 1024;
@@ -38,6 +38,7 @@ Worker::Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core)
              .events = setup_.events,
              .connection_counts = setup_.connection_counts,
              .users = setup_.users,
+             .hosts = setup_.hosts,
              .generation = setup_.generation} {}
 
 std::expected<void, Fault> Worker::set_up() {
@@ -197,7 +198,7 @@ void Worker::inbound_ended(Inbound& connection) {
 
 void Worker::end_of_turn() {
   if (core_->stopping() && !draining_) begin_drain();
-  dispatcher_->start_due();
+  dispatcher_->end_of_turn();
   upkeep_->run_due();
   spooler_->flush();
   buffers_->serve_waiters();
@@ -230,6 +231,7 @@ void Worker::begin_drain() {
 void Worker::drain_time_over() {
   for (Inbound* connection = first_; connection != nullptr; connection = connection->next)
     connection->abort();
+  dispatcher_->abort();
 }
 
 // Attempts cross cores, so a core goes only when all have nothing left.

@@ -24,6 +24,7 @@ struct WorkerSetup {
   SegmentStore& segments;
   ConnectionCounts& connection_counts;
   UserDirectory& users;
+  AddressDirectory& hosts;
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;

@@ -17,6 +17,7 @@ class Index;
 
 namespace ringpost::mta {
 
+class AddressDirectory;
 class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
@@ -30,6 +31,7 @@ struct WorkerParts {
   observe::EventSink& events;
   ConnectionCounts& connection_counts;  // shared by all cores
   UserDirectory& users;                 // shared by all cores
+  AddressDirectory& hosts;              // shared by all cores
   std::shared_ptr<const Generation> generation;
   memory::BufferRing* buffers = nullptr;
   store::Index* index = nullptr;

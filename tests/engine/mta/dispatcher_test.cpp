@@ -1,11 +1,11 @@
-// The queue of one core: what it tells of attempts, and what the operator does meanwhile. The rig
-// has no action, so every attempt is put off.
+// The queue of one core: what it tells of attempts, and what the operator does meanwhile. Without
+// an action every attempt is put off; those of `lmtp` go to a scripted server.
 #include "engine/mta/dispatcher.h"
 
 #include <gtest/gtest.h>
 
+#include "tests/engine/mta/lmtp_server.h"
 #include "tests/engine/mta/rig.h"
-#include "tests/engine/net/peer.h"
 
 namespace ringpost::mta {
 namespace {
@@ -17,8 +17,38 @@ class DispatcherTest : public testing::Test {
   bool attempt(std::uint64_t count) {
     rig_.dispatcher->pause(false);
     const bool done = rig_.run([&] {
-      rig_.dispatcher->start_due();
+      rig_.dispatcher->end_of_turn();
       return rig_.metrics.delivery.delayed.value() >= count && rig_.dispatcher->idle();
+    });
+    rig_.dispatcher->pause(true);
+    return done;
+  }
+  void act_by_lmtp(const std::string& destination, bool by_address) {
+    auto action = std::make_unique<conf::Action>();
+    action->name = "lmtp";
+    action->method = conf::Method::Lmtp;
+    action->lmtp_destination = destination;
+    action->lmtp_rcpt_to = by_address;
+    auto generation = std::make_shared<Generation>();
+    generation->config.actions.push_back(std::move(action));
+    rig_.parts.generation = generation;
+  }
+  // Messages of one recipient for the action above.
+  void accept_for_lmtp(unsigned count, const std::string& user = "alice") {
+    for (unsigned i = 0; i < count; ++i) {
+      store::Envelope envelope;
+      envelope.recipients.resize(1);
+      envelope.recipients[0].action = "lmtp";
+      envelope.recipients[0].user = user;
+      envelope.recipients[0].final_address = user + "@example.org";
+      rig_.accept("x\r\n", std::move(envelope));
+    }
+  }
+  bool run_attempts(const std::function<bool()>& finished) {
+    rig_.dispatcher->pause(false);
+    const bool done = rig_.run([&] {
+      rig_.dispatcher->end_of_turn();
+      return finished();
     });
     rig_.dispatcher->pause(true);
     return done;
@@ -38,6 +68,57 @@ TEST_F(DispatcherTest, AClockThatWasSetBackGivesNoNegativeDelay) {
   ASSERT_TRUE(attempt(1));
   EXPECT_TRUE(logged("attempt.finished"));
   EXPECT_TRUE(logged(" delay=0.000"));
+}
+
+TEST_F(DispatcherTest, DeliversByLmtpToTheUserOrTheAddress) {
+  const test::LmtpServer server({});
+  act_by_lmtp(server.destination(), false);
+  accept_for_lmtp(1);
+  ASSERT_TRUE(run_attempts([&] { return rig_.metrics.delivery.delivered.value() == 1; }));
+  act_by_lmtp(server.destination(), true);
+  accept_for_lmtp(1);
+  ASSERT_TRUE(run_attempts([&] { return rig_.metrics.delivery.delivered.value() == 2; }));
+  const auto messages = server.messages();
+  EXPECT_EQ(messages.at(0).recipients, std::vector<std::string>{"alice"});
+  EXPECT_EQ(messages.at(1).recipients, std::vector<std::string>{"alice@example.org"});
+  rig_.dispatcher->stop();
+  EXPECT_TRUE(run_attempts([&] { return rig_.dispatcher->idle() && rig_.index.size() == 0; }));
+}
+
+TEST_F(DispatcherTest, AServerThatHangsLeavesRoomForOthers) {
+  std::atomic<bool> go_on{false};
+  const test::LmtpServer server({.before_final_replies = [&] {
+    while (!go_on) usleep(1'000);
+  }});
+  act_by_lmtp(server.destination(), false);
+  accept_for_lmtp(60);
+  rig_.accept("x\r\n");  // of an action that is not there: put off at once
+  EXPECT_TRUE(run_attempts([&] { return rig_.metrics.delivery.delayed.value() == 1; }));
+  EXPECT_EQ(rig_.metrics.delivery.delivered.value(), 0u);
+  go_on = true;
+  EXPECT_TRUE(run_attempts([&] { return rig_.metrics.delivery.delivered.value() == 60; }));
+  rig_.dispatcher->stop();
+  EXPECT_TRUE(run_attempts([&] { return rig_.dispatcher->idle(); }));
+}
+
+TEST_F(DispatcherTest, WhatIsRefusedForGoodIsHeldUntilTheOperatorSaysOtherwise) {
+  const test::LmtpServer server({.at_rcpt = {{"nobody", "550 5.1.1 No such user\r\n"}}});
+  act_by_lmtp(server.destination(), false);
+  accept_for_lmtp(1, "nobody");
+  const QueueId id = rig_.dispatcher->all_ids().at(0);
+  const auto failures = [&](std::uint64_t count) {
+    return rig_.metrics.delivery.failed.value() == count && !rig_.dispatcher->is_active(id, 0);
+  };
+  ASSERT_TRUE(run_attempts([&] { return failures(1); }));
+  EXPECT_TRUE(logged(" result=failed status=5.1.1 "));
+  EXPECT_EQ(rig_.metrics.delivery.expired.value(), 0u);
+  EXPECT_TRUE(rig_.dispatcher->last_error(id, 0).contains("550 No such user"));
+  const auto due = rig_.index.find(id)->recipients.at(0).next_due;
+  EXPECT_GT(due - rig_.core->wall(), seconds(86'400LL * 3'650));
+  EXPECT_TRUE(rig_.dispatcher->schedule(id));
+  ASSERT_TRUE(run_attempts([&] { return failures(2); }));
+  rig_.dispatcher->stop();
+  EXPECT_TRUE(run_attempts([&] { return rig_.dispatcher->idle(); }));
 }
 
 }  // namespace

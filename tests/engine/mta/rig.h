@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/mta/address_directory.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
@@ -156,12 +157,17 @@ class SpoolRig {
   }
   // A durable message, entered into the index and the queue; received now, or `later`.
   Spooled accept(std::string_view content, std::size_t recipients = 1, Duration later = {}) {
+    store::Envelope envelope;
+    envelope.recipients.resize(recipients);
+    return accept(content, std::move(envelope), later);
+  }
+  Spooled accept(std::string_view content, store::Envelope envelope, Duration later = {}) {
     Spooled message;
     mta::ContentLeases leases(index);
     message.id = spooler->new_id();
+    message.envelope = std::move(envelope);
     message.envelope.received = core->wall() + later;
     message.envelope.reverse_path = "sender@example.org";
-    message.envelope.recipients.resize(recipients);
     message.envelope.extents = spool(message.id, content, leases);
     NotedCommit commit;
     EXPECT_TRUE(run([&] {
@@ -210,6 +216,7 @@ class SpoolRig {
   observe::CoreMetrics metrics;
   mta::ConnectionCounts counts;
   mta::UserDirectory users;
+  mta::AddressDirectory hosts;
   std::unique_ptr<memory::BufferRing> buffers;
   store::Index index;
   mta::WorkerParts parts{.core = *core,
@@ -217,6 +224,7 @@ class SpoolRig {
                          .events = log->core(0),
                          .connection_counts = counts,
                          .users = users,
+                         .hosts = hosts,
                          .generation = std::make_shared<mta::Generation>()};
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;
