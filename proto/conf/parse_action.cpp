@@ -62,8 +62,8 @@ bool Parser::parse_action_method(Action& action, ActionOptions& options) {
   action.method = known->method;
   advance();
   if (action.method == Method::Maildir) return parse_maildir(action);
-  unsupported(method.position, fmt::format("action \"{}\"", method.text));
   if (action.method == Method::Lmtp) return parse_lmtp(action, options);
+  unsupported(method.position, fmt::format("action \"{}\"", method.text));
   if (action.method != Method::Mda) return true;
   auto command = parse_command("a command");
   if (command) action.command = std::move(*command);
