@@ -4,8 +4,8 @@
 #pragma once
 
 #include <expected>
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/ring/await.h"
@@ -20,8 +20,8 @@ class DirectorySync {
   DirectorySync(const DirectorySync&) = delete;
   DirectorySync& operator=(const DirectorySync&) = delete;
 
-  // Ends when an fsync of `path` that began after this call has ended. `file` is a descriptor of
-  // that very directory; it must stay open until then.
+  // Ends when an fsync of the directory that began after this call has ended. `file` is a
+  // descriptor of it and must stay open until then; `path` only names it in a Fault.
   ring::Task<std::expected<void, Fault>> sync(std::string path, int file);
 
  private:
@@ -30,16 +30,23 @@ class DirectorySync {
     int result = 0;
     ring::Signal done;
   };
+  // A path may come to mean another directory meanwhile, and one directory may have many paths.
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    auto operator<=>(const Identity&) const = default;
+  };
   struct Directory {
     bool running = false;
     std::vector<Waiter*> waiting;
   };
 
-  ring::Task<void> run(std::string path);
+  static std::expected<Identity, Fault> identity_of(int file, const std::string& path);
+  ring::Task<void> run(Identity identity);
 
   ring::Core& core_;
   ring::Scope scope_;
-  std::unordered_map<std::string, Directory> directories_;
+  std::map<Identity, Directory> directories_;
 };
 
 }  // namespace ringpost::mta
