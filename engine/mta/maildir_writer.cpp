@@ -58,37 +58,53 @@ ring::Task<std::expected<int, Fault>> MaildirWriter::create_in_tmp(const Maildir
   co_return file;
 }
 
-// Makes what is missing of the path, then tmp, cur and new.
+// Makes what is missing of the path, then cur, new and last tmp: while tmp is not there, nothing is
+// delivered here and everything else is synced again, so a Maildir is only used once it is durable,
+// whatever an earlier try or an earlier life left half done.
 ring::Task<Result> MaildirWriter::make_folders(const MaildirOrder& order) {
   Result result;
   for (std::size_t at = 0; result && at != std::string::npos;) {
     at = order.folder.find('/', at + 1);
-    const bool is_last = at == std::string::npos;
-    result = co_await make_folder(order.folder.substr(0, at), is_last, order.personality);
+    const Folder folder = at == std::string::npos ? Folder::Maildir : Folder::Above;
+    result = co_await make_folder(order.folder.substr(0, at), folder, order.personality);
   }
-  for (const char* name : {"/tmp", "/cur", "/new"})
-    if (result) result = co_await make_folder(order.folder + name, true, order.personality);
+  for (const char* name : {"/cur", "/new", "/tmp"})
+    if (result)
+      result = co_await make_folder(order.folder + name, Folder::Inside, order.personality);
   co_return result;
 }
 
 // A folder above ours that cannot be made (a mount point, another owner's) shows when ours is made.
 // A new folder is durable only when its parent was synced.
-ring::Task<Result> MaildirWriter::make_folder(std::string path, bool needed,
+ring::Task<Result> MaildirWriter::make_folder(std::string path, Folder folder,
                                               std::uint16_t personality) {
   const int made =
       co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode)
           .as(personality);
-  if (made == -EEXIST || (made < 0 && !needed)) co_return Result{};
-  if (made < 0) co_return std::unexpected(Fault{"mkdir", -made, path});
+  if (made < 0 && made != -EEXIST) {
+    if (folder == Folder::Above) co_return Result{};
+    co_return std::unexpected(Fault{"mkdir", -made, path});
+  }
+  const bool needed = made >= 0 || folder == Folder::Inside;
+  const Result synced = co_await sync_parent(std::move(path), needed, personality);
+  co_return synced;
+}
+
+// Not needed: the folder was there, so it is not ours if its parent may not be read, or is of a
+// kind that nothing can be made durable in (EINVAL).
+ring::Task<Result> MaildirWriter::sync_parent(std::string path, bool needed,
+                                              std::uint16_t personality) {
   const std::size_t slash = path.rfind('/');
   const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
   const int folder =
       co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0)
           .as(personality);
+  if (folder < 0 && !needed) co_return Result{};
   if (folder < 0) co_return std::unexpected(Fault{"open", -folder, parent});
-  const int synced = co_await ring::sync_file(core_.ring(), folder);
+  Result result = co_await syncs_.sync(parent, folder);
   [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), folder);
-  co_return result_of("fsync", synced, parent);
+  if (!result && result.error().code == EINVAL && !needed) co_return Result{};
+  co_return result;
 }
 
 ring::Task<Result> MaildirWriter::write_file(int file, const MaildirOrder& order,

@@ -36,7 +36,10 @@ class MaildirWriter {
   ring::Task<std::expected<int, Fault>> create_in_tmp(const MaildirOrder& order,
                                                       const std::string& path);
   ring::Task<std::expected<void, Fault>> make_folders(const MaildirOrder& order);
-  ring::Task<std::expected<void, Fault>> make_folder(std::string path, bool needed,
+  enum class Folder : std::uint8_t { Above, Maildir, Inside };
+  ring::Task<std::expected<void, Fault>> make_folder(std::string path, Folder folder,
+                                                     std::uint16_t personality);
+  ring::Task<std::expected<void, Fault>> sync_parent(std::string path, bool needed,
                                                      std::uint16_t personality);
   ring::Task<std::expected<void, Fault>> write_file(int file, const MaildirOrder& order,
                                                     ContentReader& content);
