@@ -37,6 +37,9 @@ class Core {
   void stop();
   // From any thread: `message` is handled by this core, in its thread.
   void post(Message& message);
+  // After run(), when nobody posts any more: messages that came too late are dropped. Must be
+  // called before what they belong to goes.
+  void drop_messages() { mailbox_.drop(); }
 
   // Called at the end of every turn, in the order in which they were added; for what gathers work
   // over a turn.

@@ -11,11 +11,15 @@ namespace ringpost::ring {
 // Owned by the sender until pushed, by the receiving core from then on (it may be sent back).
 struct Message {
   using Handler = void (*)(Message&);
-  explicit Message(Handler called) : handler(called) {}
+  // `dropped` is called instead of the handler when the receiver ends before it looks: a message
+  // that frees itself does so there as well.
+  explicit Message(Handler called, Handler when_dropped = nullptr)
+      : handler(called), dropped(when_dropped) {}
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
 
   Handler handler;
+  Handler dropped;
   Message* next = nullptr;
 };
 
@@ -35,6 +39,17 @@ class Mailbox {
 
   // Runs the handlers of everything that was pushed so far, oldest first. Owning core only.
   void drain() {
+    take_all([](Message& message) { message.handler(message); });
+  }
+  // The owner ends: what was pushed is not handled any more.
+  void drop() {
+    take_all([](Message& message) {
+      if (message.dropped != nullptr) message.dropped(message);
+    });
+  }
+
+ private:
+  void take_all(void (*take)(Message&)) {
     Message* newest = first_.exchange(nullptr, std::memory_order_acquire);
     Message* oldest = nullptr;
     while (newest != nullptr) {
@@ -46,11 +61,10 @@ class Mailbox {
     while (oldest != nullptr) {
       Message& message = *oldest;
       oldest = oldest->next;
-      message.handler(message);
+      take(message);
     }
   }
 
- private:
   alignas(64) std::atomic<Message*> first_{nullptr};
 };
 

@@ -313,5 +313,29 @@ TEST(CoreTest, CreationWithoutDescriptorsIsAFault) {
   EXPECT_EQ(core.error().operation, "io_uring_setup");
 }
 
+// A message that frees itself, to a core that does not look any more.
+struct OwnMessage : Message {
+  explicit OwnMessage(int& count)
+      : Message(&OwnMessage::arrived, &OwnMessage::lost), freed(count) {}
+  static void arrived(Message&) { ADD_FAILURE() << "handled"; }
+  static void lost(Message& message) {
+    auto* own = static_cast<OwnMessage*>(&message);
+    ++own->freed;
+    delete own;
+  }
+  int& freed;
+};
+
+TEST(CoreTest, MessagesThatComeTooLateAreDropped) {
+  int freed = 0;
+  const auto core = test::make_core();
+  core->post(*new OwnMessage(freed));
+  core->post(*new OwnMessage(freed));
+  core->drop_messages();
+  EXPECT_EQ(freed, 2);
+  core->drop_messages();
+  EXPECT_EQ(freed, 2);
+}
+
 }  // namespace
 }  // namespace ringpost::ring
