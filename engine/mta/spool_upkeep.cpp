@@ -22,8 +22,9 @@ bool uses_segment(const store::MessageSummary& message, store::SegmentId segment
 
 }  // namespace
 
-SpoolUpkeep::SpoolUpkeep(WorkerParts& parts, SegmentStore& segments, store::Index& index)
-    : parts_(parts), segments_(segments), index_(index) {}
+SpoolUpkeep::SpoolUpkeep(WorkerParts& parts, SegmentStore& segments, store::Index& index,
+                         const SpoolUpkeepOptions& options)
+    : parts_(parts), segments_(segments), index_(index), options_(options) {}
 
 SpoolUpkeep::~SpoolUpkeep() { parts_.core.timers().disarm(timer_); }
 
@@ -133,28 +134,38 @@ std::vector<QueueId> SpoolUpkeep::messages_in(store::SegmentId segment) const {
 ring::Task<void> SpoolUpkeep::clean() {
   store::CleanerLimits limits;
   limits.free_segments_min = segments_.last_fault() ? free_segments_min_when_full : 0;
-  const auto segment =
-      choose_to_clean(index_, segments_.ready(), segments_.options().segment_octets, limits);
+  const auto segment = choose_to_clean(index_, segments_.ready(),
+                                       segments_.options().segment_octets, limits, put_off());
   if (segment) {
     for (const QueueId id : messages_in(*segment)) {
       if (stopping_) break;
-      const bool moved = co_await relocate(id, *segment);
-      if (!moved) break;
+      const Moved moved = co_await relocate(id, *segment);
+      if (moved == Moved::Unreadable) put_off_[*segment] = parts_.core.now() + options_.put_off_for;
+      if (moved != Moved::Done) break;
     }
   }
   cleaning_ = false;
 }
 
+// Attempts report what cannot be read; here it must not keep other segments from their turn.
+std::set<store::SegmentId> SpoolUpkeep::put_off() {
+  std::erase_if(put_off_, [this](const auto& entry) {
+    return entry.second <= parts_.core.now() || segments_.file_of(entry.first) == nullptr;
+  });
+  std::set<store::SegmentId> segments;
+  for (const auto& [segment, until] : put_off_) segments.insert(segment);
+  return segments;
+}
+
 // Copies what of the message lies in `from`, then commits an Envelope of the next generation.
-// False: not now.
-ring::Task<bool> SpoolUpkeep::relocate(QueueId id, store::SegmentId from) {
+ring::Task<SpoolUpkeep::Moved> SpoolUpkeep::relocate(QueueId id, store::SegmentId from) {
   const store::MessageSummary* message = index_.find(id);
-  if (message == nullptr || !uses_segment(*message, from)) co_return true;
+  if (message == nullptr || !uses_segment(*message, from)) co_return Moved::Done;
   ContentLeases leases(index_);
   leases.hold(from);
   const std::uint32_t epoch = parts_.spooler->epoch();
   const auto found = co_await parts_.dispatcher->envelope_of(id);
-  if (!found) co_return false;
+  if (!found) co_return Moved::Unreadable;
   store::Envelope envelope = **found;
   std::vector<store::Extent> extents;
   for (const store::Extent& extent : envelope.extents) {
@@ -162,13 +173,13 @@ ring::Task<bool> SpoolUpkeep::relocate(QueueId id, store::SegmentId from) {
       extents.push_back(extent);
       continue;
     }
-    const bool copied = co_await copy_extent(id, extent, extents, leases);
-    if (!copied) co_return false;
+    const Moved copied = co_await copy_extent(id, extent, extents, leases);
+    if (copied != Moved::Done) co_return copied;
   }
   envelope.extents = std::move(extents);
-  if (epoch != parts_.spooler->epoch()) co_return false;
+  if (epoch != parts_.spooler->epoch()) co_return Moved::NotNow;
   const bool committed = co_await commit_copy(id, std::move(envelope));
-  co_return committed;
+  co_return committed ? Moved::Done : Moved::NotNow;
 }
 
 ring::Task<bool> SpoolUpkeep::commit_copy(QueueId id, store::Envelope envelope) {
@@ -190,18 +201,18 @@ ring::Task<bool> SpoolUpkeep::commit_copy(QueueId id, store::Envelope envelope) 
   co_return true;
 }
 
-ring::Task<bool> SpoolUpkeep::copy_extent(QueueId id, const store::Extent& extent,
-                                          std::vector<store::Extent>& target,
-                                          ContentLeases& leases) {
+ring::Task<SpoolUpkeep::Moved> SpoolUpkeep::copy_extent(QueueId id, const store::Extent& extent,
+                                                        std::vector<store::Extent>& target,
+                                                        ContentLeases& leases) {
   const auto buffer = buffers_.borrow();
-  if (!buffer) co_return false;
+  if (!buffer) co_return Moved::NotNow;
   ContentReader reader(parts_.core.ring(), segments_, buffer->room(), std::span(&extent, 1));
   while (true) {
     const auto piece = co_await reader.next();
-    if (!piece) co_return false;
-    if (piece->empty()) co_return true;
+    if (!piece) co_return Moved::Unreadable;
+    if (piece->empty()) co_return Moved::Done;
     const bool appended = co_await append_piece(id, *piece, target, leases);
-    if (!appended) co_return false;
+    if (!appended) co_return Moved::NotNow;
   }
 }
 

@@ -3,7 +3,9 @@
 // freed. Owner: one core.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -17,9 +19,15 @@
 
 namespace ringpost::mta {
 
+struct SpoolUpkeepOptions {
+  // A segment of which something cannot be read is not cleaned again before this has passed.
+  Duration put_off_for = seconds(600);
+};
+
 class SpoolUpkeep {
  public:
-  SpoolUpkeep(WorkerParts& parts, SegmentStore& segments, store::Index& index);
+  SpoolUpkeep(WorkerParts& parts, SegmentStore& segments, store::Index& index,
+              const SpoolUpkeepOptions& options = {});
   ~SpoolUpkeep();
   SpoolUpkeep(const SpoolUpkeep&) = delete;
   SpoolUpkeep& operator=(const SpoolUpkeep&) = delete;
@@ -39,8 +47,12 @@ class SpoolUpkeep {
   // Word to another core about a segment; frees itself.
   struct Note : ring::Message {
     Note(SpoolUpkeep& receiver, store::SegmentId about, bool is_freed)
-        : Message(&Note::arrived), target(receiver), segment(about), freed(is_freed) {}
+        : Message(&Note::arrived, &Note::dropped),
+          target(receiver),
+          segment(about),
+          freed(is_freed) {}
     static void arrived(ring::Message& message);
+    static void dropped(ring::Message& message) { delete static_cast<Note*>(&message); }
     SpoolUpkeep& target;
     store::SegmentId segment;
     bool freed;  // it is Free now; otherwise: the sender needs it no longer
@@ -49,10 +61,13 @@ class SpoolUpkeep {
   void tell(SpoolUpkeep& other, store::SegmentId segment, bool freed);
   ring::Task<void> free_segment(store::SegmentId segment);
   ring::Task<void> clean();
-  ring::Task<bool> relocate(QueueId id, store::SegmentId from);
+  // NotNow: no room, or a failed write.
+  enum class Moved : std::uint8_t { Done, NotNow, Unreadable };
+  ring::Task<Moved> relocate(QueueId id, store::SegmentId from);
   ring::Task<bool> commit_copy(QueueId id, store::Envelope envelope);
-  ring::Task<bool> copy_extent(QueueId id, const store::Extent& extent,
-                               std::vector<store::Extent>& target, ContentLeases& leases);
+  ring::Task<Moved> copy_extent(QueueId id, const store::Extent& extent,
+                                std::vector<store::Extent>& target, ContentLeases& leases);
+  std::set<store::SegmentId> put_off();
   ring::Task<bool> append_piece(QueueId id, MutableBytes piece, std::vector<store::Extent>& target,
                                 ContentLeases& leases);
   std::vector<QueueId> messages_in(store::SegmentId segment) const;
@@ -65,6 +80,8 @@ class SpoolUpkeep {
   std::vector<SpoolUpkeep*> all_;
   std::unordered_map<store::SegmentId, unsigned> borrowed_;
   ReadBuffers buffers_;
+  SpoolUpkeepOptions options_;
+  std::map<store::SegmentId, Instant> put_off_;  // until when
   bool cleaning_ = false;
   bool stopping_ = false;
   ring::Scope scope_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "store/spool/index.h"
 
@@ -20,7 +21,9 @@ struct CleanerLimits {
 
 // The sealed segment of ours with live octets in it that gives most room for least copying, if
 // cleaning is due. Segments that merely wait for it to be freed count as its gain.
+// Those in `put_off` are not considered.
 std::optional<SegmentId> choose_to_clean(const Index& index, std::uint32_t free_segments,
-                                         std::uint32_t segment_octets, const CleanerLimits& limits);
+                                         std::uint32_t segment_octets, const CleanerLimits& limits,
+                                         const std::set<SegmentId>& put_off = {});
 
 }  // namespace ringpost::store

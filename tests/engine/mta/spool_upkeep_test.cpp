@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "engine/mta/recover.h"
 #include "tests/engine/mta/rig.h"
@@ -98,6 +100,33 @@ TEST_F(SpoolUpkeepTest, RecoveryFindsWhatWasMovedOnce) {
   ASSERT_EQ(state->shares.size(), 1u);
   for (const store::MessageSummary& message : state->shares[0].messages)
     EXPECT_TRUE(std::ranges::any_of(kept_, [&](const auto& k) { return k.id == message.id; }));
+}
+
+// The message in the cheapest segment cannot be read: the others are cleaned all the same, and that
+// one when it can be read again.
+TEST_F(SpoolUpkeepTest, AnUnreadableMessageHoldsUpOnlyItsSegment) {
+  fill(60, 20);
+  const store::Extent bad = kept_[0].envelope.extents.front();
+  const std::string path = rig_.segments->file_of(bad.segment)->path();
+  const int file = open(path.c_str(), O_RDWR);
+  std::string octets(bad.length, '\0');
+  ASSERT_EQ(pread(file, octets.data(), octets.size(), bad.offset), ssize_t{bad.length});
+  const std::string noise(bad.length, '?');
+  ASSERT_EQ(pwrite(file, noise.data(), noise.size(), bad.offset), ssize_t{bad.length});
+  ASSERT_EQ(fsync(file), 0);
+  // Cheaper than any other, as there is least to be copied.
+  const store::SegmentId other = kept_[1].where.segment;
+  ASSERT_NE(other, bad.segment);
+  rig_.upkeep = std::make_unique<SpoolUpkeep>(rig_.parts, *rig_.segments, rig_.index,
+                                              SpoolUpkeepOptions{.put_off_for = seconds(3)});
+  rig_.upkeep->meet({rig_.upkeep.get()});
+  rig_.upkeep->start();
+  ASSERT_TRUE(rig_.run([&] { return rig_.segments->file_of(other) == nullptr; }));
+  EXPECT_NE(rig_.segments->file_of(bad.segment), nullptr);
+  ASSERT_EQ(pwrite(file, octets.data(), octets.size(), bad.offset), ssize_t{bad.length});
+  ASSERT_EQ(fsync(file), 0);
+  close(file);
+  EXPECT_TRUE(rig_.run([&] { return rig_.segments->file_of(bad.segment) == nullptr; }));
 }
 
 // Removed while they are being moved: the copies die with them.
