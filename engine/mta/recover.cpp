@@ -11,19 +11,19 @@ namespace ringpost::mta {
 namespace {
 
 constexpr std::size_t read_bytes = std::size_t{1} << 20;
+constexpr std::uint32_t failed_reads_max = 16;  // of one file
 
 class Recoverer {
  public:
-  Recoverer(SegmentStore& segments, unsigned cores, observe::EventLog& log)
-      : segments_(segments), cores_(cores), log_(log) {}
+  Recoverer(SegmentStore& segments, unsigned cores, observe::EventLog& log, SegmentRead read)
+      : segments_(segments), cores_(cores), log_(log), read_(std::move(read)) {}
 
   std::expected<RecoveredState, Fault> run() {
     const Instant began = ring::monotonic_now();
     auto memory = disk::AlignedMemory::map(read_bytes);
     if (!memory) return std::unexpected(memory.error());
     room_ = memory->bytes();
-    for (const std::uint32_t slot : segments_.slots())
-      if (auto scanned = scan(slot); !scanned) return std::unexpected(scanned.error());
+    for (const std::uint32_t slot : segments_.slots()) scan(slot);
     const auto& unverified = recovery_.unverified();
     for (std::size_t i = 0; i < unverified.size(); ++i)
       recovery_.verified(i, verifies(unverified[i]));
@@ -35,7 +35,7 @@ class Recoverer {
   }
 
  private:
-  std::expected<void, Fault> scan(std::uint32_t slot) {
+  void scan(std::uint32_t slot) {
     const disk::DirectFile& file = segments_.slot_file(slot);
     // Whole blocks only: a file that was cut off is read as far as it goes.
     const auto octets =
@@ -43,15 +43,41 @@ class Recoverer {
     store::SegmentScan segment_scan(slot, octets);
     while (segment_scan.wanted() < octets) {
       const std::uint32_t at = segment_scan.wanted();
-      const auto got = file.read(at, room_.first(std::min<std::size_t>(read_bytes, octets - at)));
-      if (!got) return std::unexpected(got.error());
-      if (*got == 0) break;
-      segment_scan.push(room_.first(*got));
+      const std::size_t got =
+          read_around_faults(slot, at, room_.first(std::min<std::size_t>(read_bytes, octets - at)));
+      if (got == 0) break;
+      segment_scan.push(room_.first(got));
     }
     store::SegmentReport report = segment_scan.report();
     slot_of_[report.segment] = slot;
     recovery_.add(std::move(report));
-    return {};
+  }
+
+  // What cannot be read is filled with octets that verify as nothing: the scan takes them for
+  // damage and goes on behind them.
+  std::size_t read_around_faults(std::uint32_t slot, std::uint32_t offset, MutableBytes target) {
+    const disk::DirectFile& file = segments_.slot_file(slot);
+    const auto whole = read_(file, offset, target);
+    if (whole) return *whole;
+    for (std::size_t done = 0; done < target.size(); done += store::block_octets) {
+      const MutableBytes block = target.subspan(done, store::block_octets);
+      const auto at = static_cast<std::uint32_t>(offset + done);
+      const auto known = unreadable_.find(slot);
+      // A disk may take seconds for each: a file that fails again and again is not asked for more.
+      const bool give_up = known != unreadable_.end() && known->second.count >= failed_reads_max;
+      if (!give_up) {
+        const auto got = read_(file, at, block);
+        if (got && *got == 0) return done;
+        if (got) continue;
+        note_unreadable(slot, at, got.error());
+      }
+      std::ranges::fill(block, std::byte{0xff});
+    }
+    return target.size();
+  }
+
+  void note_unreadable(std::uint32_t slot, std::uint32_t offset, const Fault& fault) {
+    ++unreadable_.try_emplace(slot, Unreadable{fault, offset}).first->second.count;
   }
 
   bool verifies(const store::Extent& extent) {
@@ -62,7 +88,8 @@ class Recoverer {
     for (std::uint32_t done = 0; done < extent.length;) {
       const std::uint32_t at = extent.offset + done;
       const std::uint32_t block = at / disk::direct_block_bytes * disk::direct_block_bytes;
-      const auto got = file.read(block, room_);
+      const auto got = read_(file, block, room_);
+      if (!got) note_unreadable(slot->second, block, got.error());
       if (!got || *got <= at - block) return false;
       const std::size_t piece = std::min<std::size_t>(*got - (at - block), extent.length - done);
       crc = crc32c(crc, room_.subspan(at - block, piece));
@@ -77,7 +104,9 @@ class Recoverer {
     for (const store::RecoveredSegment& segment : spool_.segments) {
       // Nothing can be read there; it was reported, and stays for whoever wants to look.
       if (segment.state == store::SlotState::Unreadable) continue;
+      const bool readable = !unreadable_.contains(segment.slot);
       if (segment.state != store::SlotState::Sealed) {
+        if (!readable) continue;
         segments_.adopt_free(segment.slot);
         continue;
       }
@@ -85,6 +114,8 @@ class Recoverer {
       const unsigned owner = segment.log % cores_;
       owner_of_[segment.segment] = owner;
       state_.shares[owner].segments.push_back(segment.segment);
+      // Lent to nobody who would give it back: it is not freed, so nothing is written there.
+      if (!readable) state_.shares[owner].lent.push_back(segment.segment);
     }
     for (unsigned core = 0; core < cores_; ++core)
       state_.shares[core].last_id = spool_.queue_id_max[core];
@@ -92,6 +123,7 @@ class Recoverer {
 
   void share_messages() {
     state_.messages = spool_.messages.size();
+    share_errors();
     for (store::MessageSummary& message : spool_.messages) {
       const unsigned core = owner_of_.at(message.envelope.segment);
       for (const store::SegmentUse& use : message.uses) borrow(use.segment, core);
@@ -100,6 +132,15 @@ class Recoverer {
     for (const auto& reliance : spool_.reliances) {
       const auto owner = owner_of_.find(reliance.tombstone);
       if (owner != owner_of_.end()) state_.shares[owner->second].reliances.push_back(reliance);
+    }
+  }
+
+  void share_errors() {
+    for (auto& error : spool_.errors) {
+      const auto message =
+          std::ranges::lower_bound(spool_.messages, error.id, {}, &store::MessageSummary::id);
+      const unsigned core = owner_of_.at(message->envelope.segment);
+      state_.shares[core].errors.push_back(std::move(error));
     }
   }
 
@@ -119,6 +160,7 @@ class Recoverer {
                                                  .segment = damage.segment.value,
                                                  .offset = damage.begin,
                                                  .reason = store::to_text(damage.reason)});
+    report_unreadable(now);
     std::uint64_t pending = 0;
     for (const RecoveredShare& share : state_.shares)
       for (const store::MessageSummary& message : share.messages)
@@ -132,9 +174,30 @@ class Recoverer {
                                            .elapsed = elapsed});
   }
 
+  void report_unreadable(WallTime now) {
+    for (const store::RecoveredSegment& segment : spool_.segments) {
+      const auto found = unreadable_.find(segment.slot);
+      if (found == unreadable_.end()) continue;
+      log_.emit(now, observe::SegmentQuarantined{.file = segments_.slot_file_path(segment.slot),
+                                                 .segment = segment.segment.value,
+                                                 .offset = found->second.offset,
+                                                 .reason = to_text(found->second.fault)});
+    }
+    for (const Fault& fault : segments_.unopened())
+      log_.emit(now, observe::SegmentQuarantined{.file = fault.path, .reason = to_text(fault)});
+  }
+
+  struct Unreadable {
+    Fault fault;  // the first
+    std::uint32_t offset = 0;
+    std::uint32_t count = 0;
+  };
+
   SegmentStore& segments_;
   unsigned cores_;
   observe::EventLog& log_;
+  SegmentRead read_;
+  std::unordered_map<std::uint32_t, Unreadable> unreadable_;  // by slot
   MutableBytes room_;
   store::Recovery recovery_;
   store::RecoveredSpool spool_;
@@ -146,8 +209,8 @@ class Recoverer {
 }  // namespace
 
 std::expected<RecoveredState, Fault> recover(SegmentStore& segments, unsigned cores,
-                                             observe::EventLog& log) {
-  Recoverer recoverer(segments, cores, log);
+                                             observe::EventLog& log, SegmentRead read) {
+  Recoverer recoverer(segments, cores, log, std::move(read));
   return recoverer.run();
 }
 

@@ -1,10 +1,11 @@
 // Recovery of the spool at the start, before any core runs: reads every segment, finds the messages
 // that live, and shares them out to the cores (log modulo cores, so that any number of cores takes
-// over from any other). Blocks. Damage is reported and never stops the start; only what cannot be
-// read at all is a Fault.
+// over from any other). Blocks. Damage never stops the start: what cannot be read, or does not
+// verify, is reported, and its file kept and not used again. A Fault is want of memory.
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <vector>
 
 #include "engine/mta/segment_store.h"
@@ -24,6 +25,7 @@ struct RecoveredShare {
   std::vector<Borrowed> borrowed;      // owned by others, used by messages of this core
   std::vector<store::SegmentId> lent;  // one entry for each core that borrows a segment of this one
   std::vector<store::RecoveredSpool::Reliance> reliances;
+  std::vector<store::RecoveredSpool::LastError> errors;
   std::uint64_t last_id = 0;
 };
 
@@ -33,7 +35,12 @@ struct RecoveredState {
   std::uint64_t messages = 0;
 };
 
+// How a segment is read; tests put failures into it.
+using SegmentRead = std::function<std::expected<std::size_t, Fault>(
+    const disk::DirectFile& file, std::uint64_t offset, MutableBytes target)>;
+
 std::expected<RecoveredState, Fault> recover(SegmentStore& segments, unsigned cores,
-                                             observe::EventLog& log);
+                                             observe::EventLog& log,
+                                             SegmentRead read = &disk::DirectFile::read);
 
 }  // namespace ringpost::mta

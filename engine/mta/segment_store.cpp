@@ -27,6 +27,8 @@ std::optional<std::uint32_t> slot_of_name(std::string_view name) {
   return ascii::parse_decimal<std::uint32_t>(name.substr(file_prefix.size()));
 }
 
+bool is_damage(const Fault& fault) { return fault.code == EIO || fault.code == EUCLEAN; }
+
 std::uint64_t random_life() {
   std::uint64_t life = 0;
   // Never short for so few octets, and never interrupted once the pool is ready (random(7)).
@@ -64,12 +66,16 @@ std::expected<void, Fault> SegmentStore::open_slots() {
     const auto slot = slot_of_name(entry->d_name);
     if (!slot) continue;
     auto file = disk::DirectFile::open(slot_path(*slot));
+    next_slot_ = std::max(next_slot_, *slot + 1);
+    if (!file && is_damage(file.error())) {
+      unopened_.push_back(file.error());
+      continue;
+    }
     if (!file) {
       result = std::unexpected(file.error());
       break;
     }
     slots_.emplace(*slot, std::make_unique<Slot>(std::move(*file), store::SegmentId{}));
-    next_slot_ = std::max(next_slot_, *slot + 1);
   }
   closedir(folder);
   return result;

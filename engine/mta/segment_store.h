@@ -32,7 +32,8 @@ struct SegmentStoreOptions {
 
 class SegmentStore {
  public:
-  // Opens every segment file in the folder. Blocks.
+  // Opens every segment file in the folder. Blocks. A file that the disk does not give (EIO,
+  // EUCLEAN) is left out, see unopened().
   static std::expected<std::unique_ptr<SegmentStore>, Fault> open(SegmentStoreOptions options);
   ~SegmentStore();
   SegmentStore(const SegmentStore&) = delete;
@@ -42,6 +43,7 @@ class SegmentStore {
 
   // --- at the start, one thread ----------------------------------------------------------------
   std::vector<std::uint32_t> slots() const;
+  const std::vector<Fault>& unopened() const { return unopened_; }
   const disk::DirectFile& slot_file(std::uint32_t slot) const;
   std::string slot_file_path(std::uint32_t slot) const { return slot_path(slot); }
   // What recovery found: a slot in use by `segment`, or one that is free to be taken.
@@ -97,6 +99,7 @@ class SegmentStore {
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> condemned_;  // free, but of another size than is made now
   std::optional<Fault> fault_;
+  std::vector<Fault> unopened_;
   std::atomic<std::uint32_t> next_segment_{1};
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> writing_{false};

@@ -201,6 +201,7 @@ RecoveredSpool Recovery::finish() {
     first = last;
   }
   apply_outcomes();
+  collect_errors();
   drop_missing();
   const auto order = [](const auto& reliance) {
     return std::tuple(reliance.tombstone, reliance.copy);
@@ -281,6 +282,24 @@ void Recovery::apply_outcomes() {
       merge(message->recipients[found.outcome.recipient], found.outcome.progress);
       add_use(message->uses,
               {.segment = report.segment, .octets = found.where.length, .outcome = true});
+    }
+  }
+}
+
+// The text of the outcome that is a recipient's present progress.
+void Recovery::collect_errors() {
+  for (SegmentReport& report : reports_) {
+    for (auto& found : report.outcomes) {
+      if (found.outcome.text.empty() || is_final(found.outcome.progress.status)) continue;
+      const auto message =
+          std::ranges::lower_bound(spool_.messages, found.id, {}, &MessageSummary::id);
+      if (message == spool_.messages.end() || message->id != found.id) continue;
+      const std::uint32_t recipient = found.outcome.recipient;
+      if (recipient >= message->recipients.size() ||
+          message->recipients[recipient] != found.outcome.progress)
+        continue;
+      spool_.errors.push_back(
+          {.id = found.id, .recipient = recipient, .text = std::move(found.outcome.text)});
     }
   }
 }

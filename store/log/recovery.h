@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -93,8 +94,16 @@ struct RecoveredSpool {
     SegmentId copy;
   };
   std::vector<Reliance> reliances;  // for Index::rely()
-  std::vector<Damage> damaged;      // in what was acknowledged: to be quarantined and reported
-  std::uint64_t torn_octets = 0;    // normal: what a crash cut off
+  // What recipients that wait were told last; gone once the cleaner has moved a
+  // message.
+  struct LastError {
+    QueueId id;
+    std::uint32_t recipient = 0;
+    std::string text;
+  };
+  std::vector<LastError> errors;
+  std::vector<Damage> damaged;    // in what was acknowledged: to be quarantined and reported
+  std::uint64_t torn_octets = 0;  // normal: what a crash cut off
   std::uint32_t torn_envelopes = 0;
   SegmentId segment_max;                 // give out higher ones only
   std::uint64_t queue_id_max[256] = {};  // by QueueId::core(), 0: none seen
@@ -137,6 +146,7 @@ class Recovery {
   void bury(Copies::iterator first, Copies::iterator last,
             const std::vector<SegmentId>& tombstones);
   void apply_outcomes();
+  void collect_errors();
   void drop_missing();
 
   std::vector<SegmentReport> reports_;

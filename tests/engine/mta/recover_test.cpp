@@ -30,10 +30,10 @@ class RecoverTest : public testing::Test {
           rig.segments->file_of(messages_.back().where.segment)->path();
     }
   }
-  RecoveredState recover_with(unsigned cores) {
+  RecoveredState recover_with(unsigned cores, SegmentRead read = &disk::DirectFile::read) {
     segments_ = test::open_store(folder_.path());
     log_ = test::open_log(folder_.file("recovery.log"));
-    auto state = recover(*segments_, cores, *log_);
+    auto state = recover(*segments_, cores, *log_, std::move(read));
     EXPECT_TRUE(state);
     return state ? std::move(*state) : RecoveredState{};
   }
@@ -128,6 +128,72 @@ TEST_F(RecoverTest, AnUnreadableSegmentIsLeftAlone) {
   while (const auto fresh = segments_->take(WallTime{}))
     taken.insert(segments_->slot_file_path(fresh->slot));
   EXPECT_FALSE(taken.contains(path));
+}
+
+// A disk that does not give the block at `bad` of one file, nor anything when there is no such
+// block.
+SegmentRead failing(const std::string& path, std::optional<std::uint64_t> bad) {
+  return [path, bad](const disk::DirectFile& file, std::uint64_t offset,
+                     MutableBytes target) -> std::expected<std::size_t, Fault> {
+    const bool hit = !bad || (offset <= *bad && *bad < offset + target.size());
+    if (file.path() == path && hit) return std::unexpected(Fault{"read", EIO, path});
+    return file.read(offset, target);
+  };
+}
+
+// What lies around the block lives, and nothing is written to the file again.
+TEST_F(RecoverTest, ABlockThatCannotBeReadCostsWhatIsInIt) {
+  write(8);
+  const store::Extent& lost = messages_[1].where;
+  const std::string& path = paths_[lost.segment];
+  const std::uint64_t block = lost.offset / store::block_octets * store::block_octets;
+  const RecoveredState state = recover_with(1, failing(path, block));
+  EXPECT_GE(state.messages, 6u);
+  EXPECT_LT(state.messages, 8u);
+  EXPECT_TRUE(std::ranges::count(state.shares[0].lent, lost.segment) == 1);
+  EXPECT_TRUE(logged("segment.quarantined"));
+  EXPECT_TRUE(logged("Input/output error"));
+}
+
+TEST_F(RecoverTest, AFileThatCannotBeReadAtAllIsKeptAndTheRestLives) {
+  write(8);
+  const std::string path = paths_.begin()->second;
+  const auto here = static_cast<std::uint64_t>(std::ranges::count_if(
+      messages_, [&](const auto& m) { return paths_[m.where.segment] == path; }));
+  ASSERT_LT(here, 8u);
+  const RecoveredState state = recover_with(2, failing(path, std::nullopt));
+  EXPECT_EQ(state.messages, 8u - here);
+  EXPECT_TRUE(logged(path));
+  EXPECT_TRUE(fs::exists(path));
+  segments_->start(state.segment_max, [] {});
+  ASSERT_TRUE(test::wait_for([&] { return segments_->ready() >= 2; }));
+  while (const auto fresh = segments_->take(WallTime{}))
+    EXPECT_NE(segments_->slot_file_path(fresh->slot), path);
+  // Another start, of a disk that gives it again.
+  EXPECT_EQ(recover_with(1).messages, 8u);
+}
+
+TEST_F(RecoverTest, WhatARecipientWasToldLastIsThere) {
+  {
+    test::SpoolRig rig(folder_.path());
+    ASSERT_TRUE(rig.start());
+    messages_.push_back(rig.accept("x\r\n", 3));
+    for (std::uint16_t attempt = 1; attempt <= 2; ++attempt) {
+      test::NotedCommit commit;
+      const store::Outcome outcome{.recipient = 1,
+                                   .progress = {.next_due = WallTime{attempt},
+                                                .attempts = attempt,
+                                                .status = store::DeliveryStatus::Delayed},
+                                   .text = "refused " + std::to_string(attempt)};
+      ASSERT_TRUE(rig.spooler->append(messages_[0].id, outcome, commit));
+      ASSERT_TRUE(rig.run([&] { return commit.told == 1; }));
+    }
+  }
+  const RecoveredState state = recover_with(2);
+  ASSERT_EQ(state.shares[0].errors.size(), 1u);
+  EXPECT_EQ(state.shares[0].errors[0].id, messages_[0].id);
+  EXPECT_EQ(state.shares[0].errors[0].recipient, 1u);
+  EXPECT_EQ(state.shares[0].errors[0].text, "refused 2");
 }
 
 TEST_F(RecoverTest, AFileThatWasCutOffAtAnOddPlace) {
