@@ -91,6 +91,10 @@ std::string_view to_text(store::DeliveryStatus status) {
   return {};
 }
 
+WallTime next_try(const store::RecipientProgress& progress) {
+  return progress.status == store::DeliveryStatus::Delayed ? progress.next_due : WallTime{};
+}
+
 EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
   EnvelopeRow row{.id = id,
                   .generation = envelope.generation,
@@ -107,7 +111,6 @@ EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
                   .ret = return_text(envelope.dsn_return),
                   .envid = envelope.envelope_id};
   for (const store::Recipient& recipient : envelope.recipients) {
-    const bool done = store::is_final(recipient.progress.status);
     row.recipients.push_back({.address = recipient.accepted_address,
                               .final_address = recipient.final_address,
                               .action = recipient.action,
@@ -115,7 +118,7 @@ EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
                               .target = recipient.target,
                               .state = to_text(recipient.progress.status),
                               .attempts = recipient.progress.attempts,
-                              .next_try = done ? WallTime{} : recipient.progress.next_due,
+                              .next_try = next_try(recipient.progress),
                               .orcpt = recipient.original,
                               .notify = notify_text(recipient.notify_flags)});
   }

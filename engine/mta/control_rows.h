@@ -78,6 +78,9 @@ EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope);
 // "pending", "delayed", "delivered", "relayed", "expanded", "failed", "removed".
 std::string_view to_text(store::DeliveryStatus status);
 
+// When a recipient that waits for another attempt gets it; WallTime{} for all others.
+WallTime next_try(const store::RecipientProgress& progress);
+
 // RFC 3339 in UTC; null for WallTime{}.
 Json time_json(WallTime time);
 Json to_json(const QueueRow& row);

@@ -363,17 +363,19 @@ void Dispatcher::forget_notes(QueueId id) {
 }
 
 ring::Task<void> Dispatcher::complete(QueueId id) {
-  if (!completing_.insert(id).second) co_return;
+  if (!completing_.try_emplace(id).second) co_return;
   kept_.erase(id);
   Append append = [this, id](Commit& commit) {
     return parts_.spooler->append_completed(id, commit);
   };
   const auto appended = co_await append_durably(std::move(append));
-  completing_.erase(id);
-  if (!appended) co_return;
-  index_.complete(id, appended->where.segment);
-  forget_notes(id);
-  update_gauges();
+  const auto told = std::move(completing_.extract(id).mapped());
+  if (appended) {
+    index_.complete(id, appended->where.segment);
+    forget_notes(id);
+    update_gauges();
+  }
+  for (const auto& done : told) done(appended.has_value());
 }
 
 ring::Task<std::optional<store::Appended>> Dispatcher::append_durably(Append append) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -49,6 +50,9 @@ class Dispatcher {
   bool is_completing(QueueId id) const { return completing_.contains(id); }
   // From recovery, before the core runs.
   void recovered(const store::MessageSummary& message);
+  void restore_error(QueueId id, std::uint32_t recipient, std::string text) {
+    errors_[id][recipient] = std::move(text);
+  }
   const store::Index& index() const { return index_; }
 
   // How many attempts may be under way at once, of this core's messages.
@@ -60,6 +64,8 @@ class Dispatcher {
   // Those under way are put off.
   void abort() { local_.abort(); }
   bool idle() const { return scope_.idle() && local_.idle(); }
+  // Names the attempts that have not ended.
+  void report_hung() const;
 
   // --- the operator's hands --------------------------------------------------------------------
   void pause(bool paused) { paused_ = paused; }
@@ -71,7 +77,8 @@ class Dispatcher {
   // Makes the waiting recipients of a message due now; false: no such message here.
   bool schedule(QueueId id);
   std::size_t schedule_all();
-  // Forgets a message durably; `done` is called then, or with false at once when it is not here.
+  // Forgets a message durably; `done` is called then, or with false at once when it is not here. A
+  // message that is just being done with counts as removed.
   void remove(QueueId id, std::function<void(bool)> done);
   std::vector<QueueId> all_ids() const;
   // Reads the Envelope of a message back, with its present progress. Not kept.
@@ -133,7 +140,8 @@ class Dispatcher {
   store::Lanes lanes_;
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
   std::set<RecipientKey> active_;
-  std::set<QueueId> completing_;
+  // What is done with, until that is durable; and who is to be told of it.
+  std::map<QueueId, std::vector<std::function<void(bool)>>> completing_;
   std::set<RecipientKey> unreadable_;  // in no queue until the operator asks for another try
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;

@@ -3,6 +3,11 @@
 
 namespace ringpost::mta {
 
+void Dispatcher::report_hung() const {
+  for (const auto& [id, recipient] : active_)
+    parts_.events.emit(parts_.core.wall(), observe::AttemptHung{.id = id, .recipient = recipient});
+}
+
 std::string_view Dispatcher::last_error(QueueId id, std::uint32_t recipient) const {
   const auto message = errors_.find(id);
   if (message == errors_.end()) return {};
@@ -41,6 +46,10 @@ std::size_t Dispatcher::schedule_all() {
 void Dispatcher::remove(QueueId id, std::function<void(bool)> done) {
   if (index_.find(id) == nullptr) {
     done(false);
+    return;
+  }
+  if (const auto found = completing_.find(id); found != completing_.end()) {
+    found->second.push_back(std::move(done));
     return;
   }
   run(remove_task(id, std::move(done)));

@@ -12,10 +12,10 @@ constexpr Duration held_beyond = seconds(10LL * 365 * 86'400);
 bool is_held(WallTime next_due, WallTime now) { return next_due - now > held_beyond; }
 
 std::string_view state_word(const Dispatcher& dispatcher, QueueId id, std::uint32_t recipient,
-                            bool held) {
+                            bool held, store::DeliveryStatus status) {
   if (dispatcher.is_active(id, recipient)) return "active";
   if (held) return "held";
-  return dispatcher.paused() ? "paused" : "pending";
+  return dispatcher.paused() ? "paused" : to_text(status);
 }
 
 // The ids of this core that come next, in order; messages before the cursor are left out.
@@ -38,70 +38,6 @@ std::vector<QueueId> ids_wanted(const Worker& worker, const ListingWish& wish) {
 
 bool is_behind(const ListingWish& wish, QueueId id, std::uint32_t recipient) {
   return !wish.has_after || id > wish.after_id || recipient > wish.after_recipient;
-}
-
-std::string notify_text(std::uint8_t flags) {
-  std::string text;
-  const auto add = [&](std::uint8_t flag, std::string_view word) {
-    if ((flags & flag) == 0) return;
-    if (!text.empty()) text += ',';
-    text += word;
-  };
-  add(store::notify::never, "NEVER");
-  add(store::notify::success, "SUCCESS");
-  add(store::notify::failure, "FAILURE");
-  add(store::notify::delay, "DELAY");
-  return text;
-}
-
-std::string_view status_word(store::DeliveryStatus status) {
-  switch (status) {
-    case store::DeliveryStatus::Delivered:
-      return "delivered";
-    case store::DeliveryStatus::Relayed:
-      return "relayed";
-    case store::DeliveryStatus::Expanded:
-      return "expanded";
-    case store::DeliveryStatus::Failed:
-      return "failed";
-    case store::DeliveryStatus::Removed:
-      return "removed";
-    default:
-      return "pending";
-  }
-}
-
-std::string_view body_word(store::BodyType body) {
-  switch (body) {
-    case store::BodyType::EightBitMime:
-      return "8BITMIME";
-    case store::BodyType::BinaryMime:
-      return "BINARYMIME";
-    case store::BodyType::SevenBit:
-      break;
-  }
-  return "7BIT";
-}
-
-std::string_view return_word(store::DsnReturn ret) {
-  if (ret == store::DsnReturn::Full) return "FULL";
-  return ret == store::DsnReturn::Headers ? "HDRS" : "";
-}
-
-EnvelopeRecipientRow recipient_row(const Dispatcher& dispatcher, QueueId id, std::uint32_t index,
-                                   const store::Recipient& recipient, std::string& notify) {
-  notify = notify_text(recipient.notify_flags);
-  return {.address = recipient.accepted_address,
-          .final_address = recipient.final_address,
-          .action = recipient.action,
-          .user = recipient.user,
-          .target = recipient.target,
-          .state = status_word(recipient.progress.status),
-          .attempts = recipient.progress.attempts,
-          .next_try = recipient.progress.next_due,
-          .last_error = dispatcher.last_error(id, index),
-          .orcpt = recipient.original,
-          .notify = notify};
 }
 
 }  // namespace
@@ -144,9 +80,9 @@ ring::Task<void> list_queue(Worker& worker, ListingWish wish,
         entry.action = recipient.action;
       }
       const bool held = is_held(progress.next_due, worker.core().wall());
-      entry.state = state_word(dispatcher, id, i, held);
+      entry.state = state_word(dispatcher, id, i, held, progress.status);
       entry.attempts = progress.attempts;
-      entry.next_try = held ? WallTime{} : progress.next_due;
+      if (!held && !dispatcher.is_active(id, i)) entry.next_try = next_try(progress);
       entry.last_error = dispatcher.last_error(id, i);
       part.push_back(std::move(entry));
     }
@@ -165,24 +101,9 @@ ring::Task<void> show_envelope(Worker& worker, QueueId id,
   }
   store::Envelope envelope = **found;
   store::apply_progress(*message, envelope);
-  EnvelopeRow row{.id = id,
-                  .generation = envelope.generation,
-                  .accepted = envelope.received,
-                  .octets = store::content_octets(envelope),
-                  .from = envelope.reverse_path,
-                  .helo = envelope.hello,
-                  .client = envelope.client_address,
-                  .client_name = envelope.client_name,
-                  .listener = envelope.listener_tag,
-                  .auth_user = envelope.authenticated_user,
-                  .body = body_word(envelope.body),
-                  .smtputf8 = envelope.smtputf8,
-                  .ret = return_word(envelope.dsn_return),
-                  .envid = envelope.envelope_id,
-                  .recipients = {}};
-  std::vector<std::string> notify(envelope.recipients.size());
-  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i)
-    row.recipients.push_back(recipient_row(dispatcher, id, i, envelope.recipients[i], notify[i]));
+  EnvelopeRow row = envelope_row(id, envelope);
+  for (std::uint32_t i = 0; i < row.recipients.size(); ++i)
+    row.recipients[i].last_error = dispatcher.last_error(id, i);
   gathering->answer(to_json(row));
 }
 

@@ -234,6 +234,24 @@ struct Stopped {
   }
 };
 
+// An attempt that the daemon does not wait for any longer when it stops: a file system hangs.
+struct AttemptHung {
+  static constexpr std::string_view name = "attempt.hung";
+  static constexpr Level level = Level::Brief;
+  QueueId id = {};
+  std::uint32_t recipient = 0;
+  void fields(auto&& field) const { field("id", id), field("recipient", recipient); }
+};
+
+// The daemon ends although threads or attempts hang; what is durable stays so.
+struct GivenUp {
+  static constexpr std::string_view name = "daemon.given-up";
+  static constexpr Level level = Level::Brief;
+  std::uint64_t attempts = 0;  // under way
+  Duration elapsed = {};       // from the request to now
+  void fields(auto&& field) const { field("attempts", attempts), field("elapsed", elapsed); }
+};
+
 // A system call failed where no other event says so.
 struct FaultSeen {
   static constexpr std::string_view name = "fault";
@@ -339,11 +357,12 @@ struct EventList {
   static constexpr bool contains = (std::is_same_v<E, Events> || ...);
 };
 
-using AllEvents = EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused,
-                            MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined,
-                            SpoolPressure, MessageRemoved, Started, Listening, ConfigLoaded,
-                            Stopping, Stopped, FaultSeen, TableStarted, TableEnded, LookupFailed,
-                            ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
+using AllEvents =
+    EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused, MessageRefused,
+              SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, MessageRemoved,
+              Started, Listening, ConfigLoaded, Stopping, Stopped, AttemptHung, GivenUp, FaultSeen,
+              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
+              LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -28,8 +28,9 @@ Json message_json(const store::MessageSummary& message, const store::Envelope& e
     to.push_back(recipient.accepted_address);
     attempts = std::max<std::uint32_t>(attempts, recipient.progress.attempts);
     if (store::is_final(recipient.progress.status)) continue;
-    const bool first = pending++ == 0;
-    next = first ? recipient.progress.next_due : std::min(next, recipient.progress.next_due);
+    // Nothing for who was never tried, which is earlier than any other time.
+    const WallTime try_at = mta::next_try(recipient.progress);
+    next = pending++ == 0 ? try_at : std::min(next, try_at);
   }
   Json json = mta::to_json(row);
   return Json{{"id", json["id"]},     {"accepted", json["accepted"]},

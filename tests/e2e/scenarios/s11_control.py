@@ -78,6 +78,42 @@ def schedule_now(t):
 
 
 @case()
+def who_waits_is_delayed(t):
+    """Tried and waiting is "delayed", with time and error, in every listing and the next life."""
+    daemon = t.daemon(directives=["queue retry-interval 1h"])
+    with open(daemon.maildir_of("alice"), "wb"):
+        pass
+    with daemon.client() as client:
+        client.hello()
+        queue_id = client.transaction(messages.simple(1)).queue_id
+
+    def same_everywhere():
+        t.eventually(lambda: daemon.queue()[0]["attempts"] == 1, "tried once")
+        row = daemon.queue()[0]
+        recipient = daemon.rows("show", "envelope", queue_id)[0]["recipients"][0]
+        offline = daemon.rows("spool", "ls")[0]
+        t.equal((row["state"], recipient["state"]), ("delayed", "delayed"))
+        t.true(row["next_try"] is not None, "has a time")
+        t.equal((recipient["next_try"], offline["next_try"]), (row["next_try"], row["next_try"]))
+        t.true("Not a directory" in row["last_error"], row["last_error"])
+        t.equal(recipient["last_error"], row["last_error"])
+        return row
+
+    first = same_everywhere()
+    daemon.stop()
+    daemon.start()
+    t.equal(same_everywhere(), first, "after a restart")
+    daemon.control_ok("pause", "mda")
+    with daemon.client() as client:
+        client.hello()
+        fresh = client.transaction(messages.simple(2)).queue_id
+    row = daemon.rows("show", "queue", fresh)[0]
+    t.equal((row["state"], row["next_try"], row["last_error"]), ("paused", None, ""))
+    recipient = daemon.rows("show", "envelope", fresh)[0]["recipients"][0]
+    t.equal((recipient["state"], recipient["next_try"]), ("pending", None))
+
+
+@case()
 def remove(t):
     """A removed message is never delivered, not even after a kill and a restart."""
     daemon = t.daemon()
@@ -117,7 +153,7 @@ def pause_smtp(t):
 @case()
 def statistics(t):
     """The counters count."""
-    daemon = t.daemon()
+    daemon = t.daemon(directives=["engine cores 2", "smtp limit max-connections 123"])
     with daemon.client() as client:
         client.hello()
         for number in range(7):
@@ -130,6 +166,7 @@ def statistics(t):
     t.eventually(lambda: daemon.statistics()["ringpost_delivery_delivered_total"] == 7,
                  "7 deliveries counted")
     t.true(figures["ringpost_spool_commits_total"] >= 7, "commits")
+    t.equal(figures['ringpost_limit_max{limit="connections"}'], 123, "one limit for all cores")
     t.true(b"ringpost_session_messages_accepted_total" in daemon.control_ok("show", "stats")
            or b"accepted" in daemon.control_ok("show", "stats"), "for people too")
 

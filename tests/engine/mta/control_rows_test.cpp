@@ -36,6 +36,25 @@ TEST(ControlRows, EnvelopeRowHoldsItsRecipients) {
   EXPECT_EQ(json["recipients"][0]["state"], "delivered");
 }
 
+// The same words from the daemon and from the offline tool: only who waits for another try is
+// delayed, and has a time for it.
+TEST(ControlRows, WhoWaitsIsDelayed) {
+  store::Envelope envelope;
+  envelope.recipients.resize(3);
+  envelope.recipients[0].progress.next_due = {7'000'000};
+  envelope.recipients[1].progress = {
+      .next_due = {7'000'000}, .attempts = 1, .status = store::DeliveryStatus::Delayed};
+  envelope.recipients[2].progress = {
+      .next_due = {7'000'000}, .attempts = 1, .status = store::DeliveryStatus::Delivered};
+  const EnvelopeRow row = envelope_row(QueueId{1}, envelope);
+  EXPECT_EQ(row.recipients[0].state, "pending");
+  EXPECT_EQ(row.recipients[1].state, "delayed");
+  EXPECT_EQ(row.recipients[2].state, "delivered");
+  EXPECT_EQ(row.recipients[0].next_try, WallTime{});
+  EXPECT_EQ(row.recipients[1].next_try, WallTime{7'000'000});
+  EXPECT_EQ(row.recipients[2].next_try, WallTime{});
+}
+
 TEST(ControlRows, SampleNamesItsKind) {
   const observe::Sample sample{.name = "ringpost_limit_used",
                                .help = "open sessions",

@@ -121,5 +121,25 @@ TEST_F(DispatcherTest, WhatIsRefusedForGoodIsHeldUntilTheOperatorSaysOtherwise) 
   EXPECT_TRUE(run_attempts([&] { return rig_.dispatcher->idle(); }));
 }
 
+// Two orders for one message: the second comes while the first is being made durable.
+TEST_F(DispatcherTest, RemovingWhatIsBeingRemovedSucceeds) {
+  const QueueId id = rig_.accept("x\r\n").id;
+  std::vector<bool> told;
+  for (int i = 0; i < 3; ++i)
+    rig_.dispatcher->remove(id, [&told](bool done) { told.push_back(done); });
+  EXPECT_TRUE(told.empty());
+  ASSERT_TRUE(rig_.run([&] { return rig_.dispatcher->idle(); }));
+  EXPECT_EQ(told, (std::vector<bool>{true, true, true}));
+  rig_.dispatcher->remove(id, [&told](bool done) { told.push_back(done); });
+  EXPECT_FALSE(told.back());
+}
+
+TEST_F(DispatcherTest, AnErrorOfAnEarlierLifeIsShown) {
+  const QueueId id = rig_.accept("x\r\n").id;
+  rig_.dispatcher->restore_error(id, 0, "Permission denied");
+  EXPECT_EQ(rig_.dispatcher->last_error(id, 0), "Permission denied");
+  EXPECT_EQ(rig_.dispatcher->last_error(id, 1), "");
+}
+
 }  // namespace
 }  // namespace ringpost::mta
