@@ -16,6 +16,8 @@ constexpr Duration parting_patience = milliseconds(20);
 // Received buffers that may wait for one connection; beyond that its peer has to wait (TCP is the
 // back-pressure).
 constexpr std::size_t waiting_buffers_max = 4;
+// A peer further away than this is none.
+constexpr Duration reading_max = seconds(2);
 
 std::optional<conf::NetAddress> net_address_of(const std::string& host) {
   const auto address = conf::parse_net_address(host);
@@ -43,6 +45,7 @@ Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
   parts_.spooler->forget(room_);
   parts_.enquiries->forget(asker_);
+  clear_set_aside();
   if (committing_ != nullptr) committing_->forget_inbound();
 }
 
@@ -99,7 +102,7 @@ void Inbound::pump() {
   while (waiting_ == Waiting::Nothing && (take_event() || offer_input())) {
   }
   // Input may be left while replies wait to be sent: it comes first.
-  if (peer_closed_ && input_.empty() && waiting_ == Waiting::Nothing && !session_.wants_close()) {
+  if (peer_closed_ && unread().empty() && waiting_ == Waiting::Nothing && !session_.wants_close()) {
     session_.disconnected();
     while (take_event()) {
     }
@@ -115,19 +118,63 @@ bool Inbound::take_event() {
   return true;
 }
 
+Bytes Inbound::unread() const {
+  if (!set_aside_.empty()) return bytes_of(set_aside_).subspan(consumed_);
+  return input_.empty() ? Bytes{} : input_.front().octets().subspan(consumed_);
+}
+
+void Inbound::drop_consumed() {
+  const bool any = !set_aside_.empty() || !input_.empty();
+  if (!any || !unread().empty()) return;
+  consumed_ = 0;
+  set_aside_.empty() ? input_.pop_front() : clear_set_aside();
+  if (input_.size() < waiting_buffers_max) stream_.receive();
+}
+
 // The buffer in front is kept until the next offer, because a Content slice lies in it.
 bool Inbound::offer_input() {
   if (session_.awaits_answer()) return false;
-  if (!input_.empty() && consumed_ == input_.front().octets().size()) {
-    input_.pop_front();
-    consumed_ = 0;
-    if (input_.size() < waiting_buffers_max) stream_.receive();
-  }
-  if (input_.empty()) return false;
-  const std::size_t taken =
-      session_.receive(input_.front().octets().subspan(consumed_), parts_.core.now());
+  drop_consumed();
+  if (unread().empty()) return false;
+  const std::size_t taken = session_.receive(unread(), parts_.core.now());
   consumed_ += taken;
   return taken > 0 || take_event();
+}
+
+void Inbound::give_back_buffers() {
+  const bool unread_replies =
+      stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
+  const bool at_rest =
+      waiting_ == Waiting::Answer || (waiting_ == Waiting::Nothing && unread_replies);
+  if (!at_rest || stream_.closing() || input_.empty()) return;
+  std::size_t octets = 0;
+  for (const memory::Buffer& buffer : input_) octets += buffer.octets().size();
+  observe::LimitGauge& limit = parts_.metrics.memory.set_aside_octets;
+  if (limit.used.value() + octets <= limit.max.value()) {
+    set_input_aside();
+  } else if (unread_replies) {
+    limit.refused.add();
+    close_reason_ = observe::CloseReason::Memory;
+    stream_.abort();
+  }
+}
+
+// Nothing more is received until it has been read.
+void Inbound::set_input_aside() {
+  std::string rest(text_of(unread()));
+  if (set_aside_.empty()) input_.pop_front();
+  for (const memory::Buffer& buffer : input_) rest += text_of(buffer.octets());
+  input_.clear();
+  consumed_ = 0;
+  clear_set_aside();
+  set_aside_ = std::move(rest);
+  parts_.metrics.memory.set_aside_octets.used.add(set_aside_.size());
+  if (!set_aside_.empty()) stream_.hold();
+}
+
+void Inbound::clear_set_aside() {
+  parts_.metrics.memory.set_aside_octets.give_back(set_aside_.size());
+  std::string().swap(set_aside_);
 }
 
 void Inbound::command_read(std::string_view line) {
@@ -160,6 +207,7 @@ void Inbound::flush() {
     sending_.assign(text_of(replies));
     note_replies(sending_);
     session_.transmitted(replies.size());
+    sending_since_ = parts_.core.now();
     stream_.send(bytes_of(sending_));
     return;
   }

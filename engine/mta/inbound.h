@@ -46,6 +46,10 @@ class Inbound final : net::StreamOwner {
   void shut_down();
   // Ends at once.
   void abort();
+  // Buffers run short: if the peer does not read its replies, or a name service does not answer,
+  // what it sent moves to the heap as far as the limit for all such peers allows; else the peer
+  // that does not read is cut off.
+  void give_back_buffers();
 
   // Called by the transaction when its message was committed, or could not be.
   void committed(bool durable);
@@ -68,6 +72,10 @@ class Inbound final : net::StreamOwner {
   void pump();
   bool take_event();
   bool offer_input();
+  void drop_consumed();
+  Bytes unread() const;
+  void set_input_aside();
+  void clear_set_aside();
   void command_read(std::string_view line);
   void note_replies(std::string_view replies);
   void flush();
@@ -134,9 +142,11 @@ class Inbound final : net::StreamOwner {
   std::uint64_t octets_ = 0;
   Instant began_{};
 
+  std::string set_aside_;             // received before input_, see give_back_buffers()
   std::deque<memory::Buffer> input_;  // received and not yet consumed
-  std::size_t consumed_ = 0;          // of input_.front()
+  std::size_t consumed_ = 0;          // of set_aside_, or else of input_.front()
   std::string sending_;
+  Instant sending_since_{};
   std::unique_ptr<Transaction> transaction_;
   Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
   Instant commit_began_{};

@@ -58,7 +58,7 @@ void Inbound::on(const smtp::Opened&) {
   using enum ConnectionCounts::Admission;
   const ConnectionLimits& limits = generation_->connection_limits;
   observe::LimitGauge& here = parts_.metrics.session.connections;
-  const bool core_is_full = here.used.value() >= here.max.value();
+  const bool core_is_full = here.used.value() >= parts_.connections_max;
   const auto admission = core_is_full ? TooMany : parts_.connection_counts.enter(client_, limits);
   counted_ = admission == Admitted;
   if (counted_) {
@@ -77,7 +77,7 @@ void Inbound::on(const smtp::Opened&) {
   parts_.metrics.session.refused[reason].add();
   if (in_all) here.refused.add();
   const std::uint64_t limit = in_all ? limits.connections_max : limits.per_address_max;
-  const std::uint64_t max = core_is_full ? here.max.value() : limit;
+  const std::uint64_t max = core_is_full ? parts_.connections_max : limit;
   parts_.events.emit(
       parts_.core.wall(),
       observe::ConnectionRefused{.client = client_, .reason = reason, .used = max, .max = max});

@@ -8,6 +8,8 @@ namespace {
 
 // Sessions in the middle of a message, and attempts, get this long to end when the daemon stops.
 constexpr Duration drain_max = seconds(10);
+constexpr Duration relief_interval = milliseconds(250);
+constexpr std::uint64_t set_aside_octets_max = std::uint64_t{8} << 20;
 constexpr std::uint16_t receive_buffers = 1024;
 constexpr std::uint32_t receive_buffer_bytes = 32 * 1024;
 
@@ -64,6 +66,7 @@ std::expected<void, Fault> Worker::set_up() {
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
 
   setup_.metrics.memory.receive_buffers.max.set(receive_buffers);
+  setup_.metrics.memory.set_aside_octets.max.set(set_aside_octets_max);
   use(setup_.generation);
   core_->at_turn_end([this] { end_of_turn(); });
   return {};
@@ -77,13 +80,17 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
   parts_.generation = std::shared_ptr<const Generation>(std::move(of_this_core), plain);
   parts_.patterns.clear();
   const conf::Config& config = generation->config;
-  setup_.metrics.session.connections.max.set(
-      connections_of_core(config, core_->ring().direct_files_max()));
+  parts_.connections_max = connections_of_core(config, core_->ring().direct_files_max());
+  // One limit for all cores: shown once, not added up.
+  if (setup_.index == 0)
+    setup_.metrics.session.connections.max.set(std::min<std::uint64_t>(
+        config.smtp.connections_max, parts_.connections_max * setup_.cores));
   dispatcher_->allow_attempts(
       std::max<std::size_t>(1, (config.engine.deliveries_max + setup_.cores - 1) / setup_.cores));
 }
 
 Worker::~Worker() {
+  core_->drop_messages();
   core_->timers().disarm(drain_timer_);
   listeners_.clear();
   closing_listeners_.clear();
@@ -102,7 +109,7 @@ void Worker::meet(std::span<Worker* const> all) {
 }
 
 // The segments first, then what lies in them, then what that means for the segments.
-void Worker::take_over(RecoveredShare recovered) {
+void Worker::take_over(const RecoveredShare& recovered) {
   for (const store::SegmentId segment : recovered.segments) index_.add_segment(segment, true);
   for (const auto& borrowed : recovered.borrowed) {
     index_.add_segment(borrowed.segment, false);
@@ -111,6 +118,8 @@ void Worker::take_over(RecoveredShare recovered) {
   for (const store::SegmentId segment : recovered.lent) index_.lease(segment);
   for (const auto& reliance : recovered.reliances) index_.rely(reliance.tombstone, reliance.copy);
   for (const store::MessageSummary& message : recovered.messages) dispatcher_->recovered(message);
+  for (const auto& error : recovered.errors)
+    dispatcher_->restore_error(error.id, error.recipient, error.text);
   for (const store::SegmentId segment : recovered.segments) index_.seal_recovered(segment);
   for (const auto& borrowed : recovered.borrowed) index_.seal_recovered(borrowed.segment);
 }
@@ -168,7 +177,7 @@ void Worker::adopt(Adoption adoption) {
 }
 
 void Worker::run() {
-  take_over(std::move(setup_.recovered));
+  take_over(std::exchange(setup_.recovered, {}));
   upkeep_->start();
   core_->run([this] { return finished(); });
 }
@@ -201,6 +210,7 @@ void Worker::end_of_turn() {
   dispatcher_->end_of_turn();
   upkeep_->run_due();
   spooler_->flush();
+  relieve_buffers();
   buffers_->serve_waiters();
   std::erase_if(closing_listeners_, [](const auto& open) { return open->listener->finished(); });
   setup_.metrics.memory.receive_buffers.used.set(buffers_->buffers_max() -
@@ -232,6 +242,16 @@ void Worker::drain_time_over() {
   for (Inbound* connection = first_; connection != nullptr; connection = connection->next)
     connection->abort();
   dispatcher_->abort();
+}
+
+// Buffers serve whoever makes progress: those of peers that do not read their replies are taken
+// back when few are left.
+void Worker::relieve_buffers() {
+  if (buffers_->buffers_free() >= buffers_->buffers_max() / 8 || core_->now() < next_relief_)
+    return;
+  next_relief_ = core_->now() + relief_interval;
+  for (Inbound* connection = first_; connection != nullptr; connection = connection->next)
+    connection->give_back_buffers();
 }
 
 // Attempts cross cores, so a core goes only when all have nothing left.

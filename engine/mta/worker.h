@@ -75,8 +75,9 @@ class Worker final : InboundOwner {
  private:
   struct Call : ring::Message {
     Call(Worker& to, std::function<void(Worker&)> what)
-        : Message(&Call::arrived), target(to), call(std::move(what)) {}
+        : Message(&Call::arrived, &Call::dropped), target(to), call(std::move(what)) {}
     static void arrived(ring::Message& message);
+    static void dropped(ring::Message& message) { delete static_cast<Call*>(&message); }
     Worker& target;
     std::function<void(Worker&)> call;
   };
@@ -89,7 +90,7 @@ class Worker final : InboundOwner {
 
   Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core);
   std::expected<void, Fault> set_up();
-  void take_over(RecoveredShare recovered);
+  void take_over(const RecoveredShare& recovered);
   struct OpenListener {
     std::optional<net::Address> address;           // nothing: the local socket, which stays
     std::shared_ptr<const Generation> generation;  // the last one that named it
@@ -104,6 +105,7 @@ class Worker final : InboundOwner {
   void end_of_turn();
   void begin_drain();
   void drain_time_over();
+  void relieve_buffers();
   bool finished();
 
   WorkerSetup setup_;
@@ -126,6 +128,7 @@ class Worker final : InboundOwner {
   std::atomic<bool> idle_{false};
   SegmentsNote segments_note_{*this};
   ring::TimerOf<Worker, &Worker::drain_time_over> drain_timer_{*this};
+  Instant next_relief_{};
 };
 
 }  // namespace ringpost::mta

@@ -39,6 +39,7 @@ struct WorkerParts {
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   PatternMatchers patterns = {};
+  std::uint64_t connections_max = 0;  // of this core, by its descriptors
 };
 
 }  // namespace ringpost::mta

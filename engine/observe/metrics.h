@@ -134,11 +134,13 @@ struct DeliveryMetrics {
 };
 
 struct MemoryMetrics {
-  LimitGauge receive_buffers;  // taken from the provided-buffer ring
+  LimitGauge receive_buffers;   // taken from the provided-buffer ring
+  LimitGauge set_aside_octets;  // unread input of peers that do not read, moved out of those
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("receive_buffers", "receive buffers in use", self.receive_buffers);
+    visit("set_aside_octets", "input of clients that read no replies", self.set_aside_octets);
   }
 };
 

@@ -21,10 +21,11 @@ enum class CloseReason : std::uint8_t {
   Violation,       // the dialogue could not go on (a line without end, a command during TLS, …)
   Draining,        // the daemon is stopping
   Fault,           // our side failed
+  Memory,          // it read no replies and held receive buffers while they ran short
 };
-inline constexpr std::array<std::string_view, 9> close_reason_words{
+inline constexpr std::array<std::string_view, 10> close_reason_words{
     "quit",      "peer-closed", "peer-reset", "idle-timeout", "session-timeout", "too-many-errors",
-    "violation", "draining",    "fault"};
+    "violation", "draining",    "fault",      "memory"};
 
 // Why a connection was turned away before it became a session.
 enum class RefuseReason : std::uint8_t {

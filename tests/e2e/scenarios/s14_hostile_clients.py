@@ -93,6 +93,54 @@ def never_reads_replies(t):
     client.reset()
 
 
+@case(seconds=120)
+def many_never_read_replies(t):
+    """Clients that read nothing could hold all receive buffers of a core: others are served still."""
+    count = 400  # each may hold 4 of the core's 1,024
+    daemon = t.daemon(directives=["engine cores 1",
+                                  "smtp limit max-connections-per-address 1000"])
+    # Replies that fill the socket buffers on the way first: HELP is answered at length.
+    flood = b"HELP\r\n" * 50_000
+    clients = []
+    for _ in range(count):
+        client = daemon.client(receive_octets=4096)
+        client.hello()
+        client.socket.setblocking(False)
+        clients.append([client, flood])
+
+    def push():
+        for entry in clients:
+            try:
+                entry[1] = entry[1][entry[0].socket.send(entry[1]):]
+            except (BlockingIOError, ConnectionError):
+                pass
+
+    most = 0
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        push()
+        used = daemon.statistics()['ringpost_limit_used{limit="receive_buffers"}']
+        most = max(most, used)
+        time.sleep(0.1)
+    figures = daemon.statistics()
+    set_aside = figures['ringpost_limit_used{limit="set_aside_octets"}']
+    cut_off = figures['ringpost_session_closed_total{reason="memory"}']
+    t.note(f"{most} buffers held at once, {used} at the end; {cut_off} cut off, "
+           f"{set_aside} octets set aside")
+    t.true(most > 900, f"the clients took the buffers: {most}")
+    t.true(set_aside <= 8 << 20, "bounded")
+    started = time.monotonic()
+    with daemon.client() as other:
+        other.hello()
+        for number in range(20):
+            smtp.check(other.transaction(messages.simple(number, 100_000)), 250, "2.0.0")
+    t.true(time.monotonic() - started < 10, "another client is served")
+    for client, _ in clients:
+        client.reset()
+    daemon.wait_no_session()
+    t.equal(daemon.statistics()['ringpost_limit_used{limit="set_aside_octets"}'], 0)
+
+
 @case()
 def half_open(t):
     """A client that shuts its sending side after QUIT or after its message still gets replies."""

@@ -261,6 +261,37 @@ TEST_F(ServerTest, StoppingEndsOpenSessions) {
   for (test::Peer& peer : peers) EXPECT_NE(peer.receive().find("421 "), std::string::npos);
 }
 
+// They send commands and read nothing, and each could hold four of the core's 1,024 buffers.
+TEST_F(ServerTest, PeersThatDoNotReadLeaveBuffersToOthers) {
+  more_ = "smtp limit max-connections-per-address 1000\n";
+  const auto server = start(1);
+  ASSERT_NE(server, nullptr);
+  std::string commands;
+  while (commands.size() < 256 * 1024) commands += "HELP\r\n";
+  const net::Address target = *net::Address::parse("127.0.0.1", port_);
+  std::deque<test::Peer> peers;
+  std::vector<std::size_t> sent(350);
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int octets = 4096;
+    setsockopt(file, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+    ASSERT_EQ(connect(file, target.kernel(), target.kernel_bytes()), 0);
+    peers.emplace_back(file);
+  }
+  for (const Instant end = test::monotonic_now() + seconds(3); test::monotonic_now() < end;) {
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      const ssize_t taken = send(peers[i].file(), commands.data() + sent[i],
+                                 commands.size() - sent[i], MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (taken > 0) sent[i] += static_cast<std::size_t>(taken);
+    }
+    usleep(10'000);
+  }
+  const std::string content(100'000, 'x');
+  const std::string said = session("alice@example.org", "Subject: x\r\n\r\n" + content + "\r\n");
+  EXPECT_NE(said.find("queued as"), std::string::npos) << said;
+  EXPECT_TRUE(arrives("alice", 1));
+}
+
 // Stopped at once after the start, while segments are still being made.
 TEST_F(ServerTest, StartAndStopAtOnce) {
   for (int i = 0; i < 5; ++i) EXPECT_NE(start(2), nullptr);
