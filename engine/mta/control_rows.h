@@ -33,7 +33,7 @@ struct QueueRow {
   std::string_view from = {};
   std::string_view to = {};
   std::string_view action = {};
-  std::string_view state = {};       // "pending", "active", "paused", "held"
+  std::string_view state = {};       // "pending", "delayed", "active", "paused", "held"
   std::uint32_t attempts = 0;        // made so far
   WallTime next_try = {};            // 0: none
   std::string_view last_error = {};  // empty when there was none

@@ -4,17 +4,22 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include <fmt/ranges.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "engine/mta/end_watch.h"
 #include "engine/mta/listen_sockets.h"
 #include "engine/process/cpus.h"
 #include "engine/ring/clock.h"
 
 namespace ringpost::mta {
 namespace {
+
+// The last line is on its way to the log's own thread.
+constexpr unsigned time_for_the_log_us = 300'000;
 
 // With a core for each processor, every core keeps to its own; else two may share one while another
 // idles, for as long as a slice of the scheduler lasts. Fewer cores than processors are left to the
@@ -35,6 +40,8 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
 }
 
 std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) {
+  users_.emplace();
+  hosts_.emplace();
   const conf::Config& config = generation->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
@@ -64,8 +71,8 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
     WorkerSetup setup{.index = i,
                       .segments = *segments_,
                       .connection_counts = connection_counts_,
-                      .users = users_,
-                      .hosts = hosts_,
+                      .users = *users_,
+                      .hosts = *hosts_,
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
                       .generation = generation_,
@@ -141,9 +148,9 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   gate.finished.arrive_and_wait();
   // The thread that makes segments may be at work still; it must not find a worker that has gone.
   segments_->end_announcements();
-  users_.settle();
+  users_->settle();
   sources_->settle();
-  hosts_.settle();
+  hosts_->settle();
 }
 
 std::expected<void, Fault> Server::start_workers() {
@@ -207,11 +214,7 @@ void Server::wait() {
   }
 }
 
-Server::~Server() {
-  const WallTime began = ring::wall_now();
-  if (log_ != nullptr && running_)
-    log_->emit(began,
-               observe::Stopping{.reason = stop_reason_, .sessions = connection_counts_.total()});
+void Server::stop_all() {
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
   local_socket_.remove();
@@ -223,7 +226,34 @@ Server::~Server() {
   }
   for (std::thread& thread : threads_) thread.join();
   local_socket_ = LocalSocket();
+  users_.reset();
+  hosts_.reset();
+  commands_.reset();
+  generation_.reset();
+  retirement_.reset();
+  sources_.reset();
   segments_.reset();
+}
+
+// On the thread of the watch, while this one hangs in stop_all().
+void Server::give_up() {
+  std::uint64_t attempts = 0;
+  for (const auto& metrics : metrics_) attempts += metrics->delivery.attempts.used.value();
+  log_->emit(ring::wall_now(),
+             observe::GivenUp{.attempts = attempts, .elapsed = options_.stop_max});
+  usleep(time_for_the_log_us);
+}
+
+Server::~Server() {
+  const WallTime began = ring::wall_now();
+  if (log_ != nullptr && running_)
+    log_->emit(began,
+               observe::Stopping{.reason = stop_reason_, .sessions = connection_counts_.total()});
+  {
+    std::optional<EndWatch> watch;
+    if (running_) watch.emplace(options_.stop_max, [this] { give_up(); });
+    stop_all();
+  }
   if (log_ == nullptr || !running_) return;
   std::uint64_t queued = 0;
   for (const auto& metrics : metrics_) queued += metrics->delivery.messages_queued.value();

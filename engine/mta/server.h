@@ -27,6 +27,9 @@ struct ServerOptions {
   LoadWish config;  // how it was loaded, and is to be loaded again
   std::string version;
   observe::Level level = observe::Level::Brief;
+  // From the request to stop on; then the process ends with EndWatch::exit_status. Longer than a
+  // Worker lets sessions and attempts end.
+  Duration stop_max = seconds(25);
 };
 
 class Server {
@@ -52,6 +55,8 @@ class Server {
   std::expected<void, Fault> start_workers();
   std::expected<void, Fault> open_control();
   void announce_start();
+  void stop_all();
+  void give_up();
   void run_worker(unsigned index, WorkerSetup setup, StartGate& gate);
 
   ServerOptions options_;
@@ -64,8 +69,8 @@ class Server {
   std::optional<Retirement> retirement_;  // outlives every generation
   std::shared_ptr<const Generation> generation_;
   ConnectionCounts connection_counts_;
-  UserDirectory users_;
-  AddressDirectory hosts_;
+  std::optional<UserDirectory> users_;     // made at the start, gone before the end is complete:
+  std::optional<AddressDirectory> hosts_;  // a name service may hang
   std::unique_ptr<SegmentStore> segments_;
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread

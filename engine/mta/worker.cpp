@@ -8,6 +8,8 @@ namespace {
 
 // Sessions in the middle of a message, and attempts, get this long to end when the daemon stops.
 constexpr Duration drain_max = seconds(10);
+// What is still under way then is told; the Server ends the process a little later.
+constexpr Duration hung_after = seconds(20);
 constexpr Duration relief_interval = milliseconds(250);
 constexpr std::uint64_t set_aside_octets_max = std::uint64_t{8} << 20;
 constexpr std::uint16_t receive_buffers = 1024;
@@ -92,6 +94,7 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
 Worker::~Worker() {
   core_->drop_messages();
   core_->timers().disarm(drain_timer_);
+  core_->timers().disarm(hung_timer_);
   listeners_.clear();
   closing_listeners_.clear();
 }
@@ -231,6 +234,7 @@ void Worker::begin_drain() {
   upkeep_->stop();
   spooler_->wake_room_waiters();
   core_->timers().arm(drain_timer_, core_->now() + drain_max);
+  core_->timers().arm(hung_timer_, core_->now() + hung_after);
   for (Inbound* connection = first_; connection != nullptr;) {
     Inbound* const next = connection->next;
     connection->shut_down();
@@ -243,6 +247,8 @@ void Worker::drain_time_over() {
     connection->abort();
   dispatcher_->abort();
 }
+
+void Worker::report_hung() { dispatcher_->report_hung(); }
 
 // Buffers serve whoever makes progress: those of peers that do not read their replies are taken
 // back when few are left.

@@ -105,6 +105,7 @@ class Worker final : InboundOwner {
   void end_of_turn();
   void begin_drain();
   void drain_time_over();
+  void report_hung();
   void relieve_buffers();
   bool finished();
 
@@ -128,6 +129,7 @@ class Worker final : InboundOwner {
   std::atomic<bool> idle_{false};
   SegmentsNote segments_note_{*this};
   ring::TimerOf<Worker, &Worker::drain_time_over> drain_timer_{*this};
+  ring::TimerOf<Worker, &Worker::report_hung> hung_timer_{*this};
   Instant next_relief_{};
 };
 

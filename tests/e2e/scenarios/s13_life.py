@@ -8,6 +8,7 @@ import time
 from harness import messages, smtp
 from harness.case import case
 from harness.daemon import free_port
+from harness.volume import Volume
 
 
 @case()
@@ -47,6 +48,36 @@ def terminate_does_not_wait_for_ever(t):
     daemon.terminate()
     t.equal(daemon.wait(), 0, "exit status")
     t.note(f"{time.monotonic() - started:.1f} s with 10 messages half sent")
+
+
+@case(seconds=120)
+def terminate_does_not_wait_for_a_file_system_that_hangs(t):
+    """The Maildirs' file system is frozen: the daemon gives up, says so, and loses nothing."""
+    volume = Volume(t, t.path("volume"), 32 << 20)
+    daemon = t.daemon(mail=volume.path)
+    subprocess.run(["fsfreeze", "--freeze", volume.path], check=True)
+    frozen = True
+    try:
+        with daemon.client() as client:
+            client.hello()
+            queue_id = client.transaction(messages.simple(1)).queue_id
+        t.eventually(lambda: daemon.rows("show", "queue")[0]["state"] == "active", "under way")
+        daemon.terminate()
+        # A hung request holds even the end of the process in the kernel: what counts is that it has
+        # no more to do.
+        t.eventually(lambda: daemon.events("daemon.given-up"), "gives up", 45)
+        t.equal([event["id"] for event in daemon.events("attempt.hung")], [queue_id])
+        t.equal(daemon.events("daemon.stopped"), [])
+        subprocess.run(["fsfreeze", "--unfreeze", volume.path], check=True)
+        frozen = False
+    finally:
+        if frozen:
+            subprocess.run(["fsfreeze", "--unfreeze", volume.path], check=True)
+    t.equal(daemon.wait(), 75, "exit status")
+    daemon.start()
+    t.equal([m.queue_id for m in daemon.wait_delivered(1)], [queue_id])
+    daemon.wait_queue_empty()
+    t.equal(len(daemon.delivered()), 1, "delivered once")
 
 
 @case()
