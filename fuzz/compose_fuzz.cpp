@@ -41,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
   submission::ComposeInput input;
   input.recipients.emplace_back(all.substr(0, end));
   input.recipients_from_header = size % 2 == 0;
-  input.text = submission::until_single_dot(all.substr(end + 1));
+  input.text = all.substr(end + 1);
+  input.text = input.text.substr(0, submission::DotWatch().look(input.text, true).value_or(size));
   input.user = "alice";
   input.host = "host.example";
   input.full_name = all.substr(0, end);

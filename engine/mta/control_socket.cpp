@@ -37,10 +37,10 @@ ControlAddress::~ControlAddress() {
   if (folder_ >= 0) close(folder_);
 }
 
-std::expected<int, Fault> connect_control(const std::string& path) {
+std::expected<int, Fault> connect_control(const std::string& path, int flags) {
   const auto address = ControlAddress::of(path);
   if (!address) return std::unexpected(address.error());
-  const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   if (file < 0) return std::unexpected(Fault{"socket", errno});
   if (connect(file, address->kernel(), ControlAddress::kernel_octets) != 0) {
     const int error = errno;

@@ -29,7 +29,8 @@ class ControlAddress {
   int folder_ = -1;
 };
 
-// A connected stream socket, blocking; the Fault has the errno of connect(2).
-std::expected<int, Fault> connect_control(const std::string& path);
+// A connected stream socket; the Fault has the errno of connect(2). With SOCK_NONBLOCK as `flags`
+// it does not block, not even to connect: EAGAIN when too many wait already.
+std::expected<int, Fault> connect_control(const std::string& path, int flags = 0);
 
 }  // namespace ringpost::mta

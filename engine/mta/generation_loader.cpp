@@ -11,20 +11,13 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include "engine/mta/host_name.h"
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
-#include "proto/base/ascii.h"
 #include "scan/pattern/posix.h"
 
 namespace ringpost::mta {
 namespace {
-
-std::string host_name() {
-  char name[256] = "localhost";
-  if (gethostname(name, sizeof name) != 0) return "localhost";
-  name[sizeof name - 1] = '\0';
-  return ascii::lower(name);
-}
 
 conf::Diagnostic mistake(const std::string& path, std::string text) {
   conf::Diagnostic diagnostic;

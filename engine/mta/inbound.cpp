@@ -3,6 +3,7 @@
 #include "engine/mta/inbound.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "engine/mta/spooler.h"
 
@@ -62,7 +63,8 @@ bool Inbound::know_client(const std::optional<net::Address>& peer) {
   if (listener_.is_socket) {
     const auto& credentials = stream_.credentials();
     if (!credentials) return false;
-    local_user_ = credentials->uid;
+    // What this process hands in itself, it hands in for somebody.
+    local_user_ = credentials->pid == getpid() ? parts_.offline_uid.load() : credentials->uid;
     client_ = fmt::format("local:{}", *local_user_);
     return true;
   }

@@ -12,6 +12,7 @@
 
 #include "engine/mta/end_watch.h"
 #include "engine/mta/listen_sockets.h"
+#include "engine/mta/offline_folder.h"
 #include "engine/process/cpus.h"
 #include "engine/ring/clock.h"
 
@@ -76,6 +77,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
                       .generation = generation_,
+                      .offline_uid = intake_.uid_under_way(),
                       .listening_files = std::move((*files)[i]),
                       .recovered = std::move(recovered_.shares[i]),
                       .cores = cores};
@@ -166,7 +168,17 @@ std::expected<void, Fault> Server::start_workers() {
   if (gate.failure) return std::unexpected(*gate.failure);
   if (auto control = open_control(); !control) return control;
   announce_start();
-  return {};
+  return start_intake();
+}
+
+std::expected<void, Fault> Server::start_intake() {
+  OfflineIntakeOptions options;
+  options.folder = options_.home.offline_folder();
+  options.socket_path = options_.home.smtp_socket();
+  options.message_octets_max = generation_->config.smtp.message_octets_max;
+  if (auto made = make_offline_folder(options.folder); !made) return made;
+  if (auto open = let_others_through(options_.home.spool); !open) return open;
+  return intake_.start(std::move(options), *log_);
 }
 
 std::expected<void, Fault> Server::open_control() {
@@ -217,6 +229,7 @@ void Server::wait() {
 void Server::stop_all() {
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
+  intake_.stop();
   local_socket_.remove();
   reloader_.reset();
   if (running_) {

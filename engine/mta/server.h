@@ -15,6 +15,7 @@
 #include "engine/mta/home.h"
 #include "engine/mta/listen_sockets.h"
 #include "engine/mta/local_socket.h"
+#include "engine/mta/offline_intake.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/start_gate.h"
 #include "engine/mta/table_sources.h"
@@ -52,6 +53,7 @@ class Server {
   std::expected<void, Fault> open_tables(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
   std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
+  std::expected<void, Fault> start_intake();
   std::expected<void, Fault> start_workers();
   std::expected<void, Fault> open_control();
   void announce_start();
@@ -63,6 +65,7 @@ class Server {
   FileLock lock_;
   FileLock spool_lock_;
   LocalSocket local_socket_;
+  OfflineIntake intake_;
   std::unique_ptr<observe::EventLog> log_;
   std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
   std::unique_ptr<TableSources> sources_;

@@ -43,7 +43,8 @@ Worker::Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core)
              .connection_counts = setup_.connection_counts,
              .users = setup_.users,
              .hosts = setup_.hosts,
-             .generation = setup_.generation} {}
+             .generation = setup_.generation,
+             .offline_uid = setup_.offline_uid} {}
 
 std::expected<void, Fault> Worker::set_up() {
   memory::BufferRingOptions buffer_options;

@@ -28,6 +28,7 @@ struct WorkerSetup {
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
+  const std::atomic<std::uint32_t>& offline_uid;
   std::vector<net::BoundSocket>
       listening_files;  // one for each address of the generation, then the local socket
   RecoveredShare recovered;

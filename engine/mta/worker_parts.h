@@ -3,6 +3,7 @@
 // core but what says so.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "engine/memory/buffer.h"
@@ -33,6 +34,7 @@ struct WorkerParts {
   UserDirectory& users;                 // shared by all cores
   AddressDirectory& hosts;              // shared by all cores
   std::shared_ptr<const Generation> generation;
+  const std::atomic<std::uint32_t>& offline_uid;  // see OfflineIntake; shared by all cores
   memory::BufferRing* buffers = nullptr;
   store::Index* index = nullptr;
   Spooler* spooler = nullptr;

@@ -176,6 +176,34 @@ struct MessageRemoved {
   void fields(auto&& field) const { field("id", id); }
 };
 
+// ---- the offline folder
+
+// A message that waited there was accepted, or was refused for now and goes on waiting.
+struct OfflineTried {
+  static constexpr std::string_view name = "offline.tried";
+  static constexpr Level level = Level::Brief;
+  std::string_view file = {};
+  std::uint32_t uid = 0;
+  bool accepted = false;
+  std::string_view detail = {};  // the reply, or why there was none
+  void fields(auto&& field) const {
+    field("file", file), field("uid", uid), field("accepted", accepted), field("detail", detail);
+  }
+};
+
+// A file there is no message of its owner, or was refused for good: it was put aside.
+struct OfflineSetAside {
+  static constexpr std::string_view name = "offline.set_aside";
+  static constexpr Level level = Level::Brief;
+  std::string_view file = {};
+  std::uint32_t uid = 0;  // of the owner
+  std::string_view reason = {};
+  std::string_view target = {};  // where it is now; empty: it could not be moved
+  void fields(auto&& field) const {
+    field("file", file), field("uid", uid), field("reason", reason), field("target", target);
+  }
+};
+
 // ---- the daemon
 
 struct Started {
@@ -360,9 +388,9 @@ struct EventList {
 using AllEvents =
     EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused, MessageRefused,
               SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, MessageRemoved,
-              Started, Listening, ConfigLoaded, Stopping, Stopped, AttemptHung, GivenUp, FaultSeen,
-              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
-              LineReceived, ReplySent>;
+              OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded, Stopping, Stopped,
+              AttemptHung, GivenUp, FaultSeen, TableStarted, TableEnded, LookupFailed,
+              ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -20,6 +20,7 @@ constexpr ReplyView connection_lost{451, {4, 4, 2}, "Connection lost"};
 constexpr ReplyView timed_out{451, {4, 4, 2}, "Server did not answer in time"};
 constexpr ReplyView not_understood{451, {4, 5, 0}, "Server's reply not understood"};
 constexpr ReplyView no_smtputf8{553, {5, 6, 7}, "Server does not take internationalized addresses"};
+constexpr ReplyView others_refused{451, {4, 0, 0}, "Not sent, since another recipient was refused"};
 constexpr ReplyView too_big_for_server{552, {5, 3, 4}, "Message is larger than the server takes"};
 
 bool is_printable(std::string_view text) {
@@ -148,8 +149,13 @@ bool ClientSession::may_issue() const {
   const std::size_t in_flight = issued_ - answered_;
   if (in_flight >= (may_pipeline() ? settings_.commands_in_flight_max : 1u)) return false;
   if (issued_ < content_command()) return true;
-  if (in_flight == 0) return accepted_ > 0;
+  if (in_flight == 0) return content_is_wanted();
+  if (message_.all_or_nobody) return false;
   return !uses_chunks() || message_.octets <= settings_.content_ahead_octets_max;
+}
+
+bool ClientSession::content_is_wanted() const {
+  return message_.all_or_nobody ? accepted_ == message_.recipients.size() : accepted_ > 0;
 }
 
 void ClientSession::issue_mail() {
@@ -274,6 +280,7 @@ void ClientSession::after_transaction_step(Instant now) {
   if (state_ == State::Transaction) {
     issue_commands();
     if (issued_ != answered_) return;
+    if (message_.all_or_nobody) settle_all(others_refused, true);
     state_ = State::Resetting;
   }
   if (state_ != State::Resetting) return;

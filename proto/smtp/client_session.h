@@ -57,6 +57,8 @@ struct OutgoingMessage {
   bool smtputf8 = false;
   ReturnContent ret = ReturnContent::Unspecified;
   std::string_view envelope_id{};
+  // No content unless every recipient was accepted: then nobody gets the message.
+  bool all_or_nobody = false;
 };
 
 // The greeting and EHLO are over, or the last message is: begin() or quit() may be called.
@@ -158,6 +160,7 @@ class ClientSession {
 
   void issue_commands();
   bool may_issue() const;
+  bool content_is_wanted() const;
   void issue_mail();
   void issue_recipient(const OutgoingRecipient& recipient);
   void issue_content_command();

@@ -210,14 +210,16 @@ std::expected<Submission, Complaint> compose(const ComposeInput& input) {
   return Composer(input).compose();
 }
 
-std::string_view until_single_dot(std::string_view text) {
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    if (line == "." || line == ".\r") return text.substr(0, begin);
-    begin = end + 1;
+std::optional<std::size_t> DotWatch::look(std::string_view text, bool at_end) {
+  while (line_ < text.size()) {
+    const std::size_t end = text.find('\n', line_);
+    if (end == text.npos && !at_end) break;
+    const std::string_view line = text.substr(line_, end == text.npos ? end : end - line_);
+    if (line == "." || line == ".\r") return line_;
+    if (end == text.npos) break;
+    line_ = end + 1;
   }
-  return text;
+  return std::nullopt;
 }
 
 std::string xtext(std::string_view text) {

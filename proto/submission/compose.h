@@ -39,8 +39,16 @@ struct Complaint {
 // -t takes those alone (RFC 5322 3.6.6).
 std::expected<Submission, Complaint> compose(const ComposeInput& input);
 
-// What of `text` is message when the input also ends at a line with a single dot.
-std::string_view until_single_dot(std::string_view text);
+// Looks for the line with a single dot at which input may end, while the input grows.
+class DotWatch {
+ public:
+  // `text` is all that was read so far: where the message ends, once that line has come. At the end
+  // of the input the line needs no line end.
+  std::optional<std::size_t> look(std::string_view text, bool at_end);
+
+ private:
+  std::size_t line_ = 0;  // begin of the first line that is not complete
+};
 
 // RFC 3461 4: `text` as xtext.
 std::string xtext(std::string_view text);

@@ -1,17 +1,45 @@
-// ringpostctl: asks and orders a running ringpostd, and reads the spool without it. See
-// ringpostctl(8).
+// ringpostctl: asks and orders a running ringpostd, and reads the spool without it; by other names
+// it is sendmail, mailq and newaliases. See ringpostctl(8) and ringpost-sendmail(8).
 #include <cstdlib>
-#include <ctime>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/ring/clock.h"
 #include "tools/ringpostctl/run.h"
+#include "tools/ringpostctl/sendmail.h"
+
+namespace {
+
+std::string_view name_in(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// `--home DIR` in front of a command, taken off `words`; else RINGPOST_HOME.
+std::string take_home(std::vector<std::string>& words) {
+  constexpr std::string_view option = "--home";
+  const char* const variable = std::getenv("RINGPOST_HOME");
+  std::string home = variable == nullptr ? "" : variable;
+  if (words.size() > 1 && words[0] == option) {
+    home = words[1];
+    words.erase(words.begin(), words.begin() + 2);
+  } else if (!words.empty() && words[0].starts_with("--home=")) {
+    home = words[0].substr(option.size() + 1);
+    words.erase(words.begin());
+  }
+  return home;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-  const char* home = std::getenv("RINGPOST_HOME");
-  std::timespec time{};
-  std::timespec_get(&time, TIME_UTC);
-  const ringpost::WallTime now{time.tv_sec * 1'000'000 + time.tv_nsec / 1'000};
-  return ringpost::ctl::run(words, home == nullptr ? "" : home, now, {});
+  using namespace ringpost;
+  std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const std::string home = take_home(words);
+  auto alias = ctl::alias_of(argc > 0 ? name_in(argv[0]) : "");
+  if (!alias && !words.empty()) {
+    alias = ctl::alias_of(words[0]);
+    if (alias) words.erase(words.begin());
+  }
+  if (!alias) return ctl::run(words, home, ring::wall_now(), {});
+  return ctl::run_sendmail(*alias, words,
+                           home.empty() ? mta::Home::standard() : mta::Home::below(home), {}, {});
 }

@@ -217,6 +217,7 @@ class SpoolRig {
   mta::ConnectionCounts counts;
   mta::UserDirectory users;
   mta::AddressDirectory hosts;
+  std::atomic<std::uint32_t> offline_uid{0};
   std::unique_ptr<memory::BufferRing> buffers;
   store::Index index;
   mta::WorkerParts parts{.core = *core,
@@ -225,7 +226,8 @@ class SpoolRig {
                          .connection_counts = counts,
                          .users = users,
                          .hosts = hosts,
-                         .generation = std::make_shared<mta::Generation>()};
+                         .generation = std::make_shared<mta::Generation>(),
+                         .offline_uid = offline_uid};
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;
   std::unique_ptr<mta::SpoolUpkeep> upkeep;

@@ -63,12 +63,16 @@ class Peer {
     EXPECT_EQ(hear(extensions), "ready");
   }
 
-  void begin(std::size_t recipients, std::uint64_t octets = 100) {
+  void begin(std::size_t recipients, std::uint64_t octets = 100, bool all_or_nobody = false) {
     recipients_.clear();
     names_.clear();
     for (std::size_t i = 0; i < recipients; ++i) names_.push_back(fmt::format("r{}@b.test", i));
     for (const std::string& name : names_) recipients_.push_back({.path = name});
-    session_.begin({.sender = "a@a.test", .recipients = recipients_, .octets = octets}, now_);
+    session_.begin({.sender = "a@a.test",
+                    .recipients = recipients_,
+                    .octets = octets,
+                    .all_or_nobody = all_or_nobody},
+                   now_);
   }
 
   bool drain(std::vector<std::string>& events) {
@@ -199,6 +203,33 @@ TEST(ClientSession, ResetsWhenNoRecipientIsTaken) {
 }
 
 // RFC 2920 3.1: the server may say 354 although it took no recipient.
+TEST(ClientSession, OneRefusedRecipientIsEnoughWhenItIsAllOrNobody) {
+  for (const char* replies :
+       {"250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n450 no\r\n"}) {
+    Peer peer;
+    peer.greet();
+    peer.begin(3, 100, true);
+    EXPECT_EQ(peer.said(),
+              "MAIL FROM:<a@a.test> SIZE=100\r\nRCPT TO:<r0@b.test>\r\n"
+              "RCPT TO:<r1@b.test>\r\nRCPT TO:<r2@b.test>\r\n");
+    const bool second = std::string_view(replies).contains("550");
+    EXPECT_EQ(peer.hear(replies), second ? "rcpt 1 550, rcpt 0 451 local, rcpt 2 451 local, done"
+                                         : "rcpt 2 450, rcpt 0 451 local, rcpt 1 451 local, done");
+    EXPECT_EQ(peer.said(), "RSET\r\n");
+    EXPECT_EQ(peer.hear("250 ok\r\n"), "ready");
+  }
+}
+
+TEST(ClientSession, AllOrNobodyNeverSendsContentAhead) {
+  Peer peer({.chunking = true});
+  peer.greet("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  peer.begin(2, 10, true);
+  EXPECT_FALSE(peer.said().contains("BDAT"));
+  EXPECT_EQ(peer.hear("250 ok\r\n250 ok\r\n250 ok\r\n"), "chunk");
+  EXPECT_EQ(peer.said(), "BDAT 10 LAST\r\n");
+  EXPECT_EQ(peer.hear("250 ok\r\n"), "rcpt 0 250, rcpt 1 250, done, ready");
+}
+
 TEST(ClientSession, EndsContentThatIsForNobody) {
   Peer peer;
   peer.greet();

@@ -183,11 +183,21 @@ TEST(Compose, NamesInTheFromField) {
 }
 
 TEST(Compose, ASingleDotEndsTheInput) {
-  EXPECT_EQ(until_single_dot("a\n.\nb\n"), "a\n");
-  EXPECT_EQ(until_single_dot("a\r\n.\r\nb"), "a\r\n");
-  EXPECT_EQ(until_single_dot(".\n"), "");
-  EXPECT_EQ(until_single_dot("a\n."), "a\n");
-  EXPECT_EQ(until_single_dot("a.\n..\n. \n"), "a.\n..\n. \n");
+  const auto until = [](std::string_view text) {
+    for (std::size_t seen = 0; seen < text.size(); ++seen) {
+      DotWatch watch;
+      if (watch.look(text.substr(0, seen), false)) EXPECT_GT(seen, 0u);
+      const auto end = watch.look(text, true);
+      EXPECT_EQ(end, DotWatch().look(text, true));
+    }
+    return std::string(text.substr(0, DotWatch().look(text, true).value_or(text.size())));
+  };
+  EXPECT_EQ(until("a\n.\nb\n"), "a\n");
+  EXPECT_EQ(until("a\r\n.\r\nb"), "a\r\n");
+  EXPECT_EQ(until(".\n"), "");
+  EXPECT_EQ(until("a\n."), "a\n");
+  EXPECT_EQ(until("a.\n..\n. \n"), "a.\n..\n. \n");
+  EXPECT_FALSE(DotWatch().look("a\n.", false));
 }
 
 TEST(Compose, Xtext) { EXPECT_EQ(xtext("a+b=c d~\xc3"), "a+2Bb+3Dc+20d~+C3"); }
