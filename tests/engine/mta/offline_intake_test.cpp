@@ -34,7 +34,7 @@ class FakeDaemon {
  public:
   FakeDaemon(const std::string& path, std::string rcpt, std::string end)
       : socket_(*LocalSocket::bind(path)),
-        file_(*socket_.duplicate()),
+        file_(listening(socket_)),
         rcpt_(std::move(rcpt)),
         end_(std::move(end)),
         thread_([this] { run(); }) {}
@@ -51,8 +51,12 @@ class FakeDaemon {
   }
 
  private:
+  static int listening(const LocalSocket& socket) {
+    const int file = *socket.duplicate();
+    EXPECT_EQ(listen(file, 8), 0);
+    return file;
+  }
   void run() {
-    listen(file_, 8);
     for (int one = accept(file_, nullptr, nullptr); one >= 0; one = accept(file_, nullptr, nullptr))
       serve(test::Peer(one));
   }
