@@ -42,7 +42,7 @@ bool Parser::parse_action() {
   action->position = name->position;
   action->name = name->text;
   ActionOptions options;
-  if (!parse_action_method(*action, options)) return false;
+  if (!parse_action_method(*action)) return false;
   while (token_.kind == TokenKind::Keyword) {
     const bool is_local = action->method != Method::Relay || at("ttl");
     const bool goes_on =
@@ -54,7 +54,7 @@ bool Parser::parse_action() {
   return true;
 }
 
-bool Parser::parse_action_method(Action& action, ActionOptions& options) {
+bool Parser::parse_action_method(Action& action) {
   const Token method = token_;
   const auto known = std::ranges::find(method_words, method.text, &MethodWord::text);
   if (method.kind != TokenKind::Keyword || known == method_words.end())
@@ -62,7 +62,7 @@ bool Parser::parse_action_method(Action& action, ActionOptions& options) {
   action.method = known->method;
   advance();
   if (action.method == Method::Maildir) return parse_maildir(action);
-  if (action.method == Method::Lmtp) return parse_lmtp(action, options);
+  if (action.method == Method::Lmtp) return parse_lmtp(action);
   unsupported(method.position, fmt::format("action \"{}\"", method.text));
   if (action.method != Method::Mda) return true;
   auto command = parse_command("a command");
@@ -85,13 +85,12 @@ bool Parser::parse_maildir(Action& action) {
   return true;
 }
 
-bool Parser::parse_lmtp(Action& action, ActionOptions& options) {
+bool Parser::parse_lmtp(Action& action) {
   auto destination = expect_string("host:port or /socket");
   if (!destination) return false;
   if (destination->text.empty()) warning(destination->position, "there is no destination");
   action.lmtp_destination = std::move(destination->text);
   action.lmtp_rcpt_to = take_keyword("rcpt-to");
-  options.user = true;  // it runs as the daemon's user
   return true;
 }
 

@@ -230,7 +230,7 @@ bool Parser::parse_filter() {
   return true;
 }
 
-// The filters of a chain: known ones, no chain among them, none twice, no process twice.
+// The filters of a chain: known ones, no chain among them, none twice.
 bool Parser::parse_filter_chain(Filter& filter) {
   filter.kind = FilterKind::Chain;
   std::vector<Token> names;
@@ -252,8 +252,8 @@ bool Parser::parse_filter_chain(Filter& filter) {
     } else if (std::ranges::find(filter.chain, link) != filter.chain.end()) {
       error(name.position, fmt::format("filter {} stands twice in the chain", describe(name)));
     } else if (std::ranges::any_of(filter.chain, has_same_process)) {
-      error(name.position,
-            fmt::format("proc \"{}\" stands twice in the chain", link->process->name));
+      warning(name.position,
+              fmt::format("proc \"{}\" stands twice in the chain", link->process->name));
     }
     filter.chain.push_back(link);
   }

@@ -126,9 +126,9 @@ class Parser {
   bool parse_listen_table(Listener& listener, ListenOptions& options, const Token& option);
   bool parse_listen_port(Listener& listener);
   bool is_fine_listener(Listener& listener, const ListenOptions& options);
-  bool parse_action_method(Action& action, ActionOptions& options);
+  bool parse_action_method(Action& action);
   bool parse_maildir(Action& action);
-  bool parse_lmtp(Action& action, ActionOptions& options);
+  bool parse_lmtp(Action& action);
   void set_path(Action& action, const Token& path);
   std::optional<FormatString> parse_command(std::string_view what);
   FormatString format_of(const Token& text);

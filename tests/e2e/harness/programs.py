@@ -29,6 +29,24 @@ def smtp_source(test):
     return path, os.path.join(root, "usr", "lib", "postfix")
 
 
+def opensmtpd(test):
+    """OpenSMTPD's smtpd, unpacked beside the build as smtp_source is: only for `smtpd -n`."""
+    place = os.path.join(test.build, "peers")
+    path = os.path.join(place, "opensmtpd", "usr", "sbin", "smtpd")
+    if not os.path.exists(path) and not os.access(test.build, os.W_OK):
+        place = test.path("peers")  # somebody else's build
+        path = os.path.join(place, "opensmtpd", "usr", "sbin", "smtpd")
+    if not os.path.exists(path):
+        unpack(test, "opensmtpd", place)
+    if not os.path.exists(path):
+        test.skip("the Debian package opensmtpd could not be downloaded")
+    libraries = subprocess.run(["ldd", path], capture_output=True, text=True, timeout=20,
+                               check=False).stdout
+    if "not found" in libraries:
+        test.skip("libraries of OpenSMTPD are missing (package libevent-2.1-7)")
+    return path
+
+
 def unpack(test, package, place):
     """Download a Debian package and unpack it into place/package."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
