@@ -15,7 +15,6 @@
 namespace ringpost::disk {
 namespace {
 
-constexpr std::size_t zero_fill_bytes = 1 << 20;
 constexpr unsigned retries_max = 16;
 
 bool aligned(std::uint64_t value) { return value % direct_block_bytes == 0; }
@@ -27,15 +26,18 @@ std::unexpected<Fault> fault_of(std::string_view operation, const std::string& p
 }
 
 std::expected<void, Fault> fill_with_zeros(int file, std::uint64_t bytes, const std::string& path,
-                                           const std::function<bool()>& go_on) {
-  auto zeros = AlignedMemory::map(zero_fill_bytes);
+                                           const std::function<std::size_t()>& next_step) {
+  auto zeros = AlignedMemory::map(fill_step_bytes);
   if (!zeros) return std::unexpected(zeros.error());
   // Claims the space in as few extents as possible; where it is not supported, writing does it.
   const bool reserved = fallocate(file, 0, 0, static_cast<off_t>(bytes)) == 0;
   if (!reserved && errno != EOPNOTSUPP) return fault_of("fallocate", path);
   for (std::uint64_t offset = 0; offset < bytes;) {
-    if (go_on && !go_on() && reserved) break;
-    const std::size_t wanted = std::min<std::uint64_t>(bytes - offset, zero_fill_bytes);
+    std::size_t step = next_step ? next_step() : fill_step_bytes;
+    CHECK(aligned(step) && step <= fill_step_bytes);
+    if (step == 0 && reserved) break;
+    if (step == 0) step = fill_step_bytes;
+    const std::size_t wanted = std::min<std::uint64_t>(bytes - offset, step);
     const ssize_t done = pwrite(file, zeros->bytes().data(), wanted, static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done == 0) errno = EIO;
@@ -95,14 +97,14 @@ std::expected<DirectFile, Fault> DirectFile::open(const std::string& path) {
 }
 
 std::expected<DirectFile, Fault> DirectFile::create(const std::string& path, std::uint64_t bytes,
-                                                    const std::function<bool()>& go_on) {
+                                                    const std::function<std::size_t()>& next_step) {
   CHECK(bytes > 0 && aligned(bytes));
   const std::string unfinished = path + ".new";  // what a crash may leave is overwritten here
   const int file = ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_CLOEXEC,
                           S_IRUSR | S_IWUSR);
   if (file < 0) return fault_of("open", unfinished);
   DirectFile self(file, bytes, path);
-  if (auto filled = fill_with_zeros(file, bytes, path, go_on); !filled) {
+  if (auto filled = fill_with_zeros(file, bytes, path, next_step); !filled) {
     unlink(unfinished.c_str());
     return std::unexpected(filled.error());
   }

@@ -19,6 +19,7 @@
 namespace ringpost::disk {
 
 inline constexpr std::size_t direct_block_bytes = 4096;
+inline constexpr std::size_t fill_step_bytes = 1 << 20;
 
 // Page-aligned, zeroed memory of its own mapping. Move-only.
 class AlignedMemory {
@@ -48,10 +49,13 @@ class DirectFile {
   // Blocks the thread for as long as writing `bytes` of zeros takes (some 0.7 s per GiB): for the
   // start of the program or a thread of its own. The file gets its name only when it is whole and
   // durable; EEXIST when the name is taken. Nothing remains after a Fault.
-  // `go_on` is asked before every MiB: it may take its time, and false leaves the rest reserved but
-  // not written (it reads as zeros, and costs more when it is written for the first time).
-  static std::expected<DirectFile, Fault> create(const std::string& path, std::uint64_t bytes,
-                                                 const std::function<bool()>& go_on = {});
+  // `next_step` is asked before every write how many zeros to write (a multiple of
+  // direct_block_bytes, at most fill_step_bytes): it may take its time, and 0 leaves the rest
+  // reserved but not written (it reads as zeros, and costs more when it is written for the first
+  // time).
+  static std::expected<DirectFile, Fault> create(
+      const std::string& path, std::uint64_t bytes,
+      const std::function<std::size_t()>& next_step = {});
   DirectFile(DirectFile&& other) noexcept
       : file_(std::exchange(other.file_, -1)),
         bytes_(other.bytes_),

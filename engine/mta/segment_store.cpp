@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 #include <dirent.h>
@@ -20,7 +19,11 @@ namespace {
 
 constexpr std::string_view file_prefix = "segment-";
 constexpr auto retry_after_fault = std::chrono::seconds(1);
-constexpr auto pause_per_mib = std::chrono::milliseconds(20);
+// While mail is written: how often it is looked whether it still is, and the pace below the low
+// mark.
+constexpr auto calm_after = std::chrono::milliseconds(20);
+constexpr std::size_t slow_step_bytes = 64 * 1024;
+constexpr auto pause_per_slow_step = std::chrono::microseconds(1250);
 
 std::optional<std::uint32_t> slot_of_name(std::string_view name) {
   if (!name.starts_with(file_prefix)) return std::nullopt;
@@ -234,7 +237,9 @@ void SegmentStore::made(std::uint32_t slot, std::expected<disk::DirectFile, Faul
   } else {
     fault_ = file.error();
   }
+  hurried_ = false;
   note_exhaustion();
+  wanted_.notify_all();
 }
 
 void SegmentStore::announce() {
@@ -247,14 +252,36 @@ void SegmentStore::end_announcements() {
   changed_ = nullptr;
 }
 
-// Zeros compete with commits for the disk: on a journaled file system they cost 20 connections half
-// of their rate (README.md). While segments are ready there is no hurry; when none is, one that is
-// only reserved is better than one that is late.
-bool SegmentStore::may_write_zeros() {
-  if (!writing_.exchange(false, std::memory_order_relaxed)) return true;
+// Zeros compete with commits for the disk (README.md): as long as mail is being written they wait
+// until few slots are left, and then go slowly.
+std::size_t SegmentStore::zeros_to_write() {
   std::unique_lock guard(lock_);
-  wanted_.wait_for(guard, pause_per_mib, [this] { return stopping_ || free_.empty(); });
-  return !free_.empty();
+  while (!stopping_) {
+    if (hurried_ && free_.empty()) return 0;
+    if (!writing_.exchange(false, std::memory_order_relaxed)) break;
+    const auto few = [this] { return stopping_ || free_.size() <= options_.ready_low; };
+    if (!few()) {
+      wanted_.wait_for(guard, calm_after, few);
+      continue;
+    }
+    wanted_.wait_for(guard, pause_per_slow_step, [this] { return stopping_ || hurried_; });
+    if (!hurried_) return slow_step_bytes;
+  }
+  return disk::fill_step_bytes;
+}
+
+void SegmentStore::hurry() {
+  {
+    const std::unique_lock guard(lock_);
+    if (hurried_ || !free_.empty()) return;
+    hurried_ = true;
+  }
+  wanted_.notify_all();
+}
+
+void SegmentStore::await_ready(std::uint32_t count, std::chrono::milliseconds limit) {
+  std::unique_lock guard(lock_);
+  wanted_.wait_for(guard, limit, [&] { return free_.size() >= count || fault_.has_value(); });
 }
 
 void SegmentStore::make_segments() {
@@ -262,7 +289,7 @@ void SegmentStore::make_segments() {
     const auto space = check_space();
     std::expected<disk::DirectFile, Fault> file =
         space ? disk::DirectFile::create(slot_path(*slot), options_.segment_octets,
-                                         [this] { return may_write_zeros(); })
+                                         [this] { return zeros_to_write(); })
               : std::unexpected(space.error());
     const bool failed = !file;
     made(*slot, std::move(file));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <expected>
 #include <functional>
@@ -26,7 +27,8 @@ namespace ringpost::mta {
 struct SegmentStoreOptions {
   std::string path;  // folder of the segment files; must exist
   std::uint32_t segment_octets = 0;
-  std::uint32_t ready_wanted = 2;     // slots kept ready, over all cores
+  std::uint32_t ready_wanted = 2;  // slots kept ready, over all cores
+  std::uint32_t ready_low = 1;     // while mail is written, none is made as long as more are ready
   std::uint64_t free_octets_min = 0;  // no file is made when less than this would be left
 };
 
@@ -70,6 +72,11 @@ class SegmentStore {
   std::uint32_t total() const;
   // A segment is being written: what is made meanwhile gives way.
   void note_writing() { writing_.store(true, std::memory_order_relaxed); }
+  // A core has next to no room left and found no slot ready: one that is late is worse than one
+  // that is slow, so what is being made is handed out as it is.
+  void hurry();
+  // Blocks until `count` slots are ready, none can be made, or `limit` has passed.
+  void await_ready(std::uint32_t count, std::chrono::milliseconds limit);
   // No slot is ready and none can be made: new mail has to be refused.
   bool exhausted() const { return exhausted_.load(std::memory_order_relaxed); }
 
@@ -86,7 +93,7 @@ class SegmentStore {
   std::optional<std::uint32_t> slot_to_make();
   void made(std::uint32_t slot, std::expected<disk::DirectFile, Fault> file);
   void note_exhaustion();
-  bool may_write_zeros();
+  std::size_t zeros_to_write();
   void make_segments();
   void announce();
   void trim();
@@ -103,6 +110,7 @@ class SegmentStore {
   std::atomic<std::uint32_t> next_segment_{1};
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> writing_{false};
+  bool hurried_ = false;
   std::uint32_t next_slot_ = 0;
 
   std::mutex announcing_;  // held while `changed_` runs

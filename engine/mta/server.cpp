@@ -21,6 +21,7 @@ namespace {
 
 // The last line is on its way to the log's own thread.
 constexpr unsigned time_for_the_log_us = 300'000;
+constexpr auto first_segments_limit = std::chrono::seconds(1);
 
 // With a core for each processor, every core keeps to its own; else two may share one while another
 // idles, for as long as a slice of the scheduler lasts. Fewer cores than processors are left to the
@@ -107,6 +108,7 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
   options.path = path;
   options.segment_octets = static_cast<std::uint32_t>(config.spool.segment_octets);
   options.ready_wanted = config.spool.segments_ready * cores;
+  options.ready_low = cores;
   options.free_octets_min = config.spool.free_octets_min;
   auto segments = SegmentStore::open(std::move(options));
   if (!segments) return std::unexpected(segments.error());
@@ -163,6 +165,8 @@ std::expected<void, Fault> Server::start_workers() {
   segments_->start(recovered_.segment_max, [this] {
     for (Worker* worker : workers_) worker->segments_changed();
   });
+  // The first mail of a new spool would else be written into segments that are not prepared.
+  segments_->await_ready(static_cast<std::uint32_t>(workers_.size()), first_segments_limit);
   gate.listening.arrive_and_wait();
   running_ = true;
   if (gate.failure) return std::unexpected(*gate.failure);

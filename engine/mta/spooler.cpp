@@ -113,11 +113,18 @@ void Spooler::wake_room_waiters() {
   for (RoomWaiter* waiter : woken) waiter->handler_(*waiter);
 }
 
+bool Spooler::is_pressed() const {
+  const bool nearly_full = writer_.segment() != store::SegmentId{} &&
+                           writer_.segment_room() < segments_.options().segment_octets / 4;
+  return nearly_full || !room_waiters_.empty();
+}
+
 void Spooler::provision() {
   if (!writer_.needs_segment()) return;
   const auto fresh = segments_.take(parts_.core.wall());
   if (!fresh) {
     if (segments_.last_fault()) set_starved(true);
+    if (is_pressed()) segments_.hurry();
     return;
   }
   index_.add_segment(fresh->segment, true);

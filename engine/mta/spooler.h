@@ -120,6 +120,7 @@ class Spooler {
   void report_fault(const Fault& fault, std::uint64_t tickets_failed);
   std::uint64_t tell_commits(const store::Settled& settled);
   void set_starved(bool starved);
+  bool is_pressed() const;  // for a segment to follow
 
   WorkerParts& parts_;
   SegmentStore& segments_;

@@ -104,6 +104,8 @@ class LogWriter {
   // True while there is no segment to follow the current one. Nothing is refused for it until the
   // current one is full, so answer early. At most one is kept in reserve.
   bool needs_segment() const { return !next_segment_; }
+  // What is left of the current segment, not counting what is staged; 0 when there is none.
+  std::uint32_t segment_room() const { return segment_ ? segment_octets_ - segment_->end : 0; }
   void provide_segment(const FreshSegment& fresh);
 
   // Copies a prefix of `octets` into the staging buffer and returns its length; 0: no room now.

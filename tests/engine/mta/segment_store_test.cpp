@@ -3,8 +3,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/engine/mta/rig.h"
 
@@ -17,12 +20,14 @@ class SegmentStoreTest : public testing::Test {
  protected:
   std::unique_ptr<SegmentStore> open(std::uint32_t ready_wanted,
                                      std::uint32_t segment_octets = 64 << 10,
-                                     std::uint64_t free_octets_min = 0) {
+                                     std::uint64_t free_octets_min = 0,
+                                     std::uint32_t ready_low = 1) {
     SegmentStoreOptions options;
     options.path = folder_.path();
     options.ready_wanted = ready_wanted;
     options.segment_octets = segment_octets;
     options.free_octets_min = free_octets_min;
+    options.ready_low = ready_low;
     auto store = SegmentStore::open(std::move(options));
     EXPECT_TRUE(store) << to_text(store.error());
     return store ? std::move(*store) : nullptr;
@@ -186,6 +191,90 @@ TEST_F(SegmentStoreTest, NoFolderIsAFault) {
   const auto store = SegmentStore::open(std::move(options));
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ENOENT);
+}
+
+// What of a segment file was written, not only reserved.
+std::uint64_t written_octets(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const off_t hole = lseek(file, 0, SEEK_HOLE);
+  ::close(file);
+  return hole < 0 ? 0 : static_cast<std::uint64_t>(hole);
+}
+
+// Calls note_writing() without a pause for as long as it lives.
+class Mail {
+ public:
+  explicit Mail(SegmentStore& store)
+      : thread_([this, &store] {
+          while (!over_) {
+            store.note_writing();
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+          }
+        }) {}
+  ~Mail() {
+    over_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+TEST_F(SegmentStoreTest, MakesNoneWhileMailIsWrittenAndEnoughAreReady) {
+  const auto store = open(4, 1 << 20, 0, 2);
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(ready(*store, 4));
+  {
+    const Mail mail(*store);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(store->take(WallTime{}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    EXPECT_EQ(store->ready(), 3u);
+    EXPECT_EQ(store->total(), 4u);
+    // At the low mark one is made all the same, slowly and whole.
+    ASSERT_TRUE(store->take(WallTime{}));
+    EXPECT_TRUE(ready(*store, 3));
+    EXPECT_EQ(written_octets(store->slot_file_path(4)), 1u << 20);
+  }
+  EXPECT_TRUE(ready(*store, 4)) << "the rest when the mail pauses";
+}
+
+TEST_F(SegmentStoreTest, ACoreInAHurryGetsWhatIsOnlyReserved) {
+  constexpr std::uint32_t large = 64 << 20;  // over a second at the slow pace
+  const auto store = open(1, large);
+  store->start(store::SegmentId{0}, changed_);
+  ASSERT_TRUE(ready(*store, 1));
+  const Mail mail(*store);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(store->take(WallTime{}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(store->take(WallTime{}), std::nullopt);
+  const auto begin = std::chrono::steady_clock::now();
+  store->hurry();
+  ASSERT_TRUE(test::wait_for([&] { return store->ready() == 1; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(800));
+  EXPECT_EQ(fs::file_size(store->slot_file_path(1)), large);
+  EXPECT_LT(written_octets(store->slot_file_path(1)), large);
+  // Nothing to hurry for: the next one is made as slowly as before.
+  store->hurry();
+  ASSERT_TRUE(store->take(WallTime{}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(store->ready(), 0u);
+}
+
+TEST_F(SegmentStoreTest, AwaitsTheFirstOnes) {
+  const auto store = open(3);
+  store->start(store::SegmentId{0}, changed_);
+  store->await_ready(2, std::chrono::seconds(10));
+  EXPECT_GE(store->ready(), 2u);
+  const auto begin = std::chrono::steady_clock::now();
+  store->await_ready(99, std::chrono::milliseconds(50));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(50));
+  const auto full = open(1, 64 << 10, 1ULL << 62);
+  full->start(store::SegmentId{0}, changed_);
+  full->await_ready(1, std::chrono::seconds(60));
+  EXPECT_TRUE(full->last_fault());
 }
 
 // The workers are gone before the store is; a segment that is finished in between must not look for
