@@ -38,6 +38,8 @@ class UserDirectory {
     conf::AnswerState state = conf::AnswerState::Later;
     conf::UserInfo user;
   };
+  // Asks the name service; blocks for as long as that likes.
+  static Answer look_up(const std::string& name);
   // What is known now; Later: ask() and look again.
   Answer find(std::string_view name, Instant now);
   // The question comes back to its core once find() will not say Later (for a little while).
@@ -51,7 +53,6 @@ class UserDirectory {
     Instant until;
   };
   void run();
-  static Answer look_up(const std::string& name);
 
   std::mutex lock_;
   std::condition_variable waiting_;

@@ -1,10 +1,15 @@
 // Options of ringpostd: see command_line.h.
 #include "tools/ringpostd/command_line.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "engine/net/address.h"
 #include "proto/base/ascii.h"
+#include "proto/conf/net_address.h"
 
 namespace ringpost::tools {
 namespace {
@@ -84,10 +89,63 @@ bool take_flag(DaemonOptions& options, char flag) {
   }
 }
 
+// The letters of one word; the value of the last may be the word behind it.
+std::expected<void, std::string> take_letters(DaemonOptions& options, std::string_view letters,
+                                              std::span<const char* const>& rest) {
+  for (; !letters.empty(); letters.remove_prefix(1)) {
+    const char option = letters.front();
+    if (take_flag(options, option)) continue;
+    if (std::string_view("fDTRH").find(option) == std::string_view::npos)
+      return std::unexpected(fmt::format("no option -{}", option));
+    std::string_view value = letters.substr(1);
+    if (value.empty()) {
+      if (rest.size() == 1)
+        return std::unexpected(
+            fmt::format("{} needs a value", option == 'H' ? "--home" : fmt::format("-{}", option)));
+      rest = rest.subspan(1);
+      value = rest.front();
+    }
+    return take_value(options, option, value);
+  }
+  return {};
+}
+
+// The values of a long option, which follow it; false when it is not one of these.
+std::expected<bool, std::string> take_explain(ExplainOptions& explain, bool& is_asked,
+                                              std::span<const char* const>& rest) {
+  struct Word {
+    std::string_view text;
+    std::string ExplainOptions::* value;
+  };
+  static constexpr Word words[] = {{"--client", &ExplainOptions::client},
+                                   {"--auth", &ExplainOptions::user},
+                                   {"--tag", &ExplainOptions::tag},
+                                   {"--helo", &ExplainOptions::helo}};
+  const std::string_view option = rest.front();
+  if (option == "--explain") {
+    if (rest.size() < 3) return std::unexpected("--explain takes two addresses, FROM and RCPT");
+    is_asked = true;
+    explain.sender = rest[1];
+    explain.recipient = rest[2];
+    rest = rest.subspan(2);
+    return true;
+  }
+  const auto word = std::ranges::find(words, option, &Word::text);
+  if (word == std::end(words)) return false;
+  if (rest.size() < 2) return std::unexpected(fmt::format("{} needs a value", option));
+  explain.*word->value = rest[1];
+  rest = rest.subspan(1);
+  if (option == "--client" && !conf::parse_net_address(explain.client))
+    return std::unexpected(fmt::format("--client takes an IP address, not \"{}\"", rest[0]));
+  return true;
+}
+
 }  // namespace
 
 const std::string_view daemon_usage =
-    "usage: ringpostd [-dnv] [-f FILE] [-D name=value] [-T subsystem] [-R ADDR:PORT] [--home DIR]";
+    "usage: ringpostd [-dnv] [-f FILE] [-D name=value] [-T subsystem] [-R ADDR:PORT] [--home DIR]\n"
+    "       ringpostd -n [-f FILE] [-D name=value] [--home DIR] --explain FROM RCPT\n"
+    "                 [--client IP] [--auth USER] [--tag TAG] [--helo NAME]";
 
 std::expected<DaemonOptions, std::string> parse_daemon_options(
     std::span<const char* const> arguments, std::string_view home_variable) {
@@ -95,8 +153,10 @@ std::expected<DaemonOptions, std::string> parse_daemon_options(
   if (!home_variable.empty())
     if (auto taken = take_value(options, 'H', home_variable); !taken)
       return std::unexpected("RINGPOST_HOME: " + taken.error());
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string_view word = arguments[i];
+  ExplainOptions explain;
+  bool explains = false;
+  for (auto rest = arguments; !rest.empty(); rest = rest.subspan(1)) {
+    std::string_view word = rest.front();
     if (word == "--help") word = "-h";
     if (word == "--home") word = "-H";
     if (word.starts_with("--home=")) {
@@ -104,26 +164,19 @@ std::expected<DaemonOptions, std::string> parse_daemon_options(
         return std::unexpected(taken.error());
       continue;
     }
-    if (word.starts_with("--")) return std::unexpected(fmt::format("no option {}", word));
+    if (word.starts_with("--")) {
+      const auto taken = take_explain(explain, explains, rest);
+      if (!taken) return std::unexpected(taken.error());
+      if (!*taken) return std::unexpected(fmt::format("no option {}", word));
+      continue;
+    }
     if (word.size() < 2 || word.front() != '-')
       return std::unexpected(fmt::format("\"{}\" is not an option", word));
-    for (word.remove_prefix(1); !word.empty(); word.remove_prefix(1)) {
-      if (take_flag(options, word.front())) continue;
-      const char option = word.front();
-      if (std::string_view("fDTRH").find(option) == std::string_view::npos)
-        return std::unexpected(fmt::format("no option -{}", option));
-      std::string_view value = word.substr(1);
-      if (value.empty()) {
-        if (++i == arguments.size())
-          return std::unexpected(fmt::format(
-              "{} needs a value", option == 'H' ? "--home" : fmt::format("-{}", option)));
-        value = arguments[i];
-      }
-      if (auto taken = take_value(options, option, value); !taken)
-        return std::unexpected(taken.error());
-      break;
-    }
+    if (auto taken = take_letters(options, word.substr(1), rest); !taken)
+      return std::unexpected(taken.error());
   }
+  if (explains) options.explain = std::move(explain);
+  if (explains && !options.check_only) return std::unexpected("--explain goes with -n");
   return options;
 }
 

@@ -3,12 +3,20 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace ringpost::tools {
+
+// --explain FROM RCPT, and what it supposes about the client.
+struct ExplainOptions {
+  std::string sender, recipient;
+  std::string client;           // --client IP; empty: a program on this machine
+  std::string user, tag, helo;  // --auth USER, --tag TAG, --helo NAME
+};
 
 struct DaemonOptions {
   bool foreground = false;                                  // -d
@@ -19,6 +27,7 @@ struct DaemonOptions {
   std::string home;                                         // --home; empty: the system's paths
   std::string resolver;                                     // -R ADDR:PORT
   std::vector<std::pair<std::string, std::string>> macros;  // -D name=value
+  std::optional<ExplainOptions> explain;                    // only with -n
 };
 
 // `arguments` without the program's name; `home_variable` is RINGPOST_HOME or empty.

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/mta/explain.h"
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/server.h"
 
@@ -23,6 +24,21 @@ constexpr std::string_view version = "0.1.0";
 void print(const std::vector<conf::Diagnostic>& diagnostics) {
   for (const conf::Diagnostic& diagnostic : diagnostics)
     std::fprintf(stderr, "%s\n", conf::to_text_with_caret(diagnostic).c_str());
+}
+
+int print_explanation(const ExplainOptions& options, mta::Generation& generation) {
+  const auto text = mta::explain(generation, {.sender = options.sender,
+                                              .recipient = options.recipient,
+                                              .client = conf::parse_net_address(options.client),
+                                              .user = options.user,
+                                              .tag = options.tag,
+                                              .helo = options.helo});
+  if (!text) {
+    std::fprintf(stderr, "ringpostd: %s\n", text.error().c_str());
+    return 1;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
 }
 
 void block_signals() {
@@ -96,6 +112,7 @@ int run_daemon(const DaemonOptions& options) {
   print(loaded.diagnostics);
   const auto generation = std::move(loaded.generation);
   if (generation == nullptr) return 1;
+  if (options.explain) return print_explanation(*options.explain, *generation);
   if (options.check_only) {
     std::fprintf(stderr, "configuration OK\n");
     return 0;

@@ -118,6 +118,42 @@ def tables_from_files(t):
 
 
 @case()
+def explain(t):
+    """-n --explain names the rule, the action and every delivery, and sends nothing."""
+    path = write(t, """\
+table v { "staff@example.test" = "alice, bob@elsewhere.test, |/bin/cat" }
+table people { alice = "1000:1000:/srv/alice" }
+action "local" maildir virtual <v> userbase <people>
+action "out" relay
+match from src 192.0.2.0/24 for any reject
+match from any for domain "example.test" action "local"
+match auth from any for any action "out"
+match for any action "out"
+""")
+    def explained(*arguments):
+        done = subprocess.run([t.program("ringpostd"), "-n", "--home", t.path("home"), "-f", path,
+                               "--explain", *arguments], capture_output=True, text=True,
+                              timeout=20, check=False)
+        t.equal(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    said = explained("x@example.com", "staff@example.test", "--client", "203.0.113.9")
+    for part in (f"rule 2 ({path}:6) action local", "maildir /srv/alice/Maildir", "to alice",
+                 "relays     bob@elsewhere.test (rule 4, action out)", "runs       /bin/cat",
+                 "accepted, 3 deliveries"):
+        t.true(part in said, f"{part!r} in {said}")
+    said = explained("", "x@example.test", "--client", "192.0.2.7")
+    t.true(f"rule 1 ({path}:5) reject" in said and "550 5.7.1" in said, said)
+    said = explained("", "nobody@example.test")
+    t.true("550 5.1.1" in said, said)
+    said = explained("", "x@elsewhere.test", "--client", "203.0.113.9")
+    t.true("no rule matches" in said, said)
+    said = explained("", "x@elsewhere.test", "--client", "203.0.113.9", "--auth", "alice")
+    t.true(f"rule 3 ({path}:7) action out" in said, said)
+    t.true(not os.path.exists(t.path("home", "spool")), "--explain writes nothing")
+
+
+@case()
 def usage_errors(t):
     """Unknown options, a missing file and a missing argument: usage, and no start."""
     for arguments in (["-x"], ["-f"], ["-D", "noequalsign"], ["--home"]):

@@ -103,5 +103,24 @@ TEST(DaemonCommandLineTest, TheUsageNamesEveryOption) {
     EXPECT_NE(daemon_usage.find(option), std::string_view::npos) << option;
 }
 
+TEST(DaemonCommandLineTest, ExplainsWithTheCheck) {
+  EXPECT_FALSE(taken({"-n"}).explain);
+  const DaemonOptions options =
+      taken({"-n", "--explain", "", "bob@example.org", "--client", "192.0.2.1", "--auth", "alice",
+             "--tag", "t", "--helo", "h", "-f", "x"});
+  ASSERT_TRUE(options.explain);
+  EXPECT_EQ(options.explain->sender, "");
+  EXPECT_EQ(options.explain->recipient, "bob@example.org");
+  EXPECT_EQ(options.explain->client, "192.0.2.1");
+  EXPECT_EQ(options.explain->user, "alice");
+  EXPECT_EQ(options.explain->tag, "t");
+  EXPECT_EQ(options.explain->helo, "h");
+  EXPECT_EQ(options.config_file, "x");
+  EXPECT_EQ(refused({"--explain", "a", "b"}), "--explain goes with -n");
+  EXPECT_EQ(refused({"-n", "--explain", "a"}), "--explain takes two addresses, FROM and RCPT");
+  EXPECT_EQ(refused({"-n", "--client", "x"}), "--client takes an IP address, not \"x\"");
+  EXPECT_EQ(refused({"-n", "--auth"}), "--auth needs a value");
+}
+
 }  // namespace
 }  // namespace ringpost::tools
