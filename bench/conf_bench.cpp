@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include "proto/base/check.h"
 #include "proto/conf/expand.h"
@@ -31,7 +32,10 @@ Config config_of(std::string text, std::string table = {}) {
 class OneUser final : public Lookups {
  public:
   explicit OneUser(UserInfo user) : user_(std::move(user)) {}
-  Answer ask(const Question&) override { return {.state = AnswerState::Found, .user = user_}; }
+  Answer ask(const Question& question) override {
+    if (!std::holds_alternative<UserQuestion>(question)) return {.state = AnswerState::NotFound};
+    return {.state = AnswerState::Found, .user = user_};
+  }
   bool matches_regex(const Table&, std::string_view) override { return false; }
 
  private:
@@ -83,6 +87,57 @@ void expand_virtual_in_a_million(benchmark::State& state) {
   }
 }
 BENCHMARK(expand_virtual_in_a_million);
+
+// The price of a recipient among `users` virtual users, ten a domain.
+void expand_virtual_users(benchmark::State& state) {
+  const int users = static_cast<int>(state.range(0));
+  std::string rows, domains = "domains {";
+  for (int i = 0; i < users; ++i) {
+    rows += fmt::format("user{}@domain{}.example.org: vmail\n", i, i / 10);
+    if (i % 10 == 0) domains += fmt::format(" domain{}.example.org", i / 10);
+  }
+  const Config config =
+      config_of("table " + domains +
+                    " }\ntable v file:/v\naction l maildir \"/v/%{dest}\" virtual <v> user vmail\n"
+                    "match from any for domain <domains> action l\n",
+                std::move(rows));
+  const LocalHost host("mx.example.org", {});
+  OneUser known({"vmail", 1000, 1000, "/v"});
+  int next = 0;
+  for (auto _ : state) {
+    next = (next + 7919) % users;
+    const std::string user = fmt::format("user{}", next);
+    const std::string domain = fmt::format("domain{}.example.org", next / 10);
+    const auto expansion = expand(config, host, facts, {user, domain}, known);
+    CHECK(expansion.outcome == Outcome::Deliver);
+  }
+}
+BENCHMARK(expand_virtual_users)->Arg(1)->Arg(100'000);
+
+// A list of a thousand addresses elsewhere, from an included file.
+void expand_long_list(benchmark::State& state) {
+  const Config config = config_of(
+      "action l maildir alias { all = \":include:/list\" }\naction r relay\n"
+      "match from any for domain example.org action l\nmatch for any action r\n");
+  class List final : public Lookups {
+   public:
+    List() {
+      for (int i = 0; i < 1000; ++i) text_ += fmt::format("member{}@example.net\n", i);
+    }
+    Answer ask(const Question&) override { return {AnswerState::Found, {}, text_}; }
+    bool matches_regex(const Table&, std::string_view) override { return false; }
+
+   private:
+    std::string text_;
+  };
+  List list;
+  const LocalHost host("mx.example.org", {});
+  for (auto _ : state) {
+    const auto expansion = expand(config, host, facts, {"all", "example.org"}, list);
+    CHECK(expansion.deliveries.size() == 1000);
+  }
+}
+BENCHMARK(expand_long_list)->Unit(benchmark::kMicrosecond);
 
 void parse_simple(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(config_of(simple));
