@@ -27,6 +27,7 @@ struct ListenAddress {
   std::string tag;
   std::string interface_name;  // as written, for the log
   bool is_socket = false;      // the local socket: `address` means nothing
+  bool withholds_dsn = false;  // `no-dsn`
   bool masks_source = false;   // `mask-src`: the Received field does not say where mail comes from
 };
 

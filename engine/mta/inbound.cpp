@@ -39,6 +39,7 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
       stream_(parts.core, *parts.buffers, *this),
       session_(generation_->session_limits, listener.server_name, parts.core.now()),
       began_(parts.core.now()) {
+  if (listener_.withholds_dsn) session_.withhold_dsn();
   session_.watch_commands([this](std::string_view line) { command_read(line); });
 }
 

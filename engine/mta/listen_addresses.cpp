@@ -81,6 +81,7 @@ ListenAddress local_listener(const conf::Config& config, const conf::Listener& l
   local.tag = listener.tag;
   local.interface_name = listener.source;
   local.is_socket = true;
+  local.withholds_dsn = listener.no_dsn;
   local.masks_source = listener.mask_source;
   return local;
 }
@@ -123,7 +124,7 @@ ListenResolution resolve_listeners(const conf::Config& config) {
       seen.push_back(found.host());
       result.addresses.push_back(
           {*address, listener.hostname.empty() ? config.server_name : listener.hostname,
-           listener.tag, listener.source, false, listener.mask_source});
+           listener.tag, listener.source, false, listener.no_dsn, listener.mask_source});
     }
     if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
   }

@@ -97,7 +97,8 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
     advance();
     once(options.*flag->seen, option);
     listener.*flag->value = true;
-    unsupported(option.position, fmt::format("\"{}\"", option.text));
+    const bool acted_upon = is("mask-src") || is("no-dsn");
+    if (!acted_upon) unsupported(option.position, fmt::format("\"{}\"", option.text));
     return true;
   }
   if (is("inet4") || is("inet6")) {

@@ -74,6 +74,10 @@ class ServerSession {
   // transmitted()). After the end everything is taken and ignored.
   std::size_t receive(Bytes octets, Instant now);
 
+  // No DSN extension in this session (RFC 3461): not offered, its parameters refused. Before the
+  // first octet.
+  void withhold_dsn() { offers_dsn_ = false; }
+
   // Calls `watch` with every command line as it was read, without its line end, before it is acted
   // upon: for a log of the dialogue and for counting. The line is valid during the call.
   using CommandWatch = std::move_only_function<void(std::string_view line)>;
@@ -184,6 +188,7 @@ class ServerSession {
   State state_ = State::Connected;
   bool ended_ = false;
   bool draining_ = false;
+  bool offers_dsn_ = true;
   bool hello_extended_ = false;
   bool smtputf8_ = false;
   bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted

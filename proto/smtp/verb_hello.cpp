@@ -37,8 +37,8 @@ void ServerSession::hello_answered(const Decision& decision) {
   output_.reserve(output_.size() + 240);
   fmt::format_to(std::back_inserter(output_),
                  "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                 "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n250 HELP\r\n",
-                 server_name_, limits_->message_octets_max);
+                 "250-ENHANCEDSTATUSCODES\r\n{}250-CHUNKING\r\n250 HELP\r\n",
+                 server_name_, limits_->message_octets_max, offers_dsn_ ? "250-DSN\r\n" : "");
 }
 
 }  // namespace ringpost::smtp

@@ -95,6 +95,8 @@ std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments) {
 void ServerSession::mail(std::string_view arguments) {
   auto parsed = parse_mail(arguments);
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
+  const bool uses_dsn = parsed->ret != ReturnContent::Unspecified || !parsed->envelope_id.empty();
+  if (uses_dsn && !offers_dsn_) return refuse(replies::unknown_parameter, ViolationKind::Syntax);
   if (messages_ >= limits_->messages_max)
     return end(&replies::too_many_messages, CloseReason::TooManyMessages, AbortReason::Reset);
   // RFC 1870 6.1: known to be too big before it is sent.

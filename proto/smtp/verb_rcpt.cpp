@@ -47,6 +47,8 @@ std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments) {
 void ServerSession::rcpt(std::string_view arguments) {
   auto parsed = parse_rcpt(arguments);
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
+  const bool uses_dsn = parsed->notify.is_given() || !parsed->original_recipient.empty();
+  if (uses_dsn && !offers_dsn_) return refuse(replies::unknown_parameter, ViolationKind::Syntax);
   // RFC 6531 3.5
   if (!smtputf8_ && has_non_ascii(parsed->recipient.mailbox))
     return refuse(replies::utf8_not_asked, ViolationKind::Syntax);

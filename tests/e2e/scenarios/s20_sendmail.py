@@ -327,6 +327,26 @@ def hostile_folder(t):
 
 
 @case()
+def options_of_the_listeners(t):
+    """mask-src hides the client, no-dsn offers no reports; on the socket and on a port."""
+    text = configuration(t).replace("tag HERE\n", "tag HERE mask-src no-dsn\n", 1)
+    text = text.replace("hostname mx.example.test", "hostname mx.example.test mask-src no-dsn", 1)
+    daemon = t.daemon(text=text + 'match from any for any action "local"\n')
+    status(t, sendmail(t, daemon.home, ["-Nsuccess", "-Rhdrs", "alice"], b"x\n"), ok, "socket")
+    with smtplib.SMTP("127.0.0.1", daemon.port) as client:
+        client.ehlo("me.test")
+        t.true(not client.has_extn("dsn") and client.has_extn("chunking"), "extensions")
+        t.equal(client.docmd("MAIL FROM:<a@b.test> RET=HDRS")[0], 555, "RET")
+        t.equal(client.docmd("MAIL FROM:<a@b.test> ENVID=x")[0], 555, "ENVID")
+        t.equal(client.mail("a@b.test")[0], 250, "MAIL")
+        t.equal(client.docmd("RCPT TO:<alice@b.test> NOTIFY=NEVER")[0], 555, "NOTIFY")
+        t.equal(client.rcpt("alice@b.test")[0], 250, "RCPT")
+        t.equal(client.data(b"x\r\n")[0], 250, "DATA")
+    for message in delivered(t, daemon, "alice", 2):
+        t.true(message.received.startswith(b"by "), f"trace: {message.received!r}")
+
+
+@case()
 def modes(t):
     """Who may do what: everybody may connect and add, only the daemon lists."""
     daemon = start(t)

@@ -50,7 +50,9 @@ TEST(ListenAddressesTest, TheLocalSocketIsAlwaysThere) {
   EXPECT_TRUE(implied.is_socket);
   EXPECT_EQ(implied.server_name, "mx.example.org");
   EXPECT_EQ(implied.tag, "");
-  const ListenResolution given = resolve("listen on socket tag HERE\n");
+  const ListenResolution given = resolve("listen on socket tag HERE mask-src no-dsn\n");
+  EXPECT_TRUE(given.local.masks_source);
+  EXPECT_TRUE(given.local.withholds_dsn);
   EXPECT_EQ(given.local.tag, "HERE");
   EXPECT_TRUE(given.addresses.empty());
 }

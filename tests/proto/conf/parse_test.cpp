@@ -242,7 +242,7 @@ const Case without_behaviour[] = {
     {"listen on lo tls", "2:14: \"tls\" is not available yet"},
     {"listen on lo smtps verify auth <t>",
      "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
-    {"listen on lo mask-src", "2:14: \"mask-src\" is not available yet"},
+    {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
     {"action a mbox", "2:10: action \"mbox\" is not available yet"},
     {"action a relay host smtp://x", "2:10: action \"relay\" is not available yet"},
     {"action a maildir junk", "2:18: \"maildir junk\" is not available yet"},
