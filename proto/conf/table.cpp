@@ -23,9 +23,13 @@ struct KeyHash {
       value *= 0x100000001b3ULL;
     }
   }
+  std::uint64_t mixed() const { return (value ^ value >> 32) * 0x9e3779b97f4a7c15ULL; }
   std::size_t slot(std::size_t slots) const {
-    return static_cast<std::size_t>((value ^ value >> 32) * 0x9e3779b97f4a7c15ULL >> 20) &
-           (slots - 1);
+    return static_cast<std::size_t>(mixed() >> 20) & (slots - 1);
+  }
+  // As independent of the slot as 20 bits can be.
+  std::uint32_t check() const {
+    return static_cast<std::uint32_t>(mixed()) ^ static_cast<std::uint32_t>(value);
   }
 };
 
@@ -100,16 +104,18 @@ TableRow Table::row(std::size_t index) const {
 
 // Of rows with one key the last counts, as in OpenSMTPD.
 void Table::build_index() {
-  slots_.assign(std::bit_ceil(rows_.size() * 2 + 1), none);
+  slots_.assign(std::bit_ceil(rows_.size() * 2 + 1), Slot{});
   for (std::uint32_t i = 0; i < rows_.size(); ++i) {
     const std::string_view key = key_of(rows_[i]);
     KeyHash hash;
     hash.add(key);
     std::size_t slot = hash.slot(slots_.size());
-    while (slots_[slot] != none && !ascii::equal_ignoring_case(key_of(rows_[slots_[slot]]), key)) {
+    while (slots_[slot].row != none &&
+           (slots_[slot].hash != hash.check() ||
+            !ascii::equal_ignoring_case(key_of(rows_[slots_[slot].row]), key))) {
       slot = (slot + 1) & (slots_.size() - 1);
     }
-    slots_[slot] = i;
+    slots_[slot] = {i, hash.check(), rows_[i].key_offset};
     const std::string_view domain = domain_part(key);
     const bool leading = domain.starts_with("*.");
     has_wildcard_ = has_wildcard_ || leading;
@@ -122,10 +128,15 @@ std::uint32_t Table::find_row(std::string_view a, std::string_view b, std::strin
   hash.add(a);
   hash.add(b);
   hash.add(c);
-  std::size_t slot = hash.slot(slots_.size());
-  while (slots_[slot] != none) {
-    if (equals_parts(key_of(rows_[slots_[slot]]), a, b, c)) return slots_[slot];
-    slot = (slot + 1) & (slots_.size() - 1);
+  const std::uint32_t check = hash.check();
+  std::size_t at = hash.slot(slots_.size());
+  while (slots_[at].row != none) {
+    const Slot& slot = slots_[at];
+    if (slot.hash == check) {
+      __builtin_prefetch(text_.data() + slot.key_offset);
+      if (equals_parts(key_of(rows_[slot.row]), a, b, c)) return slot.row;
+    }
+    at = (at + 1) & (slots_.size() - 1);
   }
   return none;
 }

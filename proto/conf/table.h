@@ -107,6 +107,13 @@ class Table {
   struct Row {
     std::uint32_t key_offset, key_size, value_offset, value_size, line;
   };
+  // Of a slot that is free, `row` is none. What else it holds saves misses of the cache in large
+  // tables: other keys are told by their hash, and the text is fetched beside the row.
+  struct Slot {
+    std::uint32_t row = none;
+    std::uint32_t hash = 0;
+    std::uint32_t key_offset = 0;
+  };
   struct PrefixGroup {  // all prefixes of one family and length, sorted
     Family family;
     std::uint8_t length;
@@ -129,7 +136,7 @@ class Table {
   TableKind kind_ = TableKind::List;
   std::string text_;
   std::vector<Row> rows_;
-  std::vector<std::uint32_t> slots_;      // open addressing: index into rows_ or none
+  std::vector<Slot> slots_;               // open addressing
   std::vector<std::uint32_t> glob_rows_;  // rows with '*' elsewhere than in a leading "*."
   bool has_wildcard_ = false;             // some row has "*." at the start of its domain
   std::vector<PrefixGroup> prefix_groups_;
