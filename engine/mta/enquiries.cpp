@@ -156,4 +156,29 @@ ring::Task<conf::Answer> Enquiries::find(conf::Question question,
   co_return std::move(waiting.answer);
 }
 
+ring::Task<conf::Answer> Enquiries::find_user(const conf::Table* userbase, std::string name,
+                                              std::shared_ptr<const Generation> generation) {
+  if (userbase == nullptr) {
+    UserDirectory::Answer known = parts_.users.find(name, parts_.core.now());
+    if (known.state != conf::AnswerState::Later)
+      co_return conf::Answer{.state = known.state, .user = std::move(known.user)};
+    conf::Question question = conf::UserQuestion{std::move(name)};
+    co_return co_await find(std::move(question), std::move(generation));
+  }
+  if (userbase->backend() == conf::TableBackend::Memory) {
+    auto user = userbase->find_user(name);
+    if (!user) co_return conf::Answer{.state = conf::AnswerState::NotFound};
+    co_return conf::Answer{.state = conf::AnswerState::Found, .user = std::move(*user)};
+  }
+  if (!generation->sources.contains(userbase))
+    co_return failure("the table is not in use any more");
+  conf::Question question = conf::TableQuestion{userbase, conf::TableService::UserInfo, name};
+  conf::Answer answer = co_await find(std::move(question), std::move(generation));
+  if (answer.state != conf::AnswerState::Found) co_return answer;
+  auto user = conf::parse_user_info(name, answer.text);
+  if (!user) co_return failure("no uid:gid:home: " + answer.text);
+  answer.user = std::move(*user);
+  co_return answer;
+}
+
 }  // namespace ringpost::mta

@@ -51,6 +51,10 @@ class Enquiries {
   // The same for a task.
   ring::Task<conf::Answer> find(conf::Question question,
                                 std::shared_ptr<const Generation> generation);
+  // A user of `userbase`, or of the system when it is null. The table must stay until the end; one
+  // that `generation` does not have is a temporary failure.
+  ring::Task<conf::Answer> find_user(const conf::Table* userbase, std::string name,
+                                     std::shared_ptr<const Generation> generation);
   // Nothing is under way any more.
   bool idle() const;
 

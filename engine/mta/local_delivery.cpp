@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "proto/conf/expand.h"
 #include "proto/mail/trace.h"
@@ -11,16 +12,6 @@
 
 namespace ringpost::mta {
 namespace {
-
-// A question about a user, for a task that waits.
-struct AwaitedQuestion : UserQuestion {
-  AwaitedQuestion(ring::Core& asker, std::string user)
-      : UserQuestion(&AwaitedQuestion::answered, asker, std::move(user)) {}
-  static void answered(ring::Message& message) {
-    static_cast<AwaitedQuestion&>(message).done.set();
-  }
-  ring::Signal done;
-};
 
 DeliveryResult delayed(std::string status, std::string detail) {
   return {observe::AttemptResult::Delayed, std::move(status), std::move(detail)};
@@ -85,18 +76,9 @@ ring::Task<void> LocalDelivery::by_lmtp(DeliveryOrder& order, const conf::Action
 
 ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& action,
                                                            std::string name) {
-  if (action.userbase != nullptr) {
-    const auto user = action.userbase->find_user(name);
-    if (!user) co_return UserDirectory::Answer{conf::AnswerState::NotFound, {}};
-    co_return UserDirectory::Answer{conf::AnswerState::Found, *user};
-  }
-  while (true) {
-    UserDirectory::Answer answer = parts_.users.find(name, parts_.core.now());
-    if (answer.state != conf::AnswerState::Later) co_return answer;
-    AwaitedQuestion question(parts_.core, name);
-    parts_.users.ask(question);
-    co_await question.done;
-  }
+  conf::Answer answer =
+      co_await parts_.enquiries->find_user(action.userbase, std::move(name), parts_.generation);
+  co_return UserDirectory::Answer{answer.state, std::move(answer.user)};
 }
 
 // The folder that the action's path names for this recipient; nothing: it cannot be made.

@@ -17,6 +17,7 @@
 #include "engine/mta/connection_counts.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/segment_store.h"
 #include "engine/mta/spool_upkeep.h"
@@ -110,6 +111,7 @@ class SpoolRig {
     buffers = std::move(*made);
     parts.buffers = buffers.get();
     parts.index = &index;
+    parts.enquiries = &enquiries;
     auto staging = disk::AlignedMemory::map(options.staging_octets);
     EXPECT_TRUE(staging);
     spooler =
@@ -228,6 +230,7 @@ class SpoolRig {
                          .hosts = hosts,
                          .generation = std::make_shared<mta::Generation>(),
                          .offline_uid = offline_uid};
+  mta::Enquiries enquiries{parts};
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;
   std::unique_ptr<mta::SpoolUpkeep> upkeep;
