@@ -193,7 +193,7 @@ std::expected<void, Fault> Server::open_control() {
                                          generation_);
   commands_ = std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), *reloader_,
                                                 [this, main_thread] {
-                                                  stop_reason_ = "control request";
+                                                  asked_to_stop_ = true;
                                                   pthread_kill(main_thread, SIGTERM);
                                                 });
   auto control = ControlServer::open(options_.home.control_socket());
@@ -223,7 +223,8 @@ void Server::wait() {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     if (signal != SIGHUP) {
-      if (stop_reason_.empty()) stop_reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+      stop_reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+      if (asked_to_stop_) stop_reason_ = "control request";
       return;
     }
     log_->request_reopen();

@@ -3,6 +3,7 @@
 // before anything listens.
 #pragma once
 
+#include <atomic>
 #include <expected>
 #include <memory>
 #include <string>
@@ -82,6 +83,7 @@ class Server {
   std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
+  std::atomic<bool> asked_to_stop_{false};  // by the control socket
   std::string stop_reason_;
   bool running_ = false;
 };
