@@ -182,7 +182,7 @@ void ProgramTable::start_program(Instant now) {
 }
 
 // Everybody who waits is told; a program that never lives long is started ever more rarely.
-void ProgramTable::end_program(const std::string& reason, Instant now) {
+void ProgramTable::end_program(std::string reason, Instant now) {
   const bool lived = child_ && now - started_ >= sound_after;
   pause_ = lived || pause_ == Duration{} ? pause_min : std::min(pause_ * 2, pause_max);
   start_after_ = now + pause_;

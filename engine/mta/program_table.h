@@ -47,7 +47,8 @@ class ProgramTable final : public TableSource {
 
   void run();
   void start_program(Instant now);
-  void end_program(const std::string& reason, Instant now);
+  // `reason` by value: it may come from the client, which ends here.
+  void end_program(std::string reason, Instant now);
   void converse(Instant now);
   void read_output(Instant now);
   void write_input(Instant now);

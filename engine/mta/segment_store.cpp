@@ -21,7 +21,6 @@ constexpr std::string_view file_prefix = "segment-";
 constexpr auto retry_after_fault = std::chrono::seconds(1);
 // While mail is written: how often it is looked whether it still is, and the pace below the low
 // mark.
-constexpr auto calm_after = std::chrono::milliseconds(20);
 constexpr std::size_t slow_step_bytes = 64 * 1024;
 constexpr auto pause_per_slow_step = std::chrono::microseconds(1250);
 
@@ -258,10 +257,12 @@ std::size_t SegmentStore::zeros_to_write() {
   std::unique_lock guard(lock_);
   while (!stopping_) {
     if (hurried_ && free_.empty()) return 0;
-    if (!writing_.exchange(false, std::memory_order_relaxed)) break;
+    const auto now = std::chrono::steady_clock::now();
+    if (writing_.exchange(false, std::memory_order_relaxed)) mail_seen_ = now;
+    if (now - mail_seen_ >= options_.calm_after) break;
     const auto few = [this] { return stopping_ || free_.size() <= options_.ready_low; };
     if (!few()) {
-      wanted_.wait_for(guard, calm_after, few);
+      wanted_.wait_for(guard, options_.calm_after, few);
       continue;
     }
     wanted_.wait_for(guard, pause_per_slow_step, [this] { return stopping_ || hurried_; });

@@ -30,6 +30,8 @@ struct SegmentStoreOptions {
   std::uint32_t ready_wanted = 2;  // slots kept ready, over all cores
   std::uint32_t ready_low = 1;     // while mail is written, none is made as long as more are ready
   std::uint64_t free_octets_min = 0;  // no file is made when less than this would be left
+  // So long without a write of mail is a pause, in which zeros are written at full speed.
+  std::chrono::milliseconds calm_after{20};
 };
 
 class SegmentStore {
@@ -110,6 +112,7 @@ class SegmentStore {
   std::atomic<std::uint32_t> next_segment_{1};
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> writing_{false};
+  std::chrono::steady_clock::time_point mail_seen_{};  // of the thread that makes segments
   bool hurried_ = false;
   std::uint32_t next_slot_ = 0;
 

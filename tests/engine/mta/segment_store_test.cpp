@@ -18,16 +18,17 @@ namespace fs = std::filesystem;
 
 class SegmentStoreTest : public testing::Test {
  protected:
-  std::unique_ptr<SegmentStore> open(std::uint32_t ready_wanted,
-                                     std::uint32_t segment_octets = 64 << 10,
-                                     std::uint64_t free_octets_min = 0,
-                                     std::uint32_t ready_low = 1) {
+  std::unique_ptr<SegmentStore> open(
+      std::uint32_t ready_wanted, std::uint32_t segment_octets = 64 << 10,
+      std::uint64_t free_octets_min = 0, std::uint32_t ready_low = 1,
+      std::chrono::milliseconds calm_after = std::chrono::milliseconds(20)) {
     SegmentStoreOptions options;
     options.path = folder_.path();
     options.ready_wanted = ready_wanted;
     options.segment_octets = segment_octets;
     options.free_octets_min = free_octets_min;
     options.ready_low = ready_low;
+    options.calm_after = calm_after;
     auto store = SegmentStore::open(std::move(options));
     EXPECT_TRUE(store) << to_text(store.error());
     return store ? std::move(*store) : nullptr;
@@ -222,7 +223,7 @@ class Mail {
 };
 
 TEST_F(SegmentStoreTest, MakesNoneWhileMailIsWrittenAndEnoughAreReady) {
-  const auto store = open(4, 1 << 20, 0, 2);
+  const auto store = open(4, 1 << 20, 0, 2, std::chrono::seconds(2));
   store->start(store::SegmentId{0}, changed_);
   ASSERT_TRUE(ready(*store, 4));
   {
@@ -242,7 +243,7 @@ TEST_F(SegmentStoreTest, MakesNoneWhileMailIsWrittenAndEnoughAreReady) {
 
 TEST_F(SegmentStoreTest, ACoreInAHurryGetsWhatIsOnlyReserved) {
   constexpr std::uint32_t large = 64 << 20;  // over a second at the slow pace
-  const auto store = open(1, large);
+  const auto store = open(1, large, 0, 1, std::chrono::seconds(30));
   store->start(store::SegmentId{0}, changed_);
   ASSERT_TRUE(ready(*store, 1));
   const Mail mail(*store);
@@ -250,10 +251,8 @@ TEST_F(SegmentStoreTest, ACoreInAHurryGetsWhatIsOnlyReserved) {
   ASSERT_TRUE(store->take(WallTime{}));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(store->take(WallTime{}), std::nullopt);
-  const auto begin = std::chrono::steady_clock::now();
   store->hurry();
   ASSERT_TRUE(test::wait_for([&] { return store->ready() == 1; }));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(800));
   EXPECT_EQ(fs::file_size(store->slot_file_path(1)), large);
   EXPECT_LT(written_octets(store->slot_file_path(1)), large);
   // Nothing to hurry for: the next one is made as slowly as before.
