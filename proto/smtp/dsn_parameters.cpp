@@ -72,4 +72,19 @@ bool is_original_recipient(std::string_view value) {
   return is_xtext(value.substr(semicolon + 1), ascii::equal_ignoring_case(type, "utf-8"));
 }
 
+std::string decode_xtext(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool encodes = text[i] == '+' && text.size() - i >= 3 && is_upper_hex(text[i + 1]) &&
+                         is_upper_hex(text[i + 2]);
+    if (!encodes) {
+      result += text[i];
+      continue;
+    }
+    result += static_cast<char>(*ascii::parse_decimal<std::uint8_t>(text.substr(i + 1, 2), 16));
+    i += 2;
+  }
+  return result;
+}
+
 }  // namespace ringpost::smtp

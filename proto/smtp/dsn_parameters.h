@@ -38,4 +38,8 @@ bool is_envelope_id(std::string_view value);
 // True when `value` is addr-type ";" xtext, or utf-8 in the form of RFC 6533 section 3.
 bool is_original_recipient(std::string_view value);
 
+// What xtext stands for; a '+' that no two upper-case hex digits follow stands for itself. The
+// result may hold any octet.
+std::string decode_xtext(std::string_view text);
+
 }  // namespace ringpost::smtp

@@ -40,5 +40,13 @@ TEST(DsnParameters, OriginalRecipient) {
   EXPECT_FALSE(is_original_recipient("rfc822;" + std::string(original_recipient_octets_max, 'a')));
 }
 
+TEST(DsnParameters, DecodesXtext) {
+  EXPECT_EQ(decode_xtext("a+2Bb+3Dc"), "a+b=c");
+  EXPECT_EQ(decode_xtext("+0D+0A+FF"), "\r\n\xff");
+  EXPECT_EQ(decode_xtext("+"), "+");
+  EXPECT_EQ(decode_xtext("+2b+4"), "+2b+4");
+  EXPECT_EQ(decode_xtext(""), "");
+}
+
 }  // namespace
 }  // namespace ringpost::smtp
