@@ -1,5 +1,5 @@
-// Server: see server.h. The order of the start: locks, log, spool and its recovery, ports, workers,
-// control socket.
+// Server: see server.h. The order of the start: locks, log, control socket, spool and its recovery,
+// ports, workers, answers on the control socket.
 #include "engine/mta/server.h"
 
 #include <algorithm>
@@ -60,6 +60,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   auto log = observe::EventLog::open(std::move(log_options));
   if (!log) return std::unexpected(log.error());
   log_ = std::move(*log);
+  if (auto control = bind_control(); !control) return control;
   if (auto tables = open_tables(std::move(generation)); !tables) return tables;
 
   if (auto spool = open_spool(config, cores); !spool) return spool;
@@ -170,7 +171,7 @@ std::expected<void, Fault> Server::start_workers() {
   gate.listening.arrive_and_wait();
   running_ = true;
   if (gate.failure) return std::unexpected(*gate.failure);
-  if (auto control = open_control(); !control) return control;
+  answer_control();
   announce_start();
   return start_intake();
 }
@@ -185,7 +186,16 @@ std::expected<void, Fault> Server::start_intake() {
   return intake_.start(std::move(options), *log_);
 }
 
-std::expected<void, Fault> Server::open_control() {
+// Before any port is open: who has been greeted finds somebody to ask, too. Requests wait until
+// answer_control().
+std::expected<void, Fault> Server::bind_control() {
+  auto control = ControlServer::open(options_.home.control_socket());
+  if (!control) return std::unexpected(control.error());
+  control_ = std::move(*control);
+  return {};
+}
+
+void Server::answer_control() {
   std::vector<const observe::CoreMetrics*> metrics;
   for (const auto& one : metrics_) metrics.push_back(one.get());
   const pthread_t main_thread = pthread_self();
@@ -196,12 +206,8 @@ std::expected<void, Fault> Server::open_control() {
                                                   asked_to_stop_ = true;
                                                   pthread_kill(main_thread, SIGTERM);
                                                 });
-  auto control = ControlServer::open(options_.home.control_socket());
-  if (!control) return std::unexpected(control.error());
-  control_ = std::move(*control);
   commands_->register_on(*control_);
   control_->start();
-  return {};
 }
 
 void Server::announce_start() {

@@ -56,7 +56,8 @@ class Server {
   std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
   std::expected<void, Fault> start_intake();
   std::expected<void, Fault> start_workers();
-  std::expected<void, Fault> open_control();
+  std::expected<void, Fault> bind_control();
+  void answer_control();
   void announce_start();
   void stop_all();
   void give_up();
