@@ -1,0 +1,97 @@
+// An agent: see agent_main.h.
+#include "engine/process/agent_main.h"
+
+#include <cerrno>
+#include <csignal>
+#include <string>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/process/agent_frame.h"
+#include "engine/process/agent_reply.h"
+#include "engine/process/content.h"
+#include "engine/process/mailbox_append.h"
+#include "engine/process/maildir_delivery.h"
+#include "engine/process/read_file.h"
+#include "engine/process/rights.h"
+#include "engine/process/run_command.h"
+
+namespace ringpost::process {
+namespace {
+
+// A file system that hangs ends the agent; the engine sees that and tries again later.
+constexpr unsigned file_work_seconds_max = 300;
+
+std::expected<void, Fault> become_user(const AgentUser& user) {
+  if (geteuid() != 0) return become({user.uid, getegid(), {}});
+  Identity identity{user.uid, user.gid, groups_of(user.name, user.uid, user.gid)};
+  if (user.mailbox) {
+    const std::string folder(mail_folder);
+    if (const auto made = make_mailbox(folder, user); !made) return made;
+    if (const gid_t group = group_of_folder(folder); group != 0) identity.groups.push_back(group);
+  }
+  return become(identity);
+}
+
+// An agent of root could be told to write anywhere, so it is told what it may do here, where the
+// engine cannot change it.
+bool is_allowed(const AgentUser& user, const AgentOrder& order) {
+  if (user.mailbox) return std::holds_alternative<MboxOrder>(order);
+  return user.uid != 0 || std::holds_alternative<ForwardOrder>(order);
+}
+
+AgentReply refusal(const AgentUser& user) {
+  return {
+      AgentStatus::Permanent, EPERM, fmt::format("nothing but that is done as {}", user.name), {}};
+}
+
+class Work {
+ public:
+  Work(const AgentUser& user, Content& content) : user_(user), content_(content) {}
+
+  AgentReply operator()(const ForwardOrder& order) { return read_forward(order, user_.uid); }
+  AgentReply operator()(const FileOrder& order) { return read_included(order, user_.uid); }
+  AgentReply operator()(const MaildirOrder& order) { return deliver_maildir(order, content_); }
+  AgentReply operator()(const MboxOrder& order) {
+    const std::string path = std::string(mail_folder) + '/' + user_.name;
+    return append_to_mailbox(path, order.from_line, user_.uid, content_);
+  }
+  AgentReply operator()(const AppendOrder& order) {
+    if (order.path == "/dev/null") return {AgentStatus::Done, 0, order.path, {}};
+    return append_to_mailbox(order.path, order.from_line, user_.uid, content_);
+  }
+  AgentReply operator()(const CommandOrder& order) { return run_command(order, content_); }
+
+ private:
+  const AgentUser& user_;
+  Content& content_;
+};
+
+AgentReply carry_out(const AgentUser& user, const AgentOrder& order, Content& content) {
+  if (!is_allowed(user, order)) return refusal(user);
+  if (!std::holds_alternative<CommandOrder>(order)) alarm(file_work_seconds_max);
+  AgentReply reply = std::visit(Work(user, content), order);
+  alarm(0);
+  return reply;
+}
+
+}  // namespace
+
+void serve_as_agent(int socket, const AgentUser& user) {
+  setsid();
+  umask(077);
+  signal(SIGPIPE, SIG_IGN);
+  const auto became = become_user(user);
+  std::string payload;
+  while (read_frame(socket, payload, order_octets_max)) {
+    const auto order = decode_order(bytes_of(payload));
+    if (!order) return;
+    Content content(socket, takes_content(*order));
+    const AgentReply reply = became ? carry_out(user, *order, content) : temporary(became.error());
+    if (!content.drain() || !write_frame(socket, reply_frame(reply))) return;
+  }
+}
+
+}  // namespace ringpost::process

@@ -1,0 +1,22 @@
+// Datagrams with a descriptor between engine and parent (SCM_RIGHTS).
+#pragma once
+
+#include <expected>
+#include <string_view>
+
+#include "proto/base/bytes.h"
+#include "proto/base/fault.h"
+
+namespace ringpost::process {
+
+// `file` stays the caller's; -1: none goes along. Does not wait: EAGAIN when the peer is behind.
+std::expected<void, Fault> send_with_descriptor(int socket, std::string_view datagram, int file);
+
+struct ReceivedDatagram {
+  std::size_t octets = 0;  // 0: the peer has gone
+  int file = -1;           // to be closed by the receiver
+};
+// Waits. A datagram that does not fit, or brings more than one descriptor, is an error (EBADMSG).
+std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, MutableBytes room);
+
+}  // namespace ringpost::process

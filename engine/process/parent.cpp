@@ -1,0 +1,219 @@
+// The parent: see parent.h. The loop waits for signals and for requests of the engine, and nothing
+// in it waits for anything else.
+#include "engine/process/parent.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "engine/process/agent_frame.h"
+#include "engine/process/agent_main.h"
+#include "engine/process/agent_reply.h"
+#include "engine/process/content.h"
+#include "engine/process/descriptor_passing.h"
+#include "engine/process/rights.h"
+#include "engine/process/standard_descriptors.h"
+
+namespace ringpost::process {
+namespace {
+
+constexpr std::size_t agents_max = 4096;
+// Agents see the end of the engine by themselves; what still runs after this is killed.
+constexpr int agents_end_ms_max = 2000;
+constexpr int agents_end_step_ms = 20;
+
+void report(const std::string& text) {
+  std::fprintf(stderr, "ringpostd: %s\n", text.c_str());
+  openlog("ringpostd", LOG_PID, LOG_MAIL);
+  syslog(LOG_CRIT, "%s", text.c_str());
+  closelog();
+}
+
+sigset_t watched_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, signal);
+  return signals;
+}
+
+class Parent {
+ public:
+  Parent(const ParentOptions& options, pid_t engine, int socket, int signals)
+      : options_(options), engine_(engine), socket_(socket), signals_(signals) {}
+
+  int run() {
+    while (!status_) {
+      pollfd waits[] = {{signals_, POLLIN, 0}, {socket_, POLLIN, 0}};
+      if (poll(waits, 2, -1) < 0) continue;
+      if ((waits[0].revents & POLLIN) != 0) take_signal();
+      if (waits[1].revents != 0) take_request();
+    }
+    end_agents();
+    if (WIFEXITED(*status_)) return WEXITSTATUS(*status_);
+    report(fmt::format("the engine was ended by signal {} ({})", WTERMSIG(*status_),
+                       strsignal(WTERMSIG(*status_))));
+    return 1;
+  }
+
+ private:
+  void take_signal() {
+    signalfd_siginfo info{};
+    if (read(signals_, &info, sizeof info) != sizeof info) return;
+    if (info.ssi_signo == SIGCHLD) {
+      reap();
+    } else {
+      kill(engine_, static_cast<int>(info.ssi_signo));
+    }
+  }
+
+  void reap() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (pid == engine_) status_ = status;
+      agents_.erase(pid);
+    }
+  }
+
+  void take_request() {
+    std::array<std::byte, request_octets_max> room;
+    const auto received = receive_with_descriptor(socket_, room);
+    if (!received || received->octets == 0) {
+      // The engine has closed its end: it is about to go, and SIGCHLD will tell.
+      if (received) close(std::exchange(socket_, -1));
+      return;
+    }
+    const auto request = decode_request(Bytes(room).first(received->octets));
+    if (!request) {
+      report("the engine sent a request that cannot be");
+    } else if (const auto* agent = std::get_if<StartAgent>(&*request)) {
+      start_agent(received->file, agent->user);
+    } else if (const auto* bind = std::get_if<BindSocket>(&*request)) {
+      bind_socket(received->file, *bind);
+    } else {
+      ready();
+    }
+    if (received->file >= 0) close(received->file);
+  }
+
+  void start_agent(int agent_socket, const AgentUser& user) {
+    if (agent_socket < 0) return;
+    if (agents_.size() >= agents_max) return answer_for(agent_socket, {"agents", EAGAIN});
+    const pid_t pid = fork();
+    if (pid < 0) return answer_for(agent_socket, {"fork", errno});
+    if (pid > 0) {
+      agents_.insert(pid);
+      return;
+    }
+    be_agent(agent_socket, user);
+  }
+
+  // No agent could be made: that is the reply to its first order.
+  static void answer_for(int agent_socket, const Fault& fault) {
+    write_frame(agent_socket, reply_frame(temporary(fault)));
+  }
+
+  // In the new process: nothing of ours stays open but the standard descriptors, which lead
+  // nowhere.
+  [[noreturn]] static void be_agent(int agent_socket, const AgentUser& user) {
+    constexpr int kept = 3;
+    if (dup2(agent_socket, kept) != kept || close_range(kept + 1, ~0u, 0) != 0) _exit(1);
+    leave_standard_descriptors();
+    fcntl(kept, F_SETFD, FD_CLOEXEC);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    serve_as_agent(kept, user);
+    _exit(0);
+  }
+
+  void bind_socket(int file, const BindSocket& request) {
+    int code = EBADF;
+    if (file >= 0 && is_internet_stream(file)) {
+      sockaddr_storage address{};
+      std::memcpy(&address, request.address.data(), request.address.size());
+      const bool bound = bind(file, reinterpret_cast<const sockaddr*>(&address),
+                              static_cast<socklen_t>(request.address.size())) == 0;
+      code = bound ? 0 : errno;
+    }
+    const std::string_view answer(reinterpret_cast<const char*>(&code), sizeof code);
+    [[maybe_unused]] const auto sent = send_with_descriptor(socket_, answer, -1);
+  }
+
+  // Anything else is not ours to give a name to.
+  static bool is_internet_stream(int file) {
+    int type = 0;
+    int domain = 0;
+    socklen_t octets = sizeof type;
+    return getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &octets) == 0 && type == SOCK_STREAM &&
+           getsockopt(file, SOL_SOCKET, SO_DOMAIN, &domain, &octets) == 0 &&
+           (domain == AF_INET || domain == AF_INET6);
+  }
+
+  void ready() {
+    if (options_.ready_pipe < 0) return;
+    leave_standard_descriptors();
+    [[maybe_unused]] const ssize_t told = write(options_.ready_pipe, "r", 1);
+    close(std::exchange(options_.ready_pipe, -1));
+  }
+
+  void end_agents() {
+    for (int waited = 0; !agents_.empty() && waited < agents_end_ms_max;
+         waited += agents_end_step_ms) {
+      usleep(agents_end_step_ms * 1000);
+      reap();
+    }
+    for (const pid_t agent : agents_) kill(agent, SIGKILL);
+  }
+
+  ParentOptions options_;
+  pid_t engine_;
+  int socket_;
+  int signals_;
+  std::set<pid_t> agents_;
+  std::optional<int> status_;
+};
+
+}  // namespace
+
+int run_parent(const ParentOptions& options,
+               const std::function<int(std::unique_ptr<ParentLink>)>& engine) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    report(to_text(Fault{"socketpair", errno}));
+    return 1;
+  }
+  sigset_t before;
+  const sigset_t watched = watched_signals();
+  sigprocmask(SIG_BLOCK, &watched, &before);
+  const pid_t self = getpid();
+  const pid_t child = fork();
+  if (child < 0) {
+    report(to_text(Fault{"fork", errno}));
+    return 1;
+  }
+  if (child == 0) {
+    close(ends[0]);
+    if (options.ready_pipe >= 0) close(options.ready_pipe);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    if (!die_with_parent(self)) _exit(1);
+    std::exit(engine(std::make_unique<ParentLink>(ends[1], geteuid() == 0)));
+  }
+  close(ends[1]);
+  const int signals = signalfd(-1, &watched, SFD_CLOEXEC);
+  return Parent(options, child, ends[0], signals).run();
+}
+
+}  // namespace ringpost::process

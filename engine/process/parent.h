@@ -1,0 +1,26 @@
+// The parent: the small process that stays as it was started, root if that is who started it. It
+// makes the engine and watches it, makes agents for it and binds its sockets; it reads nothing from
+// the network, and from the engine only requests of a few fields. It never becomes multi-threaded.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "engine/process/parent_link.h"
+
+namespace ringpost::process {
+
+struct ParentOptions {
+  // The daemon goes to the background: the standard descriptors are let go of when the engine is
+  // ready, and one octet is written here to who waits for that. -1: it stays in the foreground.
+  int ready_pipe = -1;
+};
+
+// Forks; `engine` runs in the child, which ends with what it returns, and is killed when the parent
+// ends. SIGTERM, SIGINT and SIGHUP, which the caller has blocked, are passed on to it. Returns in
+// the parent when the engine has ended: its exit status, or 1, and a line on stderr and in the
+// system's log, when a signal ended it.
+int run_parent(const ParentOptions& options,
+               const std::function<int(std::unique_ptr<ParentLink>)>& engine);
+
+}  // namespace ringpost::process

@@ -1,0 +1,41 @@
+// ParentLink: the engine's end of the socket to the parent. Thread-safe. Nothing here waits but
+// bind(), which is for the threads that start and reload.
+#pragma once
+
+#include <expected>
+#include <mutex>
+
+#include <sys/socket.h>
+
+#include "engine/process/agent.h"
+#include "proto/base/fault.h"
+
+namespace ringpost::process {
+
+class ParentLink {
+ public:
+  // Takes over `socket`. `privileged`: the parent is root, and can make agents of any user.
+  ParentLink(int socket, bool privileged) : socket_(socket), privileged_(privileged) {}
+  ParentLink(const ParentLink&) = delete;
+  ParentLink& operator=(const ParentLink&) = delete;
+  ~ParentLink();
+
+  // One end of a new agent's socket, to be closed by the caller, at once: what it cannot do, it
+  // says when it gets its first order. EPERM: the parent is not root, and `user` is not us.
+  std::expected<int, Fault> start_agent(const AgentUser& user);
+
+  // bind(2), done by the parent when we may not.
+  std::expected<void, Fault> bind(int socket, const sockaddr* address, socklen_t octets);
+
+  // Who waits for the start of the daemon may go on.
+  void tell_ready();
+
+  bool privileged() const { return privileged_; }
+
+ private:
+  int socket_;
+  bool privileged_;
+  std::mutex answer_lock_;  // one question with an answer at a time
+};
+
+}  // namespace ringpost::process
