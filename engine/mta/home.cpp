@@ -8,7 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/ring/clock.h"
+
 namespace ringpost::mta {
+namespace {
+
+constexpr unsigned lock_pause_us = 20'000;
+
+}  // namespace
 
 Home Home::standard() {
   return {.folder = "",
@@ -27,11 +34,12 @@ Home Home::below(std::string folder) {
           .log = folder + "/ringpostd.log"};
 }
 
-std::expected<void, Fault> make_folders(const std::string& path) {
+std::expected<void, Fault> make_folders(const std::string& path, unsigned above_mode) {
   for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
     const std::string part = path.substr(0, at);
-    const bool made = mkdir(part.c_str(), 0700) == 0 || errno == EEXIST;
-    if (at != std::string::npos) continue;
+    const bool is_last = at == std::string::npos;
+    const bool made = mkdir(part.c_str(), is_last ? 0700 : above_mode) == 0 || errno == EEXIST;
+    if (!is_last) continue;
     if (!made) return std::unexpected(Fault{"mkdir", errno, part});
     return {};
   }
@@ -46,11 +54,16 @@ std::expected<void, Fault> let_others_through(const std::string& path) {
   return {};
 }
 
-std::expected<FileLock, Fault> FileLock::take(const std::string& path) {
+std::expected<FileLock, Fault> FileLock::take(const std::string& path, Duration wait_max) {
   FileLock lock;
   lock.file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock.file_ < 0) return std::unexpected(Fault{"open", errno, path});
-  if (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) return std::unexpected(Fault{"lock", errno, path});
+  const Instant deadline = ring::monotonic_now() + wait_max;
+  while (flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || ring::monotonic_now() >= deadline)
+      return std::unexpected(Fault{"lock", errno, path});
+    usleep(lock_pause_us);
+  }
   return lock;
 }
 

@@ -7,9 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "proto/base/clock.h"
 #include "proto/base/fault.h"
 
 namespace ringpost::mta {
+
+// A daemon that was killed may take this long to vanish, with its locks and ports.
+inline constexpr Duration predecessor_wait_max = seconds(5);
 
 struct Home {
   std::string folder;  // empty: the system's paths
@@ -30,8 +34,8 @@ struct Home {
   std::string lock_file() const { return run + "/ringpostd.lock"; }
 };
 
-// Makes a folder and those above it (mode 0700 for what is new).
-std::expected<void, Fault> make_folders(const std::string& path);
+// Makes a folder, with mode 0700, and those above it.
+std::expected<void, Fault> make_folders(const std::string& path, unsigned above_mode = 0700);
 // Lets other users through a folder of ours to what they know the name of; they still cannot list
 // it.
 std::expected<void, Fault> let_others_through(const std::string& path);
@@ -39,8 +43,8 @@ std::expected<void, Fault> let_others_through(const std::string& path);
 class FileLock {
  public:
   FileLock() = default;
-  // EWOULDBLOCK: another process holds it.
-  static std::expected<FileLock, Fault> take(const std::string& path);
+  // EWOULDBLOCK: another process holds it, and has not let it go within `wait_max`.
+  static std::expected<FileLock, Fault> take(const std::string& path, Duration wait_max = {});
   FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   FileLock& operator=(FileLock&& other) noexcept {
     std::swap(file_, other.file_);

@@ -5,34 +5,54 @@
 
 #include <unistd.h>
 
+#include "engine/ring/clock.h"
+
 namespace ringpost::mta {
 namespace {
 
+constexpr unsigned port_pause_us = 20'000;
+
 // With SO_REUSEPORT two daemons of the same user could share a port without noticing: a socket that
 // does not share finds out first.
-std::expected<void, Fault> check_port_is_free(const net::Address& address) {
+std::expected<void, Fault> check_port_is_free(const net::Address& address,
+                                              const net::BindCall& bind) {
   const int file = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (file < 0) return std::unexpected(Fault{"socket", errno, address.to_text()});
   const int on = 1;
   setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (address.family() == AF_INET6) setsockopt(file, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const bool free = bind(file, address.kernel(), address.kernel_bytes()) == 0;
-  const int error = errno;
+  const auto bound = bind(file, address.kernel(), address.kernel_bytes());
   close(file);
-  if (free) return {};
-  return std::unexpected(Fault{"listen on", error, address.to_text()});
+  if (bound) return {};
+  return std::unexpected(Fault{"listen on", bound.error().code, address.to_text()});
+}
+
+std::expected<void, Fault> wait_for_port(const net::Address& address, const net::BindCall& bind,
+                                         Instant deadline) {
+  while (true) {
+    auto free = check_port_is_free(address, bind);
+    if (free || free.error().code != EADDRINUSE || ring::monotonic_now() >= deadline) return free;
+    usleep(port_pause_us);
+  }
 }
 
 }  // namespace
 
 std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddress> listeners,
-                                                    unsigned cores) {
+                                                    unsigned cores, process::ParentLink* parent,
+                                                    Duration wait_max) {
+  net::BindCall bind = net::bind_as_ourselves;
+  if (parent != nullptr)
+    bind = [parent](int file, const sockaddr* address, socklen_t octets) {
+      return parent->bind(file, address, octets);
+    };
+  const Instant deadline = ring::monotonic_now() + wait_max;
   SocketsOfCores sockets(cores);
   for (const ListenAddress& listener : listeners) {
-    if (auto free = check_port_is_free(listener.address); !free)
+    if (auto free = wait_for_port(listener.address, bind, deadline); !free)
       return std::unexpected(free.error());
     for (std::vector<net::BoundSocket>& of_core : sockets) {
-      auto file = net::bind_socket(listener.address);
+      auto file = net::bind_socket(listener.address, bind);
       if (!file) return std::unexpected(file.error());
       of_core.emplace_back(*file);
     }

@@ -8,13 +8,16 @@
 
 #include "engine/mta/generation.h"
 #include "engine/net/listener.h"
+#include "engine/process/parent_link.h"
 
 namespace ringpost::mta {
 
 // By core, then by address. All are bound before any listens, so that a port that is taken changes
-// nothing.
+// nothing. Ports that only root may bind are bound by `parent`. A port that is taken is waited for
+// as long as `wait_max`: the kernel may still be taking apart what a killed daemon had open.
 using SocketsOfCores = std::vector<std::vector<net::BoundSocket>>;
 std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddress> listeners,
-                                                    unsigned cores);
+                                                    unsigned cores, process::ParentLink* parent,
+                                                    Duration wait_max);
 
 }  // namespace ringpost::mta

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "engine/mta/agents.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "proto/conf/expand.h"
@@ -18,10 +19,20 @@ DeliveryResult delayed(std::string status, std::string detail) {
 }
 
 // RFC 3463: 4.2.2 the mailbox is full, 4.3.1 the system is full, 4.3.0 anything else of ours.
-std::string_view status_of(const Fault& fault) {
-  if (fault.code == EDQUOT) return "4.2.2";
-  if (fault.code == ENOSPC) return "4.3.1";
+std::string_view status_of(int code) {
+  if (code == EDQUOT) return "4.2.2";
+  if (code == ENOSPC) return "4.3.1";
   return "4.3.0";
+}
+
+DeliveryResult failed(const Fault& fault) {
+  DeliveryResult result = delayed(std::string(status_of(fault.code)), to_text(fault));
+  if (fault.code == EBADMSG) result.damage = fault;
+  return result;
+}
+
+DeliveryResult delivered(std::string where) {
+  return {observe::AttemptResult::Delivered, "2.0.0", std::move(where)};
 }
 
 MaildirOrder order_for(const DeliveryOrder& order, std::string folder, const std::string& host) {
@@ -42,8 +53,7 @@ LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
       segments_(segments),
       syncs_(parts.core),
       writer_(parts.core, syncs_),
-      lmtp_(parts, segments, buffers_, LmtpLimits{}),
-      personalities_(parts.core.ring()) {}
+      lmtp_(parts, segments, buffers_, LmtpLimits{}) {}
 
 ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   const std::shared_ptr<const Generation> generation = parts_.generation;
@@ -120,22 +130,29 @@ ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order
       action.user.empty() ? owner : co_await find_user(action, action.user);
   if (writer.state != conf::AnswerState::Found)
     co_return delayed("4.2.1", "user " + action.user + " is not to be found");
-  const auto rights = personalities_.of(writer.user.uid, writer.user.gid);
-  if (!rights) co_return delayed("4.3.0", to_text(rights.error()));
+  co_return co_await write_maildir(order, writer.user, std::move(*folder));
+}
 
+// As the engine's own user on the ring; as anybody else by an agent.
+ring::Task<DeliveryResult> LocalDelivery::write_maildir(const DeliveryOrder& order,
+                                                        const conf::UserInfo& writer,
+                                                        std::string folder) {
   const auto buffer = buffers_.borrow();
-  if (!buffer) co_return delayed("4.3.0", to_text(buffer.error()));
+  if (!buffer) co_return failed(buffer.error());
   ContentReader content(parts_.core.ring(), segments_, buffer->room(), order.extents);
-  MaildirOrder maildir = order_for(order, *folder, parts_.generation->config.server_name);
-  maildir.personality = *rights;
-  const auto done = co_await writer_.deliver(maildir, content);
-  if (!done) {
-    DeliveryResult failure = delayed(std::string(status_of(done.error())), to_text(done.error()));
-    if (done.error().code == EBADMSG) failure.damage = done.error();
-    co_return failure;
+  MaildirOrder maildir = order_for(order, folder, parts_.generation->config.server_name);
+  if (Agents::is_ourselves(writer.uid)) {
+    const auto done = co_await writer_.deliver(maildir, content);
+    if (!done) co_return failed(done.error());
+    co_return delivered(std::move(folder));
   }
-  DeliveryResult result{observe::AttemptResult::Delivered, "2.0.0", std::move(*folder)};
-  co_return result;
+  process::MaildirOrder wish{std::move(folder), {}, std::move(maildir.file_name)};
+  process::AgentUser user = agent_user(writer);
+  const auto reply =
+      co_await parts_.agents->deliver(std::move(user), std::move(wish), maildir.fields, content);
+  if (!reply) co_return failed(reply.error());
+  if (reply->status == process::AgentStatus::Done) co_return delivered(reply->text);
+  co_return delayed(std::string(status_of(reply->code)), reply->text);
 }
 
 }  // namespace ringpost::mta

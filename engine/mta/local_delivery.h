@@ -10,7 +10,6 @@
 #include "engine/mta/maildir_writer.h"
 #include "engine/mta/user_directory.h"
 #include "engine/mta/worker_parts.h"
-#include "engine/process/personalities.h"
 #include "proto/conf/config.h"
 
 namespace ringpost::mta {
@@ -36,6 +35,8 @@ class LocalDelivery {
                                        conf::UserInfo user) const;
   ring::Task<void> by_lmtp(DeliveryOrder& order, const conf::Action& action);
   ring::Task<DeliveryResult> try_maildir(const DeliveryOrder& order, const conf::Action& action);
+  ring::Task<DeliveryResult> write_maildir(const DeliveryOrder& order, const conf::UserInfo& writer,
+                                           std::string folder);
 
   WorkerParts& parts_;
   const SegmentStore& segments_;
@@ -43,7 +44,6 @@ class LocalDelivery {
   MaildirWriter writer_;
   ReadBuffers buffers_;
   LmtpDelivery lmtp_;
-  process::Personalities personalities_;
 };
 
 }  // namespace ringpost::mta

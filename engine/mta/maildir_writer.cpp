@@ -35,7 +35,7 @@ ring::Task<Result> MaildirWriter::deliver(const MaildirOrder& order, ContentRead
   if (!result) {
     // What could not be delivered leaves nothing behind; the error that counts is the first one.
     [[maybe_unused]] const int removed =
-        co_await ring::unlink_at(core_.ring(), AT_FDCWD, tmp_path.c_str()).as(order.personality);
+        co_await ring::unlink_at(core_.ring(), AT_FDCWD, tmp_path.c_str());
   }
   co_return result;
 }
@@ -46,13 +46,11 @@ ring::Task<std::expected<int, Fault>> MaildirWriter::create_in_tmp(const Maildir
   // overwritten.
   // O_NONBLOCK: something else of that name, a FIFO, must not hold us.
   constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
-  int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode)
-                 .as(order.personality);
+  int file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
   if (file == -ENOENT) {
     const Result made = co_await make_folders(order);
     if (!made) co_return std::unexpected(made.error());
-    file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode)
-               .as(order.personality);
+    file = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, file_mode);
   }
   if (file < 0) co_return std::unexpected(Fault{"open", -file, path});
   co_return file;
@@ -66,39 +64,34 @@ ring::Task<Result> MaildirWriter::make_folders(const MaildirOrder& order) {
   for (std::size_t at = 0; result && at != std::string::npos;) {
     at = order.folder.find('/', at + 1);
     const Folder folder = at == std::string::npos ? Folder::Maildir : Folder::Above;
-    result = co_await make_folder(order.folder.substr(0, at), folder, order.personality);
+    result = co_await make_folder(order.folder.substr(0, at), folder);
   }
   for (const char* name : {"/cur", "/new", "/tmp"})
-    if (result)
-      result = co_await make_folder(order.folder + name, Folder::Inside, order.personality);
+    if (result) result = co_await make_folder(order.folder + name, Folder::Inside);
   co_return result;
 }
 
 // A folder above ours that cannot be made (a mount point, another owner's) shows when ours is made.
 // A new folder is durable only when its parent was synced.
-ring::Task<Result> MaildirWriter::make_folder(std::string path, Folder folder,
-                                              std::uint16_t personality) {
+ring::Task<Result> MaildirWriter::make_folder(std::string path, Folder folder) {
   const int made =
-      co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode)
-          .as(personality);
+      co_await ring::make_directory_at(core_.ring(), AT_FDCWD, path.c_str(), folder_mode);
   if (made < 0 && made != -EEXIST) {
     if (folder == Folder::Above) co_return Result{};
     co_return std::unexpected(Fault{"mkdir", -made, path});
   }
   const bool needed = made >= 0 || folder == Folder::Inside;
-  const Result synced = co_await sync_parent(std::move(path), needed, personality);
+  const Result synced = co_await sync_parent(std::move(path), needed);
   co_return synced;
 }
 
 // Not needed: the folder was there, so it is not ours if its parent may not be read, or is of a
 // kind that nothing can be made durable in (EINVAL).
-ring::Task<Result> MaildirWriter::sync_parent(std::string path, bool needed,
-                                              std::uint16_t personality) {
+ring::Task<Result> MaildirWriter::sync_parent(std::string path, bool needed) {
   const std::size_t slash = path.rfind('/');
   const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
   const int folder =
-      co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0)
-          .as(personality);
+      co_await ring::open_at(core_.ring(), AT_FDCWD, parent.c_str(), O_RDONLY | O_DIRECTORY, 0);
   if (folder < 0 && !needed) co_return Result{};
   if (folder < 0) co_return std::unexpected(Fault{"open", -folder, parent});
   Result result = co_await syncs_.sync(parent, folder);
@@ -142,13 +135,11 @@ ring::Task<Result> MaildirWriter::write_all(int file, std::string_view text, std
 ring::Task<std::expected<int, Fault>> MaildirWriter::open_new(const MaildirOrder& order,
                                                               const std::string& path) {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-  int folder =
-      co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0).as(order.personality);
+  int folder = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0);
   if (folder == -ENOENT) {
     const Result made = co_await make_folders(order);
     if (!made) co_return std::unexpected(made.error());
-    folder = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0)
-                 .as(order.personality);
+    folder = co_await ring::open_at(core_.ring(), AT_FDCWD, path.c_str(), flags, 0);
   }
   if (folder < 0) co_return std::unexpected(Fault{"open", -folder, path});
   co_return folder;
@@ -160,14 +151,12 @@ ring::Task<Result> MaildirWriter::publish(const MaildirOrder& order, const std::
   if (!folder) co_return std::unexpected(folder.error());
   const char* const name = order.file_name.c_str();
   const int renamed =
-      co_await ring::rename_at(core_.ring(), AT_FDCWD, tmp_path.c_str(), *folder, name)
-          .as(order.personality);
+      co_await ring::rename_at(core_.ring(), AT_FDCWD, tmp_path.c_str(), *folder, name);
   Result result = result_of("rename", renamed, new_path);
   if (result) {
     result = co_await syncs_.sync(new_path, *folder);
     if (!result) {
-      [[maybe_unused]] const int removed =
-          co_await ring::unlink_at(core_.ring(), *folder, name).as(order.personality);
+      [[maybe_unused]] const int removed = co_await ring::unlink_at(core_.ring(), *folder, name);
     }
   }
   [[maybe_unused]] const int closed = co_await ring::close_file(core_.ring(), *folder);

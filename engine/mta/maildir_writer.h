@@ -18,10 +18,9 @@
 namespace ringpost::mta {
 
 struct MaildirOrder {
-  std::string folder;             // absolute; made with tmp, new and cur when it is missing
-  std::string file_name;          // unique, the same for every try of this delivery
-  std::string fields;             // Return-Path and Delivered-To, lines ended by CRLF
-  std::uint16_t personality = 0;  // whose rights the file system sees; 0: our own
+  std::string folder;     // absolute; made with tmp, new and cur when it is missing
+  std::string file_name;  // unique, the same for every try of this delivery
+  std::string fields;     // Return-Path and Delivered-To, lines ended by CRLF
 };
 
 class MaildirWriter {
@@ -37,10 +36,8 @@ class MaildirWriter {
                                                       const std::string& path);
   ring::Task<std::expected<void, Fault>> make_folders(const MaildirOrder& order);
   enum class Folder : std::uint8_t { Above, Maildir, Inside };
-  ring::Task<std::expected<void, Fault>> make_folder(std::string path, Folder folder,
-                                                     std::uint16_t personality);
-  ring::Task<std::expected<void, Fault>> sync_parent(std::string path, bool needed,
-                                                     std::uint16_t personality);
+  ring::Task<std::expected<void, Fault>> make_folder(std::string path, Folder folder);
+  ring::Task<std::expected<void, Fault>> sync_parent(std::string path, bool needed);
   ring::Task<std::expected<void, Fault>> write_file(int file, const MaildirOrder& order,
                                                     ContentReader& content);
   ring::Task<std::expected<void, Fault>> write_all(int file, std::string_view text,

@@ -30,6 +30,7 @@ std::vector<std::string> restart_notes(const conf::Config& old, const conf::Conf
     if (changed) notes.push_back(fmt::format("{} has changed: it takes effect at a restart", what));
   };
   note(old.engine.cores != next.engine.cores, "\"engine cores\"");
+  note(old.engine.user != next.engine.user, "\"engine user\"");
   note(!next.engine.log_path.empty() && old.engine.log_path != next.engine.log_path, "\"log\"");
   note(old.spool.path != next.spool.path, "\"spool path\"");
   note(old.spool.segment_octets != next.spool.segment_octets, "\"spool segment-size\"");
@@ -56,12 +57,13 @@ void announce(observe::EventLog& log, const std::string& file, const Generation&
 }
 
 Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, TableSources& sources,
-                   Retirement& retirement, LoadWish wish,
+                   Retirement& retirement, process::ParentLink* parent, LoadWish wish,
                    std::shared_ptr<const Generation> generation)
     : workers_(workers.begin(), workers.end()),
       log_(log),
       sources_(sources),
       retirement_(retirement),
+      parent_(parent),
       wish_(std::move(wish)),
       generation_(std::move(generation)) {}
 
@@ -109,7 +111,7 @@ std::expected<void, Fault> Reloader::hand_over(const std::shared_ptr<const Gener
   std::ranges::copy_if(next->listeners, std::back_inserter(fresh), [this](const auto& one) {
     return !has(generation_->listeners, one.address);
   });
-  auto sockets = bind_listeners(fresh, static_cast<unsigned>(workers_.size()));
+  auto sockets = bind_listeners(fresh, static_cast<unsigned>(workers_.size()), parent_, Duration{});
   if (!sockets) return std::unexpected(sockets.error());
   for (const auto& of_core : *sockets)
     for (const net::BoundSocket& socket : of_core)

@@ -26,7 +26,8 @@ class Reloader {
  public:
   // `generation` is what the workers use now. Everything named must outlive it.
   Reloader(std::span<Worker* const> workers, observe::EventLog& log, TableSources& sources,
-           Retirement& retirement, LoadWish wish, std::shared_ptr<const Generation> generation);
+           Retirement& retirement, process::ParentLink* parent, LoadWish wish,
+           std::shared_ptr<const Generation> generation);
 
   // The whole configuration, read anew.
   ReloadReport reload();
@@ -41,6 +42,7 @@ class Reloader {
   observe::EventLog& log_;
   TableSources& sources_;
   Retirement& retirement_;
+  process::ParentLink* parent_;
   LoadWish wish_;
   std::shared_ptr<const Generation> generation_;
 };

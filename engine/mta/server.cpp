@@ -49,7 +49,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                              ? config.engine.cores
                              : std::clamp(std::thread::hardware_concurrency(), 1u, conf::cores_max);
   if (auto made = make_folders(options_.home.run); !made) return made;
-  auto lock = FileLock::take(options_.home.lock_file());
+  auto lock = FileLock::take(options_.home.lock_file(), predecessor_wait_max);
   if (!lock) return std::unexpected(lock.error());
   lock_ = std::move(*lock);
 
@@ -64,7 +64,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   if (auto tables = open_tables(std::move(generation)); !tables) return tables;
 
   if (auto spool = open_spool(config, cores); !spool) return spool;
-  auto files = bind_listeners(generation_->listeners, cores);
+  auto files = bind_listeners(generation_->listeners, cores, options_.parent, predecessor_wait_max);
   if (!files) return std::unexpected(files.error());
   if (auto local = open_local_socket(*files); !local) return local;
   for (unsigned i = 0; i < cores; ++i) metrics_.push_back(std::make_unique<observe::CoreMetrics>());
@@ -76,6 +76,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .connection_counts = connection_counts_,
                       .users = *users_,
                       .hosts = *hosts_,
+                      .parent = options_.parent,
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
                       .generation = generation_,
@@ -102,7 +103,7 @@ std::expected<void, Fault> Server::open_tables(std::shared_ptr<Generation> gener
 std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsigned cores) {
   const std::string path = config.spool.path.empty() ? options_.home.spool : config.spool.path;
   if (auto made = make_folders(path); !made) return made;
-  auto lock = FileLock::take(path + "/lock");
+  auto lock = FileLock::take(path + "/lock", predecessor_wait_max);
   if (!lock) return std::unexpected(lock.error());
   spool_lock_ = std::move(*lock);
   SegmentStoreOptions options;
@@ -199,8 +200,8 @@ void Server::answer_control() {
   std::vector<const observe::CoreMetrics*> metrics;
   for (const auto& one : metrics_) metrics.push_back(one.get());
   const pthread_t main_thread = pthread_self();
-  reloader_ = std::make_unique<Reloader>(workers_, *log_, *sources_, *retirement_, options_.config,
-                                         generation_);
+  reloader_ = std::make_unique<Reloader>(workers_, *log_, *sources_, *retirement_, options_.parent,
+                                         options_.config, generation_);
   commands_ = std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), *reloader_,
                                                 [this, main_thread] {
                                                   asked_to_stop_ = true;

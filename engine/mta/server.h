@@ -21,6 +21,7 @@
 #include "engine/mta/start_gate.h"
 #include "engine/mta/table_sources.h"
 #include "engine/mta/worker.h"
+#include "engine/process/parent_link.h"
 
 namespace ringpost::mta {
 
@@ -28,6 +29,7 @@ struct ServerOptions {
   Home home;
   LoadWish config;  // how it was loaded, and is to be loaded again
   std::string version;
+  process::ParentLink* parent = nullptr;  // outlives the server; null: there are no agents
   observe::Level level = observe::Level::Brief;
   // From the request to stop on; then the process ends with EndWatch::exit_status. Longer than a
   // Worker lets sessions and attempts end.

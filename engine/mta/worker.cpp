@@ -57,6 +57,11 @@ std::expected<void, Fault> Worker::set_up() {
   const SpoolerOptions spooler_options;
   auto staging = disk::AlignedMemory::map(spooler_options.staging_octets);
   if (!staging) return std::unexpected(staging.error());
+  AgentLimits agent_limits;
+  agent_limits.per_user_max =
+      std::max(1u, setup_.generation->config.engine.deliveries_per_user_max);
+  agents_ = std::make_unique<Agents>(*core_, setup_.parent, agent_limits);
+  parts_.agents = agents_.get();
   enquiries_ = std::make_unique<Enquiries>(parts_);
   parts_.enquiries = enquiries_.get();
   parts_.buffers = buffers_.get();
@@ -247,6 +252,7 @@ void Worker::drain_time_over() {
   for (Inbound* connection = first_; connection != nullptr; connection = connection->next)
     connection->abort();
   dispatcher_->abort();
+  agents_->abort();
 }
 
 void Worker::report_hung() { dispatcher_->report_hung(); }

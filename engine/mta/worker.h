@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/mta/agents.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/inbound.h"
@@ -25,6 +26,7 @@ struct WorkerSetup {
   ConnectionCounts& connection_counts;
   UserDirectory& users;
   AddressDirectory& hosts;
+  process::ParentLink* parent = nullptr;
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
@@ -115,6 +117,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<memory::BufferRing> buffers_;
   store::Index index_;
   WorkerParts parts_;
+  std::unique_ptr<Agents> agents_;
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;

@@ -19,6 +19,7 @@ class Index;
 namespace ringpost::mta {
 
 class AddressDirectory;
+class Agents;
 class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
@@ -35,6 +36,7 @@ struct WorkerParts {
   AddressDirectory& hosts;              // shared by all cores
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;  // see OfflineIntake; shared by all cores
+  Agents* agents = nullptr;
   memory::BufferRing* buffers = nullptr;
   store::Index* index = nullptr;
   Spooler* spooler = nullptr;

@@ -20,19 +20,24 @@ bool set_option(int file, int level, int name) {
 
 }  // namespace
 
-std::expected<int, Fault> bind_socket(const Address& address) {
+std::expected<void, Fault> bind_as_ourselves(int file, const sockaddr* address, socklen_t octets) {
+  if (::bind(file, address, octets) == 0) return {};
+  return std::unexpected(Fault{"bind", errno});
+}
+
+std::expected<int, Fault> bind_socket(const Address& address, const BindCall& bind) {
   const int file = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (file < 0) return std::unexpected(Fault{"socket", errno, address.to_text()});
   const bool options_set =
       set_option(file, SOL_SOCKET, SO_REUSEADDR) && set_option(file, SOL_SOCKET, SO_REUSEPORT) &&
       set_option(file, IPPROTO_TCP, TCP_NODELAY) &&
       (address.family() != AF_INET6 || set_option(file, IPPROTO_IPV6, IPV6_V6ONLY));
-  if (!options_set || bind(file, address.kernel(), address.kernel_bytes()) != 0) {
-    const int error = errno;
-    close(file);
-    return std::unexpected(Fault{options_set ? "bind" : "setsockopt", error, address.to_text()});
-  }
-  return file;
+  std::expected<void, Fault> done;
+  if (!options_set) done = std::unexpected(Fault{"setsockopt", errno});
+  if (done) done = bind(file, address.kernel(), address.kernel_bytes());
+  if (done) return file;
+  close(file);
+  return std::unexpected(Fault{done.error().operation, done.error().code, address.to_text()});
 }
 
 std::expected<Address, Fault> bound_address(int file) {

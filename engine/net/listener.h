@@ -12,9 +12,14 @@
 
 namespace ringpost::net {
 
+// bind(2), or somebody who may do more than we.
+using BindCall = std::function<std::expected<void, Fault>(int, const sockaddr*, socklen_t)>;
+std::expected<void, Fault> bind_as_ourselves(int file, const sockaddr* address, socklen_t octets);
+
 // A bound socket that does not listen yet; `address` may have port 0, bound_address() tells what it
 // became. Any thread. TCP_NODELAY is set here, since accepted sockets inherit it.
-std::expected<int, Fault> bind_socket(const Address& address);
+std::expected<int, Fault> bind_socket(const Address& address,
+                                      const BindCall& bind = bind_as_ourselves);
 std::expected<Address, Fault> bound_address(int file);
 
 // Owns a socket of bind_socket() until a Listener takes it over.

@@ -2,6 +2,7 @@
 #include "engine/process/maildir_delivery.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 
 #include <fcntl.h>
@@ -26,23 +27,35 @@ bool is_folder(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+enum class Folder : std::uint8_t { Above, Maildir, Inside };
+
 // A folder above ours that cannot be made (a mount point, another owner's) shows when ours is made.
-Result make_folder(const std::string& path, bool needed) {
-  if (mkdir(path.c_str(), folder_mode) != 0) {
-    if (errno == EEXIST || !needed) return {};
+// One that was there is not ours if its parent may not be read, or is of a kind that nothing can be
+// made durable in (EINVAL).
+Result make_folder(const std::string& path, Folder folder) {
+  const bool made = mkdir(path.c_str(), folder_mode) == 0;
+  if (!made && errno != EEXIST) {
+    if (folder == Folder::Above) return {};
     return std::unexpected(Fault{"mkdir", errno, path});
   }
-  return sync_folder(folder_of(path));
+  const Result synced = sync_folder(folder_of(path));
+  const bool needed = made || folder == Folder::Inside;
+  if (!synced && !needed && (synced.error().operation == "open" || synced.error().code == EINVAL))
+    return {};
+  return synced;
 }
 
+// As mta::MaildirWriter does: tmp last, so a Maildir is only used once it is durable, whatever an
+// earlier try or an earlier life left half done.
 Result make_folders(const std::string& folder) {
   Result result;
   for (std::size_t at = 0; result && at != std::string::npos;) {
     at = folder.find('/', at + 1);
-    result = make_folder(folder.substr(0, at), at == std::string::npos);
+    const Folder kind = at == std::string::npos ? Folder::Maildir : Folder::Above;
+    result = make_folder(folder.substr(0, at), kind);
   }
-  for (const char* name : {"/tmp", "/cur", "/new"})
-    if (result) result = make_folder(folder + name, true);
+  for (const char* name : {"/cur", "/new", "/tmp"})
+    if (result) result = make_folder(folder + name, Folder::Inside);
   return result;
 }
 

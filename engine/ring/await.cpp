@@ -2,6 +2,7 @@
 #include "engine/ring/await.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 namespace ringpost::ring {
 namespace {
@@ -66,6 +67,18 @@ Request unlink_at(Ring& ring, int directory, const char* path) {
 Request make_directory_at(Ring& ring, int directory, const char* path, unsigned mode) {
   return request(ring,
                  [&](io_uring_sqe* sqe) { io_uring_prep_mkdirat(sqe, directory, path, mode); });
+}
+
+Request send_all(Ring& ring, int socket, const void* source, unsigned bytes) {
+  return request(ring, [&](io_uring_sqe* sqe) {
+    io_uring_prep_send(sqe, socket, source, bytes, MSG_WAITALL | MSG_NOSIGNAL);
+  });
+}
+
+Request receive_all(Ring& ring, int socket, void* target, unsigned bytes) {
+  return request(ring, [&](io_uring_sqe* sqe) {
+    io_uring_prep_recv(sqe, socket, target, bytes, MSG_WAITALL);
+  });
 }
 
 }  // namespace ringpost::ring

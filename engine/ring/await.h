@@ -18,12 +18,6 @@ class [[nodiscard]] Request : private Operation {
   Request(Ring& ring, const io_uring_sqe& prepared)
       : Operation(&Request::finished), ring_(ring), prepared_(prepared) {}
 
-  // With the rights of a registered user (0: our own); for use inside the co_await.
-  Request& as(std::uint16_t personality) {
-    prepared_.personality = personality;
-    return *this;
-  }
-
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting) {
     waiting_ = waiting;
@@ -60,6 +54,9 @@ Request rename_at(Ring& ring, int from_directory, const char* from, int to_direc
                   const char* to);
 Request unlink_at(Ring& ring, int directory, const char* path);
 Request make_directory_at(Ring& ring, int directory, const char* path, unsigned mode);
+// Stream sockets by plain descriptors: all of it, unless an error or the peer's end comes first.
+Request send_all(Ring& ring, int socket, const void* source, unsigned bytes);
+Request receive_all(Ring& ring, int socket, void* target, unsigned bytes);
 
 // A pause of at least `duration`.
 class [[nodiscard]] Pause {

@@ -12,9 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/mta/engine_user.h"
 #include "engine/mta/explain.h"
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/server.h"
+#include "engine/process/parent.h"
+#include "engine/process/standard_descriptors.h"
 
 namespace ringpost::tools {
 namespace {
@@ -90,54 +93,76 @@ int go_to_background() {
   return ends[1];
 }
 
-void tell_ready(int pipe_end) {
-  if (pipe_end < 0) return;
-  const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (const int standard : {0, 1, 2}) dup2(nowhere, standard);
-  close(nowhere);
-  [[maybe_unused]] const ssize_t told = write(pipe_end, "r", 1);
-  close(pipe_end);
+struct EngineWish {
+  mta::Home home;
+  mta::LoadWish config;
+  bool foreground;
+  bool verbose;
+};
+
+std::shared_ptr<mta::Generation> load(const EngineWish& wish) {
+  mta::LoadedGeneration loaded = mta::load_generation(wish.config);
+  print(loaded.diagnostics);
+  return std::move(loaded.generation);
 }
 
-}  // namespace
-
-int run_daemon(const DaemonOptions& options) {
-  const mta::Home home =
-      options.home.empty() ? mta::Home::standard() : mta::Home::below(options.home);
-  const std::string config_file =
-      options.config_file.empty() ? home.config_file : options.config_file;
-  const mta::LoadWish wish{
-      .path = config_file, .macros = options.macros, .only_check = options.check_only};
-  mta::LoadedGeneration loaded = mta::load_generation(wish);
-  print(loaded.diagnostics);
-  const auto generation = std::move(loaded.generation);
+// -n and --explain: nothing is started.
+int check(const DaemonOptions& options, const EngineWish& wish) {
+  const auto generation = load(wish);
   if (generation == nullptr) return 1;
   if (options.explain) return print_explanation(*options.explain, *generation);
-  if (options.check_only) {
-    std::fprintf(stderr, "configuration OK\n");
-    return 0;
-  }
-  umask(0077);
-  block_signals();
+  std::fprintf(stderr, "configuration OK\n");
+  return 0;
+}
+
+// The engine, in its own process: reads the configuration with the rights it was started with, and
+// gives them up before it serves.
+int run_engine(const EngineWish& wish, process::ParentLink& parent) {
+  const auto generation = load(wish);
+  if (generation == nullptr) return 1;
+  conf::EngineSettings& settings = generation->config.engine;
+  if (!wish.foreground && settings.log_path.empty()) settings.log_path = wish.home.log;
   raise_file_limit();
-  int ready_pipe = -1;
-  if (!options.foreground) {
-    if (generation->config.engine.log_path.empty()) generation->config.engine.log_path = home.log;
-    ready_pipe = go_to_background();
+  if (auto became = mta::become_engine_user(wish.home, generation->config); !became) {
+    std::fprintf(stderr, "ringpostd: %s\n", became.error().c_str());
+    return 1;
   }
   mta::ServerOptions server_options{
-      .home = home,
-      .config = wish,
+      .home = wish.home,
+      .config = wish.config,
       .version = std::string(version),
-      .level = options.verbose ? observe::Level::Verbose : observe::Level::Brief};
+      .parent = &parent,
+      .level = wish.verbose ? observe::Level::Verbose : observe::Level::Brief};
   auto server = mta::Server::start(std::move(server_options), generation);
   if (!server) {
     std::fprintf(stderr, "ringpostd: %s\n", to_text(server.error()).c_str());
     return 1;
   }
-  tell_ready(ready_pipe);
+  if (!wish.foreground) process::leave_standard_descriptors();
+  parent.tell_ready();
   (*server)->wait();
   return 0;
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  EngineWish wish{
+      .home = options.home.empty() ? mta::Home::standard() : mta::Home::below(options.home),
+      .config = {.path = options.config_file,
+                 .macros = options.macros,
+                 .only_check = options.check_only},
+      .foreground = options.foreground,
+      .verbose = options.verbose};
+  if (wish.config.path.empty()) wish.config.path = wish.home.config_file;
+  if (options.check_only || options.explain) return check(options, wish);
+  umask(0077);
+  block_signals();
+  process::ParentOptions parent_options;
+  if (!options.foreground) parent_options.ready_pipe = go_to_background();
+  return process::run_parent(parent_options, [&wish](std::unique_ptr<process::ParentLink> parent) {
+    return run_engine(wish, *parent);
+  });
 }
 
 }  // namespace ringpost::tools

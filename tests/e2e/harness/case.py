@@ -6,6 +6,7 @@ import collections
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import traceback
@@ -52,6 +53,14 @@ class Test:
         if not os.access(path, os.X_OK):
             raise AssertionError(f"{path} has not been built")
         return path
+
+    def run_daemon(self, *arguments):
+        """Run ringpostd to its end, unprivileged, for a start that is to fail; the process."""
+        from harness import account
+        ours = account.unprivileged()
+        program = account.reachable_program(ours, self.program("ringpostd"), self.directory)
+        return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=20,
+                              check=False, **account.popen_arguments(ours))
 
     def sanitized(self):
         """True for a build with a sanitizer, whose use of memory says nothing about ours."""

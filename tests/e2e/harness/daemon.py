@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from harness import maildir, smtp
+from harness import account, maildir, smtp
 
 start_seconds_max = 20.0
 stop_seconds_max = 30.0
@@ -30,12 +30,14 @@ class Daemon:
     directives  lines put before the tables: limits and other settings
     virtual     more entries of the virtual table, {address: value}
     rules       the lines from `action` on; default: one Maildir action and one match
-    text        the whole configuration; {port}, {home} and {mail} are replaced
+    text        the whole configuration; {port}, {home}, {mail} and {owner} are replaced
     home, mail  where to put what the daemon writes, and the Maildirs; default: the case's folder
+    as_root     started by root as root: it makes an engine that is not, and agents that are others
     """
 
     def __init__(self, test, name, users=("alice", "bob"), directives=(), virtual=None,
-                 rules=None, text=None, home=None, mail=None, arguments=(), environment=None):
+                 rules=None, text=None, home=None, mail=None, arguments=(), environment=None,
+                 as_root=False):
         self.test = test
         self.name = name
         self.home = home or test.path(name)
@@ -51,10 +53,14 @@ class Daemon:
         self.environment = environment
         self.port = None
         self.process = None
+        self.as_root = as_root
+        self.account = None if as_root else account.unprivileged()
         os.makedirs(self.home, exist_ok=True)
         os.makedirs(self.mail, exist_ok=True)
         for user in self.users:
             os.makedirs(self.home_of(user), exist_ok=True)
+        for folder in (self.home, self.mail):
+            account.give(self.account, folder)
 
     # Configuration
 
@@ -64,18 +70,28 @@ class Daemon:
     def maildir_of(self, user):
         return os.path.join(self.home_of(user), "Maildir")
 
+    def owner(self):
+        """Whom the Maildirs belong to, as a table of users has it: the daemon's own account."""
+        if self.account is not None:
+            return f"{self.account.uid}:{self.account.gid}"
+        return f"{os.getuid()}:{os.getgid()}"
+
+    def engine_user(self):
+        """The first line of the configuration of a daemon that root starts."""
+        return f"engine user {account.name_of_unprivileged}\n" if self.as_root else ""
+
     def configuration(self):
         if self.text is not None:
-            return (self.text.replace("{port}", str(self.port)).replace("{home}", self.home)
-                    .replace("{mail}", self.mail))
+            return (self.engine_user() + self.text.replace("{port}", str(self.port))
+                    .replace("{home}", self.home).replace("{mail}", self.mail)
+                    .replace("{owner}", self.owner()))
         addresses = {f"{user}@example.test": user for user in self.users}
         addresses.update(self.virtual)
-        owner = f"{os.getuid()}:{os.getgid()}"
-        base = {user: f"{owner}:{self.home_of(user)}" for user in self.users}
+        base = {user: f"{self.owner()}:{self.home_of(user)}" for user in self.users}
         rules = self.rules or [
             f'action "local" maildir "{self.mail}/%{{user.username}}/Maildir"'
             ' virtual <users> userbase <base>', default_match]
-        return "\n".join([
+        return self.engine_user() + "\n".join([
             *self.directives,
             f"table users {inline(addresses)}",
             f"table base {inline(base)}",
@@ -107,13 +123,16 @@ class Daemon:
         raise AssertionError("no free port found")
 
     def spawn(self):
-        command = [self.test.program("ringpostd"), "-d", "--home", self.home,
+        program = account.reachable_program(self.account, self.test.program("ringpostd"),
+                                            self.test.directory)
+        command = [program, "-d", "--home", self.home,
                    "-f", self.configuration_path, *self.arguments]
         environment = dict(os.environ)
         environment.update(self.environment or {})
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment, cwd=self.test.directory)
+                                            stderr=log, env=environment, cwd=self.test.directory,
+                                            **account.popen_arguments(self.account))
 
     def wait_ready(self):
         deadline = time.monotonic() + start_seconds_max
@@ -148,10 +167,16 @@ class Daemon:
                                  + self.log_tail(30))
 
     def kill(self):
-        """SIGKILL: what a power cut looks like to the daemon's memory."""
+        """SIGKILL to the parent, which takes all of it along: a power cut to the daemon's memory."""
+        engine = self.engine_pid()
         self.process.kill()
         self.process.wait()
         self.process = None
+        self.test.eventually(lambda: not is_alive(engine), "the engine dies with its parent")
+
+    def engine_pid(self):
+        """The process that serves; `process` is its parent, which only supervises."""
+        return children(self.process.pid)[0]
 
     def end(self):
         """Stop it whatever the case left; a daemon that died by itself is a failure."""
@@ -251,25 +276,41 @@ class Daemon:
         return sum(proportional_set_size(pid) for pid in family(self.process.pid))
 
 
+def is_alive(pid):
+    """False for a process that has gone or waits to be reaped, by whoever has inherited it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def inline(entries):
     """A mapping as an inline table."""
     return "{ " + ", ".join(f'"{key}" = "{value}"' for key, value in entries.items()) + " }"
+
+
+def children(pid):
+    """The children of a process, of each of its threads the oldest first."""
+    found = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return found
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+        except FileNotFoundError:
+            continue
+    return found
 
 
 def family(pid):
     """A process and its descendants."""
     found = [pid]
     for parent in found:
-        try:
-            tasks = os.listdir(f"/proc/{parent}/task")
-        except FileNotFoundError:
-            continue
-        for task in tasks:
-            try:
-                with open(f"/proc/{parent}/task/{task}/children", encoding="ascii") as file:
-                    found += [int(child) for child in file.read().split()]
-            except FileNotFoundError:
-                continue
+        found += children(parent)
     return found
 
 

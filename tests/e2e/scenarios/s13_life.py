@@ -105,8 +105,7 @@ def one_daemon_for_one_home(t):
     other = t.path("other.conf")
     with open(other, "w", encoding="utf-8") as file:
         file.write(daemon.configuration().replace(f"port {daemon.port}", f"port {free_port()}"))
-    done = subprocess.run([t.program("ringpostd"), "-d", "--home", daemon.home, "-f", other],
-                          capture_output=True, text=True, timeout=20, check=False)
+    done = t.run_daemon("-d", "--home", daemon.home, "-f", other)
     t.true(done.returncode not in (0, -6, -11), f"status {done.returncode}")
     t.true(done.stderr, "says why")
     with daemon.client() as client:
@@ -128,9 +127,9 @@ def port_taken(t):
         port = taken.getsockname()[1]
         with open(path, "w", encoding="utf-8") as file:
             file.write(daemon.configuration().replace(f"port {daemon.port}", f"port {port}"))
-        done = subprocess.run([t.program("ringpostd"), "-d", "--home", t.path("second"),
-                               "-f", path], capture_output=True, text=True, timeout=20,
-                              check=False)
+        os.mkdir(t.path("second"))
+        os.chmod(t.path("second"), 0o777)
+        done = t.run_daemon("-d", "--home", t.path("second"), "-f", path)
         t.true(done.returncode not in (0, -6, -11), f"status {done.returncode}")
         t.true(str(port) in done.stderr, done.stderr)
 
@@ -145,9 +144,9 @@ def everything_below_home(t):
     daemon.wait_delivered(1)
     for name in ("spool", "run"):
         t.true(os.path.isdir(os.path.join(daemon.home, name)), name)
-    for descriptor in os.listdir(f"/proc/{daemon.process.pid}/fd"):
+    for descriptor in os.listdir(f"/proc/{daemon.engine_pid()}/fd"):
         try:
-            target = os.readlink(f"/proc/{daemon.process.pid}/fd/{descriptor}")
+            target = os.readlink(f"/proc/{daemon.engine_pid()}/fd/{descriptor}")
         except FileNotFoundError:
             continue
         if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):

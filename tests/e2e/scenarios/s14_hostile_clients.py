@@ -209,7 +209,7 @@ def garbage(t):
 
 def sockets_of(daemon):
     """How many sockets the daemon has open. Its segment files come and go by themselves."""
-    folder = f"/proc/{daemon.process.pid}/fd"
+    folder = f"/proc/{daemon.engine_pid()}/fd"
     count = 0
     for name in os.listdir(folder):
         try:

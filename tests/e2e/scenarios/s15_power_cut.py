@@ -27,7 +27,7 @@ def cut_loop(t, rounds, prepare):
         prepare(daemon)
         load = ledger.Load(daemon, f"cut{number}", users=users, sizes=(600, 4096, 20_000))
         time.sleep(rng.uniform(0.2, 1.0))
-        daemon.process.send_signal(signal.SIGSTOP)
+        os.kill(daemon.engine_pid(), signal.SIGSTOP)
         volume.keep_what_reached_the_device()
         daemon.kill()
         load.stop()

@@ -19,12 +19,11 @@ ok, usage, data_error, no_user, unavailable, temporary, no_permission = 0, 64, 6
 
 def configuration(t, extra=""):
     """alice and bob get what is for this machine; both as the user that runs the daemon."""
-    owner = f"{os.getuid()}:{os.getgid()}"
     return f"""
 queue retry-interval 1s
 table users {{ "alice" = "alice", "bob" = "bob", "root" = "alice", "jürgen" = "bob",
   "user" = "alice", "nobody" = "bob" }}
-table base {{ "alice" = "{owner}:{{mail}}/alice", "bob" = "{owner}:{{mail}}/bob" }}
+table base {{ "alice" = "{{owner}}:{{mail}}/alice", "bob" = "{{owner}}:{{mail}}/bob" }}
 listen on 127.0.0.1 port {{port}} hostname mx.example.test
 listen on socket tag HERE
 {extra}
@@ -306,6 +305,8 @@ def hostile_folder(t):
     os.link(secret, os.path.join(folder, "msg.0000000000000002"))
     os.mkfifo(os.path.join(folder, "msg.0000000000000003"))
     os.mkdir(os.path.join(folder, "msg.0000000000000004"))
+    # A folder that its owner keeps others from writing to cannot be moved either, and stays.
+    os.chmod(os.path.join(folder, "msg.0000000000000004"), 0o777)
     forged = {5: content.replace(b"uid %d\n" % os.getuid(), b"uid %d\n" % (os.getuid() + 1)),
               6: content[:-1], 7: content.replace(b"Subject: good", b"Subject: evil"),
               8: content.replace(b"to alice@", b"to alice@\r\nRCPT TO:<bob@"), 9: b"\0" * 100_000}
@@ -374,22 +375,22 @@ def another_user(t):
     def run(*arguments):
         environment = {"RINGPOST_HOME": daemon.home, "PATH": "/usr/bin:/bin"}
         return subprocess.run([os.path.join(programs, "sendmail"), *arguments], input=b"x\n",
-                              env=environment, user=65534, group=65534, extra_groups=[],
+                              env=environment, user=20777, group=20777, extra_groups=[],
                               capture_output=True, timeout=30, check=False, cwd="/")
     status(t, run("alice"), ok, "with the daemon")
-    t.true(b"(65534@" in delivered(t, daemon, "alice", 1)[0].received, "the trace names the user")
+    t.true(b"(20777@" in delivered(t, daemon, "alice", 1)[0].received, "the trace names the user")
     daemon.stop()
     status(t, run("alice"), ok, "without the daemon")
     folder = os.path.join(daemon.home, "spool", "offline")
     kept = os.path.join(folder, offline(daemon.home)[0])
     owner = os.stat(kept)
     t.equal((owner.st_uid, owner.st_gid, owner.st_mode & 0o777),
-            (65534, os.stat(folder).st_gid, 0o640), "owner and mode")
-    listing = subprocess.run(["ls", folder], user=65534, group=65534, extra_groups=[],
+            (20777, os.stat(folder).st_gid, 0o640), "owner and mode")
+    listing = subprocess.run(["ls", folder], user=20777, group=20777, extra_groups=[],
                              capture_output=True, check=False)
     t.true(listing.returncode != 0, "the folder cannot be listed")
     daemon.start()
-    t.true(any(b"(65534@" in message.received and b"for <alice" in message.received
+    t.true(any(b"(20777@" in message.received and b"for <alice" in message.received
                for message in delivered(t, daemon, "alice", 2)), "in the user's name")
     t.eventually(lambda: len(daemon.events("offline.tried")) == 1, "one log line")
     os.kill(daemon.process.pid, signal.SIGHUP)

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/mta/address_directory.h"
+#include "engine/mta/agents.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
@@ -111,6 +112,7 @@ class SpoolRig {
     buffers = std::move(*made);
     parts.buffers = buffers.get();
     parts.index = &index;
+    parts.agents = &agents;
     parts.enquiries = &enquiries;
     auto staging = disk::AlignedMemory::map(options.staging_octets);
     EXPECT_TRUE(staging);
@@ -230,6 +232,7 @@ class SpoolRig {
                          .hosts = hosts,
                          .generation = std::make_shared<mta::Generation>(),
                          .offline_uid = offline_uid};
+  mta::Agents agents{*core, nullptr};
   mta::Enquiries enquiries{parts};
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;

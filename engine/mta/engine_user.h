@@ -1,0 +1,18 @@
+// What a daemon that root has started does before it serves: hands over what the engine writes to,
+// and becomes the engine's user for good.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "engine/mta/home.h"
+#include "proto/conf/config.h"
+
+namespace ringpost::mta {
+
+// In the engine's process, single-threaded still; nothing is done unless it is root. The run and
+// spool folders are made and given to `engine user`, as is the log file. The error is a sentence
+// for the operator.
+std::expected<void, std::string> become_engine_user(const Home& home, const conf::Config& config);
+
+}  // namespace ringpost::mta

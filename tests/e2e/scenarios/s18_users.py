@@ -1,0 +1,283 @@
+"""A daemon that root starts: the engine is not root, and each delivery has its user's rights."""
+import os
+import signal
+import subprocess
+import time
+
+from harness import account, ledger, maildir, messages, smtp
+from harness.case import case
+from harness.daemon import family, is_alive
+
+first_uid = 20001  # of users that no system knows
+
+
+def rules(names, extra=""):
+    """Users with a uid each, their homes below {mail}; Maildirs in the homes."""
+    base = ", ".join(f'"{name}" = "{first_uid + n}:{first_uid + n}:{{mail}}/{name}"'
+                     for n, name in enumerate(names))
+    virtual = ", ".join(f'"{name}@example.test" = "{name}"' for name in names)
+    return f"""\
+table users {{ {virtual} }}
+table base {{ {base} }}
+{extra}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+"""
+
+
+def start(t, names=("alice", "bob", "carol"), extra=""):
+    """A daemon of root with users whose homes belong to them."""
+    if os.getuid() != 0:
+        t.skip("only root can start a daemon that serves several users")
+    daemon = t.daemon(users=names, text=rules(names, extra), as_root=True)
+    for number, name in enumerate(names):
+        os.chown(daemon.home_of(name), first_uid + number, first_uid + number)
+        os.chmod(daemon.home_of(name), 0o700)
+    return daemon
+
+
+def send(daemon, number, *recipients):
+    with daemon.client() as client:
+        client.hello()
+        reply = client.transaction(messages.simple(number), recipients=recipients)
+        smtp.check(reply, 250, "2.0.0")
+    return reply.queue_id
+
+
+def status_of(pid):
+    """/proc/PID/status as a dictionary."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def expect_powerless(t, pid, uid):
+    """No root in any form, and no way to come by it."""
+    status = status_of(pid)
+    t.equal(status["Uid"], "\t".join([str(uid)] * 4), f"uids of {pid}")
+    t.true("0" not in status["Gid"].split() and "0" not in status["Groups"].split(),
+           f"groups of {pid}: {status['Gid']}, {status['Groups']}")
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        t.equal(int(status[name], 16), 0, f"{name} of {pid}")
+    t.equal(status["NoNewPrivs"], "1", f"no_new_privs of {pid}")
+
+
+@case()
+def the_engine_is_not_root(t):
+    """What reads the network has no rights; only its small parent does, and has one thread."""
+    daemon = start(t)
+    expect_powerless(t, daemon.engine_pid(), account.unprivileged().uid)
+    parent = status_of(daemon.process.pid)
+    t.equal(parent["Uid"].split()[0], "0", "the parent")
+    t.equal(parent["Threads"], "1", "threads of the parent")
+    for folder in ("spool", "run"):
+        owner = os.stat(os.path.join(daemon.home, folder)).st_uid
+        t.equal(owner, account.unprivileged().uid, f"owner of {folder}")
+    t.note(f"the parent takes {parent['VmRSS']}")
+
+
+@case()
+def every_user_gets_mail_as_that_user(t):
+    """Files belong to their users, and somebody else's home cannot be written."""
+    names = ("alice", "bob", "carol")
+    daemon = start(t, names)
+    os.chown(daemon.home_of("carol"), 0, 0)
+    send(daemon, 1, *(f"{name}@example.test" for name in names))
+    for number, name in enumerate(names[:2]):
+        delivered = daemon.wait_delivered(1, name)
+        t.equal([m.content for m in delivered], [messages.simple(1)], name)
+        for path in (delivered[0].path, daemon.maildir_of(name)):
+            status = os.stat(path)
+            t.equal((status.st_uid, status.st_gid), (first_uid + number,) * 2, path)
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] >= 1], "an attempt")[0]
+    t.equal(row["to"], "carol@example.test")
+    t.true("ermission denied" in row["last_error"], row["last_error"])
+    t.true(not os.listdir(daemon.home_of("carol")), "nothing in a home of somebody else")
+
+
+@case()
+def agents_have_only_their_users_rights(t):
+    """While there is work for a user there is a process that is that user, and then it goes."""
+    daemon = start(t)
+    send(daemon, 1, "alice@example.test", "bob@example.test")
+    daemon.wait_delivered(1, "alice")
+    daemon.wait_delivered(1, "bob")
+    agents = [pid for pid in family(daemon.process.pid)
+              if pid not in (daemon.process.pid, daemon.engine_pid())]
+    uids = sorted(int(status_of(pid)["Uid"].split()[0]) for pid in agents)
+    t.equal(uids, [first_uid, first_uid + 1], "who is there")
+    for pid in agents:
+        expect_powerless(t, pid, int(status_of(pid)["Uid"].split()[0]))
+        opened = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        opened = sorted(path.split(":")[0] for path in opened)
+        t.equal(opened, ["/dev/null"] * 3 + ["socket"], f"open in {pid}")
+    t.eventually(lambda: not any(is_alive(pid) for pid in agents), "agents without work go", 15)
+
+
+@case()
+def the_engines_own_mailboxes_need_no_agent(t):
+    """Where one account owns all mailboxes, the engine as that account writes them itself."""
+    if os.getuid() != 0:
+        t.skip("only root can start the engine as somebody else")
+    ours = account.unprivileged()
+    daemon = t.daemon(as_root=True, text=f"""\
+table users {{ "alice@example.test" = "alice" }}
+table base {{ "alice" = "{ours.uid}:{ours.gid}:{{mail}}/alice" }}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+""")
+    account.give(ours, daemon.home_of("alice"))
+    send(daemon, 1, "alice@example.test")
+    t.equal(os.stat(daemon.wait_delivered(1)[0].path).st_uid, ours.uid)
+    t.equal(len(family(daemon.process.pid)), 2, "processes")
+
+
+@case()
+def links_lead_only_where_the_user_may_go(t):
+    """A user who lays a link to another home into the own Maildir gets nothing written there."""
+    daemon = start(t)
+    victim = daemon.maildir_of("bob")
+    os.makedirs(victim)
+    os.chown(victim, first_uid + 1, first_uid + 1)
+    os.chmod(victim, 0o700)
+    os.symlink(victim, daemon.maildir_of("alice"))
+    send(daemon, 1, "alice@example.test")
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] >= 1], "an attempt")[0]
+    t.true("ermission denied" in row["last_error"], row["last_error"])
+    t.equal(os.listdir(victim), [], "in the other Maildir")
+
+
+@case()
+def no_account_for_the_engine(t):
+    """Started as root without a user for the engine: an error that says what to do."""
+    if os.getuid() != 0:
+        t.skip("only root needs such a user")
+    path = t.path("smtpd.conf")
+    for name, reason in (("ringpost-no-such-user", "useradd"), ("root", "is root")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'engine user {name}\nlisten on socket\naction "local" maildir\n'
+                       'match for local action "local"\n')
+        done = subprocess.run([t.program("ringpostd"), "-d", "--home", t.path("home"), "-f", path],
+                              capture_output=True, text=True, timeout=20, check=False)
+        t.equal(done.returncode, 1, done.stderr)
+        t.true(name in done.stderr and reason in done.stderr, done.stderr)
+
+
+@case()
+def a_spool_of_an_earlier_root_is_taken_over(t):
+    """What a daemon that was root left is the engine's after the start; links are left alone."""
+    daemon = start(t)
+    daemon.control_ok("pause", "mda")
+    send(daemon, 1, "alice@example.test")
+    daemon.stop()
+    spool = os.path.join(daemon.home, "spool")
+    secret = t.path("secret")
+    with open(secret, "w", encoding="utf-8"):
+        pass
+    os.link(secret, os.path.join(spool, "hard"))
+    os.symlink(secret, os.path.join(spool, "soft"))
+    for folder, folders, files in os.walk(daemon.home):
+        for name in [".", *folders, *files]:
+            os.chown(os.path.join(folder, name), 0, 0, follow_symlinks=False)
+    daemon.start()
+    t.equal(len(daemon.wait_delivered(1)), 1)
+    t.equal(os.stat(secret).st_uid, 0, "owner of what a link leads to")
+
+
+@case()
+def ports_below_1024(t):
+    """The parent binds what the engine may not; after a kill the port is taken over at once."""
+    if os.getuid() != 0:
+        t.skip("only root can bind them")
+    daemon = start(t)
+    daemon.stop()
+    for port in (595, 596, 597):  # unassigned
+        daemon.port = port
+        try:
+            daemon.start()
+        except AssertionError:
+            continue
+        break
+    for _ in range(3):
+        daemon.kill()
+        began = time.monotonic()
+        daemon.start()
+        t.true(daemon.port < 1024, f"the port was still taken: now {daemon.port}")
+        t.true(time.monotonic() - began < 6, "waits for no more than its predecessor's end")
+    send(daemon, 1, "alice@example.test")
+    t.equal(len(daemon.wait_delivered(1)), 1)
+
+
+@case()
+def the_engine_crashes(t):
+    """The parent says so and fails, and nothing that was acknowledged is lost."""
+    daemon = start(t)
+    load = ledger.Load(daemon, "crash", users=("alice", "bob"))
+    time.sleep(0.5)
+    os.kill(daemon.engine_pid(), signal.SIGKILL)
+    t.equal(daemon.wait(), 1, "exit status")
+    load.stop()
+    t.true("the engine was ended by signal 9" in daemon.log(), daemon.log_tail(3))
+    daemon.start()
+    daemon.wait_queue_empty(60)
+    ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+
+
+@case()
+def killed_with_agents_at_work(t):
+    """SIGKILL to the parent while agents deliver: nothing is lost, and no process stays."""
+    daemon = start(t)
+    acknowledged = {}
+    for number in range(5 if t.long else 2):
+        load = ledger.Load(daemon, f"agents{number}", users=("alice", "bob", "carol"))
+        time.sleep(0.7)
+        everybody = family(daemon.process.pid)
+        daemon.kill()
+        t.eventually(lambda all_of_it=everybody: not any(is_alive(pid) for pid in all_of_it),
+                     "no process stays")
+        load.stop()
+        acknowledged.update(load.acknowledged)
+        daemon.start()
+    daemon.wait_queue_empty(60)
+    ledger.account(t, daemon, acknowledged, ("alice", "bob", "carol"))
+    for name in ("alice", "bob", "carol"):
+        t.equal(maildir.unfinished(daemon.maildir_of(name)), [], f"files in tmp of {name}")
+
+
+@case()
+def without_root_others_are_refused_by_name(t):
+    """A daemon that is not root delivers as itself, and says whom it cannot deliver as."""
+    other = os.getuid() + 12345
+    daemon = t.daemon(text=f"""\
+table users {{ "alice@example.test" = "alice", "bob@example.test" = "bob" }}
+table base {{ "alice" = "{{owner}}:{{mail}}/alice", "bob" = "{other}:{other}:{{mail}}/bob" }}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+""")
+    send(daemon, 1, "alice@example.test", "bob@example.test")
+    t.equal(len(daemon.wait_delivered(1, "alice")), 1)
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] >= 1], "an attempt")[0]
+    t.true("not started as root, cannot act as bob" in row["last_error"], row["last_error"])
+    t.equal(maildir.count(daemon.maildir_of("bob")), 0)
+
+
+@case()
+def goes_to_the_background(t):
+    """Without -d the start returns when mail is taken, and fails when it is not."""
+    daemon = t.daemon()
+    daemon.stop()
+    done = t.run_daemon("--home", daemon.home, "-f", daemon.configuration_path)
+    t.equal(done.returncode, 0, done.stderr)
+    try:
+        send(daemon, 1, "alice@example.test")
+        t.equal(len(daemon.wait_delivered(1)), 1)
+        done = t.run_daemon("--home", daemon.home, "-f", t.path("no-such-file"))
+        t.equal(done.returncode, 1, "a start that fails")
+        t.true("no-such-file" in done.stderr, done.stderr)
+    finally:
+        daemon.control_ok("stop")
+    with open(os.path.join(daemon.home, "ringpostd.log"), encoding="utf-8") as log:
+        text = log.read()
+    t.true("event=daemon.started" in text, text)
