@@ -60,23 +60,25 @@ Agents::~Agents() {
 bool Agents::is_ourselves(uid_t uid) { return uid == geteuid(); }
 
 ring::Task<Agents::Reply> Agents::ask(process::AgentUser user, process::AgentOrder order) {
-  const auto socket = co_await acquire(user);
+  // Deliveries that hang do not keep anybody from being asked for a .forward.
+  const auto socket = co_await acquire(user, limits_.per_user_max + limits_.for_reading);
   if (!socket) co_return std::unexpected(socket.error());
   co_return co_await exchange(*socket, user, order, {}, nullptr);
 }
 
 ring::Task<Agents::Reply> Agents::deliver(process::AgentUser user, process::AgentOrder order,
                                           std::string_view fields, ContentReader& content) {
-  const auto socket = co_await acquire(user);
+  const auto socket = co_await acquire(user, limits_.per_user_max);
   if (!socket) co_return std::unexpected(socket.error());
   co_return co_await exchange(*socket, user, order, fields, &content);
 }
 
-ring::Task<std::expected<int, Fault>> Agents::acquire(const process::AgentUser& user) {
+ring::Task<std::expected<int, Fault>> Agents::acquire(const process::AgentUser& user,
+                                                      unsigned max) {
   using Socket = std::expected<int, Fault>;
   if (parent_ == nullptr) co_return Socket{std::unexpected(Fault{"agent", ENOTSUP, user.name})};
   OfUser& of_user = users_[user];
-  if (of_user.busy >= limits_.per_user_max) {
+  if (of_user.busy >= max) {
     Waiter waiter;
     WaitLimit limit(waiter);
     core_.timers().arm(limit.timer, core_.now() + limits_.wait_max);

@@ -23,6 +23,7 @@ namespace ringpost::mta {
 
 struct AgentLimits {
   unsigned per_user_max = 7;             // agents of one user at work at a time
+  unsigned for_reading = 2;              // more, for orders without content
   Duration idle_max = seconds(5);        // then an agent without work is let go
   Duration wait_max = seconds(30);       // for one of the user's agents to be free
   Duration work_max = seconds(330);      // for an order but a command
@@ -76,7 +77,7 @@ class Agents {
   struct Deadline;
   struct WaitLimit;
 
-  ring::Task<std::expected<int, Fault>> acquire(const process::AgentUser& user);
+  ring::Task<std::expected<int, Fault>> acquire(const process::AgentUser& user, unsigned max);
   std::expected<int, Fault> take(const process::AgentUser& user, OfUser& of_user);
   void give_back(const process::AgentUser& user, int socket, bool usable);
   ring::Task<Reply> exchange(int socket, const process::AgentUser& user,
