@@ -169,9 +169,9 @@ class Loading {
 }  // namespace
 
 LoadedGeneration load_generation(const LoadWish& wish) {
-  auto text = read_text_file(wish.path);
+  auto text = wish.read(wish.path);
   if (!text) return {nullptr, {mistake(wish.path, to_text(text.error()))}};
-  return Loading(wish).run(std::move(*text), {}, read_text_file);
+  return Loading(wish).run(std::move(*text), {}, wish.read);
 }
 
 LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
@@ -181,10 +181,10 @@ LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
     return known == &table || known == nullptr || known->path_or_command() != path ? nullptr
                                                                                    : known;
   };
-  const auto read = [&present](const std::string& path) -> std::expected<std::string, Fault> {
+  const auto read = [&](const std::string& path) -> std::expected<std::string, Fault> {
     const auto kept = present.texts.find(path);
     if (kept != present.texts.end()) return kept->second;
-    return read_text_file(path);
+    return wish.read(path);
   };
   return Loading(wish).run(present.texts.at(wish.path), keep, read);
 }

@@ -3,6 +3,7 @@
 // comes back as a diagnostic with its place; nothing is changed by a load that fails.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,10 +14,15 @@
 
 namespace ringpost::mta {
 
+// A whole file of the operator's.
+std::expected<std::string, Fault> read_text_file(const std::string& path);
+
 struct LoadWish {
   std::string path;                                              // of the main file
   std::vector<std::pair<std::string, std::string>> macros = {};  // -D
   std::string server_name = {};                                  // empty: the name of this machine
+  // How the files are read; copied with the wish.
+  std::function<std::expected<std::string, Fault>(const std::string&)> read = read_text_file;
   bool only_check = false;  // -n: what is not available yet is no reason to fail
 };
 
@@ -31,8 +37,5 @@ LoadedGeneration load_generation(const LoadWish& wish);
 // the other tables nor the configuration's own files are looked at. The table must exist.
 LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
                               const conf::Table& table);
-
-// A whole file of the operator's.
-std::expected<std::string, Fault> read_text_file(const std::string& path);
 
 }  // namespace ringpost::mta

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include "engine/mta/configuration_bundle.h"
 #include "engine/mta/gathering.h"
 #include "engine/mta/listen_sockets.h"
 #include "engine/ring/clock.h"
@@ -67,7 +68,24 @@ Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, Tab
       wish_(std::move(wish)),
       generation_(std::move(generation)) {}
 
-ReloadReport Reloader::reload() { return adopt(load_generation(wish_)); }
+// What the engine may not read itself any more is read by a process of the parent's.
+std::expected<LoadWish, Fault> Reloader::readable_wish() const {
+  if (parent_ == nullptr || !parent_->privileged()) return wish_;
+  auto bundle = fetch_configuration(*parent_);
+  if (!bundle) return std::unexpected(bundle.error());
+  LoadWish wish = wish_;
+  wish.read = [files = std::move(*bundle)](const std::string& path) {
+    const auto found = files.find(path);
+    return found != files.end() ? found->second : read_text_file(path);
+  };
+  return wish;
+}
+
+ReloadReport Reloader::reload() {
+  const auto wish = readable_wish();
+  if (!wish) return {false, {to_text(wish.error())}};
+  return adopt(load_generation(*wish));
+}
 
 ReloadReport Reloader::update_table(const std::string& name) {
   const conf::Table* const table = generation_->config.find_table(name);
@@ -79,7 +97,9 @@ ReloadReport Reloader::update_table(const std::string& name) {
   }
   if (table->path_or_command().empty())
     return {false, {fmt::format("table \"{}\" stands in the configuration: use reload", name)}};
-  return adopt(reload_table(wish_, *generation_, *table));
+  const auto wish = readable_wish();
+  if (!wish) return {false, {to_text(wish.error())}};
+  return adopt(reload_table(*wish, *generation_, *table));
 }
 
 ReloadReport Reloader::adopt(LoadedGeneration loaded) {

@@ -35,6 +35,7 @@ class Reloader {
   ReloadReport update_table(const std::string& name);
 
  private:
+  std::expected<LoadWish, Fault> readable_wish() const;
   ReloadReport adopt(LoadedGeneration loaded);
   std::expected<void, Fault> hand_over(const std::shared_ptr<const Generation>& next);
 

@@ -12,7 +12,7 @@
 namespace ringpost::process {
 namespace {
 
-enum class RequestKind : std::uint8_t { StartAgent, BindSocket, Ready };
+enum class RequestKind : std::uint8_t { StartAgent, BindSocket, Ready, ReadConfiguration };
 enum class OrderKind : std::uint8_t { Forward, File, Maildir, Mbox, Append, Command };
 
 // Appends to a string; the counterpart of FieldWriter for frames, whose size is not known before.
@@ -183,6 +183,8 @@ ParentRequest take_request(FieldReader& in) {
       return take_bind(in);
     case RequestKind::Ready:
       return Ready{};
+    case RequestKind::ReadConfiguration:
+      return ReadConfiguration{};
   }
   in.require(false);
   return Ready{};
@@ -202,6 +204,10 @@ void put_request(StringSink& sink, const BindSocket& request) {
 }
 
 void put_request(StringSink& sink, const Ready&) { put_kind(sink, RequestKind::Ready); }
+
+void put_request(StringSink& sink, const ReadConfiguration&) {
+  put_kind(sink, RequestKind::ReadConfiguration);
+}
 
 template <class Value>
 std::optional<Value> taken(const FieldReader& in, Value value) {

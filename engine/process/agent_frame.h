@@ -41,10 +41,13 @@ struct BindSocket {  // comes with a stream socket; answered with one errno, 0 w
   std::vector<std::byte> address;  // a sockaddr
   bool operator==(const BindSocket&) const = default;
 };
+struct ReadConfiguration {  // comes with one end of the socket that takes it
+  bool operator==(const ReadConfiguration&) const = default;
+};
 struct Ready {  // the engine serves: who waits for the start may go on
   bool operator==(const Ready&) const = default;
 };
-using ParentRequest = std::variant<StartAgent, BindSocket, Ready>;
+using ParentRequest = std::variant<StartAgent, BindSocket, ReadConfiguration, Ready>;
 inline constexpr std::size_t request_octets_max = 1024;
 
 // The texts and paths of what is encoded are within the limits above: CHECKed.

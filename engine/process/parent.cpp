@@ -102,6 +102,8 @@ class Parent {
       start_agent(received->file, agent->user);
     } else if (const auto* bind = std::get_if<BindSocket>(&*request)) {
       bind_socket(received->file, *bind);
+    } else if (std::holds_alternative<ReadConfiguration>(*request)) {
+      read_configuration(received->file);
     } else {
       ready();
     }
@@ -117,7 +119,18 @@ class Parent {
       agents_.insert(pid);
       return;
     }
-    be_agent(agent_socket, user);
+    serve_as_agent(keep_only(agent_socket), user);
+    _exit(0);
+  }
+
+  // Its end without a word is the answer when it cannot be made.
+  void read_configuration(int socket) {
+    if (socket < 0 || agents_.size() >= agents_max) return;
+    const pid_t pid = fork();
+    if (pid > 0) agents_.insert(pid);
+    if (pid != 0) return;
+    options_.read_configuration(keep_only(socket));
+    _exit(0);
   }
 
   // No agent could be made: that is the reply to its first order.
@@ -125,18 +138,17 @@ class Parent {
     write_frame(agent_socket, reply_frame(temporary(fault)));
   }
 
-  // In the new process: nothing of ours stays open but the standard descriptors, which lead
-  // nowhere.
-  [[noreturn]] static void be_agent(int agent_socket, const AgentUser& user) {
+  // In a new process: nothing of ours stays open but the standard descriptors, which lead nowhere.
+  // The socket's new number.
+  static int keep_only(int socket) {
     constexpr int kept = 3;
-    if (dup2(agent_socket, kept) != kept || close_range(kept + 1, ~0u, 0) != 0) _exit(1);
+    if (dup2(socket, kept) != kept || close_range(kept + 1, ~0u, 0) != 0) _exit(1);
     leave_standard_descriptors();
     fcntl(kept, F_SETFD, FD_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    serve_as_agent(kept, user);
-    _exit(0);
+    return kept;
   }
 
   void bind_socket(int file, const BindSocket& request) {

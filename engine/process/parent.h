@@ -14,6 +14,8 @@ struct ParentOptions {
   // The daemon goes to the background: the standard descriptors are let go of when the engine is
   // ready, and one octet is written here to who waits for that. -1: it stays in the foreground.
   int ready_pipe = -1;
+  // Writes the configuration to a socket, in a process of its own that ends with it.
+  std::function<void(int socket)> read_configuration = [](int) {};
 };
 
 // Forks; `engine` runs in the child, which ends with what it returns, and is killed when the parent

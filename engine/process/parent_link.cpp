@@ -15,10 +15,18 @@ ParentLink::~ParentLink() { close(socket_); }
 std::expected<int, Fault> ParentLink::start_agent(const AgentUser& user) {
   if (!privileged_ && user.uid != geteuid())
     return std::unexpected(Fault{"not started as root, cannot act as", EPERM, user.name});
+  return request_with_socket(encode(StartAgent{user}));
+}
+
+std::expected<int, Fault> ParentLink::read_configuration() {
+  return request_with_socket(encode(ReadConfiguration{}));
+}
+
+std::expected<int, Fault> ParentLink::request_with_socket(std::string_view request) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return std::unexpected(Fault{"socketpair", errno});
-  const auto asked = send_with_descriptor(socket_, encode(StartAgent{user}), ends[1]);
+  const auto asked = send_with_descriptor(socket_, request, ends[1]);
   close(ends[1]);
   if (asked) return ends[0];
   close(ends[0]);

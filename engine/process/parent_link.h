@@ -24,6 +24,10 @@ class ParentLink {
   // says when it gets its first order. EPERM: the parent is not root, and `user` is not us.
   std::expected<int, Fault> start_agent(const AgentUser& user);
 
+  // A socket from which the configuration is to be read, as the parent's `read_configuration`
+  // writes it; to be closed by the caller.
+  std::expected<int, Fault> read_configuration();
+
   // bind(2), done by the parent when we may not.
   std::expected<void, Fault> bind(int socket, const sockaddr* address, socklen_t octets);
 
@@ -33,6 +37,8 @@ class ParentLink {
   bool privileged() const { return privileged_; }
 
  private:
+  std::expected<int, Fault> request_with_socket(std::string_view request);
+
   int socket_;
   bool privileged_;
   std::mutex answer_lock_;  // one question with an answer at a time

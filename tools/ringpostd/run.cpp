@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/mta/configuration_bundle.h"
 #include "engine/mta/engine_user.h"
 #include "engine/mta/explain.h"
 #include "engine/mta/generation_loader.h"
@@ -160,6 +161,9 @@ int run_daemon(const DaemonOptions& options) {
   block_signals();
   process::ParentOptions parent_options;
   if (!options.foreground) parent_options.ready_pipe = go_to_background();
+  parent_options.read_configuration = [&wish](int socket) {
+    mta::send_configuration(wish.config, socket);
+  };
   return process::run_parent(parent_options, [&wish](std::unique_ptr<process::ParentLink> parent) {
     return run_engine(wish, *parent);
   });

@@ -149,6 +149,42 @@ def links_lead_only_where_the_user_may_go(t):
 
 
 @case()
+def a_user_without_a_home(t):
+    """The message waits, with the reason, and is delivered when the home is there."""
+    daemon = start(t)
+    os.rmdir(daemon.home_of("alice"))
+    identifier = send(daemon, 1, "alice@example.test")
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] >= 1], "an attempt")[0]
+    t.true(daemon.home_of("alice") in row["last_error"], row["last_error"])
+    os.mkdir(daemon.home_of("alice"), 0o700)
+    os.chown(daemon.home_of("alice"), first_uid, first_uid)
+    daemon.control_ok("schedule", identifier)
+    t.equal(len(daemon.wait_delivered(1)), 1)
+
+
+@case()
+def reload_of_files_that_only_root_may_read(t):
+    """The engine cannot read the configuration any more, and has it read for it."""
+    daemon = start(t)
+    os.chmod(daemon.configuration_path, 0o600)
+    with open(daemon.configuration_path, "a", encoding="utf-8") as file:
+        file.write('match from any for domain "more.test" action "local"\n')
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<sender@client.test>", 250)
+        client.expect("RCPT TO:<alice@more.test>", 550, "5.7.1")
+    daemon.control_ok("reload")
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<sender@client.test>", 250)
+        client.expect("RCPT TO:<alice@more.test>", 550, "5.1.1")  # no such virtual user there
+    with open(daemon.configuration_path, "a", encoding="utf-8") as file:
+        file.write("nonsense\n")
+    done = daemon.control("reload")
+    t.true(done.returncode != 0 and b"nonsense" in done.stderr + done.stdout, repr(done))
+
+
+@case()
 def no_account_for_the_engine(t):
     """Started as root without a user for the engine: an error that says what to do."""
     if os.getuid() != 0:

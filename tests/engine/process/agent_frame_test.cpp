@@ -25,6 +25,7 @@ TEST(AgentFrameTest, RequestsComeBack) {
   const auto address = bytes_of("an address");
   for (const ParentRequest& request :
        {ParentRequest(StartAgent{alice}), ParentRequest(Ready{}),
+        ParentRequest(ReadConfiguration{}),
         ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())})})
     EXPECT_EQ(decode_request(bytes_of(encode(request))), request);
 }

@@ -24,7 +24,8 @@ namespace {
 using Engine = std::function<int(ParentLink&)>;
 
 // A parent with `engine`, in a process of its own, whose standard error goes to `log`.
-pid_t start_parent(const Engine& engine, const std::string& log, int ready_pipe = -1) {
+pid_t start_parent(const Engine& engine, const std::string& log,
+                   const ParentOptions& options = {}) {
   sigset_t signals;
   sigset_t before;
   sigemptyset(&signals);
@@ -36,7 +37,7 @@ pid_t start_parent(const Engine& engine, const std::string& log, int ready_pipe 
     return pid;
   }
   freopen(log.c_str(), "a", stderr);
-  const int status = run_parent({.ready_pipe = ready_pipe}, [&](std::unique_ptr<ParentLink> link) {
+  const int status = run_parent(options, [&](std::unique_ptr<ParentLink> link) {
     _exit(engine(*link));
     return 1;
   });
@@ -136,7 +137,7 @@ TEST_F(ParentTest, TellsWhoWaitsForTheStart) {
           if (is_ready) link.tell_ready();
           return is_ready ? sleep_until_signal() : 1;
         },
-        log_, ends[1]);
+        log_, {.ready_pipe = ends[1]});
     close(ends[1]);
     char octet = 0;
     EXPECT_EQ(read(ends[0], &octet, 1), is_ready ? 1 : 0);
@@ -144,6 +145,25 @@ TEST_F(ParentTest, TellsWhoWaitsForTheStart) {
     EXPECT_EQ(WEXITSTATUS(end_of(parent)), is_ready ? SIGTERM : 1);
     close(ends[0]);
   }
+}
+
+// By a process that has the parent's rights still, when the engine has given them up.
+TEST_F(ParentTest, TheConfigurationIsReadForTheEngine) {
+  ParentOptions options;
+  options.read_configuration = [](int socket) {
+    write_frame(socket, "as " + std::to_string(geteuid()));
+  };
+  const auto engine = [](ParentLink& link) {
+    const uid_t started_as = geteuid();
+    if (started_as == 0 && !become({20001, 20001, {20001}})) return 1;
+    const auto socket = link.read_configuration();
+    if (!socket) return 2;
+    char room[64]{};
+    const ssize_t got = recv(*socket, room, sizeof room, MSG_WAITALL);
+    const std::string wanted = "as " + std::to_string(started_as);
+    return got == static_cast<ssize_t>(wanted.size()) && room == wanted ? 0 : 3;
+  };
+  EXPECT_EQ(WEXITSTATUS(end_of(start_parent(engine, log_, options))), 0);
 }
 
 class AgentTest : public testing::Test {
