@@ -195,6 +195,7 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
     recipient.original = rcpt_->original_recipient;
     recipient.action = delivery.action->name;
     recipient.user = delivery.user.username;
+    recipient.sub_address = delivery.sub_address;
     if (delivery.kind == conf::DeliveryKind::Command) recipient.target = "|" + delivery.target;
     if (delivery.kind == conf::DeliveryKind::File) recipient.target = delivery.target;
     recipient.notify_flags = rcpt_->notify.bits;

@@ -15,8 +15,8 @@ Transaction::Transaction(WorkerParts& parts, Inbound& inbound, observe::SessionI
 
 Transaction::Added Transaction::add_recipient(store::Recipient recipient) {
   if (envelope.recipients.size() >= store::envelope_recipients_max) return Added::TooMany;
-  std::string key = recipient.action + '\n' + recipient.user + '\n' + recipient.final_address +
-                    '\n' + recipient.target;
+  std::string key = recipient.action + '\n' + recipient.user + '\n' + recipient.sub_address + '\n' +
+                    recipient.final_address + '\n' + recipient.target;
   if (!deliveries_.insert(std::move(key)).second) return Added::Duplicate;
   envelope.recipients.push_back(std::move(recipient));
   return Added::Added;

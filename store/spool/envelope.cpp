@@ -21,8 +21,13 @@ auto texts_of(auto& envelope) {
 }
 
 auto texts_of_recipient(auto& recipient) {
-  return std::array{&recipient.accepted_address, &recipient.final_address, &recipient.original,
-                    &recipient.action,           &recipient.user,          &recipient.target};
+  return std::array{&recipient.accepted_address,
+                    &recipient.final_address,
+                    &recipient.original,
+                    &recipient.action,
+                    &recipient.user,
+                    &recipient.sub_address,
+                    &recipient.target};
 }
 
 bool are_within_limits(const auto& texts) {

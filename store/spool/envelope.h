@@ -38,6 +38,7 @@ struct Recipient {
   std::string original;          // ORCPT value, still in xtext form; empty: not given
   std::string action;            // name of the action of the configuration that delivers it
   std::string user;              // local user, empty for a relay
+  std::string sub_address;       // "tag" of user+tag, or empty
   std::string target;  // "|COMMAND" or "/FILE" of an alias or .forward; empty: the action's
   std::uint8_t notify_flags = 0;
   RecipientProgress progress;

@@ -32,6 +32,7 @@ Envelope full_envelope() {
     recipient.original = "rfc822;list@example.net";
     recipient.action = "local";
     recipient.user = "user";
+    if (i == 2) recipient.sub_address = "lists";
     if (i > 0) recipient.target = i == 1 ? "|/usr/bin/vacation -a list" : "/home/user/archive";
     recipient.notify_flags = notify::failure | notify::delay;
     recipient.progress = {.next_due = WallTime{i},
