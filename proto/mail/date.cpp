@@ -27,23 +27,43 @@ constexpr std::int64_t floor_divide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
 }
 
+struct CalendarTime {
+  std::string_view day_name;
+  unsigned day = 0;
+  std::string_view month_name;
+  int year = 0;
+  std::int64_t second = 0;  // of the day
+};
+
+CalendarTime calendar_time(WallTime time, int offset_minutes) {
+  const std::int64_t local =
+      std::clamp(floor_divide(time.us, 1'000'000) + offset_minutes * 60, first_second, last_second);
+  const std::int64_t days = floor_divide(local, seconds_per_day);
+  const std::chrono::sys_days midnight{std::chrono::days(static_cast<int>(days))};
+  const std::chrono::year_month_day date(midnight);
+  return {.day_name = day_names[std::chrono::weekday(midnight).c_encoding()],
+          .day = static_cast<unsigned>(date.day()),
+          .month_name = month_names[static_cast<unsigned>(date.month()) - 1],
+          .year = static_cast<int>(date.year()),
+          .second = local - days * seconds_per_day};
+}
+
 }  // namespace
 
 void append_date(std::string& target, WallTime time, int offset_minutes) {
   CHECK(offset_minutes > -24 * 60 && offset_minutes < 24 * 60);
-  const std::int64_t local =
-      std::clamp(floor_divide(time.us, 1'000'000) + offset_minutes * 60, first_second, last_second);
-  const std::int64_t days = floor_divide(local, seconds_per_day);
-  const std::int64_t second = local - days * seconds_per_day;
-  const std::chrono::sys_days midnight{std::chrono::days(static_cast<int>(days))};
-  const std::chrono::year_month_day date(midnight);
+  const CalendarTime at = calendar_time(time, offset_minutes);
   const int offset = offset_minutes < 0 ? -offset_minutes : offset_minutes;
   fmt::format_to(std::back_inserter(target), "{}, {} {} {:04} {:02}:{:02}:{:02} {}{:02}{:02}",
-                 day_names[std::chrono::weekday(midnight).c_encoding()],
-                 static_cast<unsigned>(date.day()),
-                 month_names[static_cast<unsigned>(date.month()) - 1],
-                 static_cast<int>(date.year()), second / 3600, second / 60 % 60, second % 60,
-                 offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
+                 at.day_name, at.day, at.month_name, at.year, at.second / 3600, at.second / 60 % 60,
+                 at.second % 60, offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
+}
+
+void append_asctime(std::string& target, WallTime time) {
+  const CalendarTime at = calendar_time(time, 0);
+  fmt::format_to(std::back_inserter(target), "{} {} {:2} {:02}:{:02}:{:02} {:04}", at.day_name,
+                 at.month_name, at.day, at.second / 3600, at.second / 60 % 60, at.second % 60,
+                 at.year);
 }
 
 }  // namespace ringpost::mail

@@ -11,4 +11,7 @@ namespace ringpost::mail {
 // that).
 void append_date(std::string& target, WallTime time, int offset_minutes = 0);
 
+// The same as asctime(3) prints it, in UTC and without a line end: "Sun Nov 22 23:42:45 2026".
+void append_asctime(std::string& target, WallTime time);
+
 }  // namespace ringpost::mail

@@ -34,5 +34,16 @@ TEST(Date, HasNoYearsBeyondFourDigits) {
   EXPECT_EQ(text, "Wed, 31 Dec 1969 23:59:59 +0000") << "parts of a second count downwards";
 }
 
+TEST(Date, AsAsctimePrintsIt) {
+  const auto text_of_second = [](std::int64_t second) {
+    std::string text;
+    append_asctime(text, WallTime{second * 1'000'000});
+    return text;
+  };
+  EXPECT_EQ(text_of_second(0), "Thu Jan  1 00:00:00 1970");
+  EXPECT_EQ(text_of_second(1'795'391'000), "Sun Nov 22 23:43:20 2026");
+  EXPECT_EQ(text_of_second(-300'000'000'000), "Sat Jan  1 00:00:00 0000");
+}
+
 }  // namespace
 }  // namespace ringpost::mail
