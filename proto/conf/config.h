@@ -37,6 +37,8 @@ inline constexpr std::uint32_t spool_segments_ready_default = 4;
 inline constexpr std::uint64_t spool_free_octets_min_default = 512ULL << 20;
 inline constexpr std::uint32_t deliveries_max_default = 50;
 inline constexpr std::uint32_t deliveries_per_user_max_default = 7;
+inline constexpr std::uint32_t command_seconds_max_default = 300;
+inline constexpr std::uint32_t command_seconds_most = 86'400;
 inline constexpr const char* engine_user_default = "_ringpost";
 inline constexpr std::uint32_t cores_max = 256;
 
@@ -197,6 +199,7 @@ struct EngineSettings {
   std::uint32_t cores = 0;                                // 0: as many as the process may use
   std::uint32_t deliveries_max = deliveries_max_default;  // `mda limit max-session`, in all
   std::uint32_t deliveries_per_user_max = deliveries_per_user_max_default;
+  std::uint32_t command_seconds_max = command_seconds_max_default;
   std::string user = engine_user_default;  // whom the engine becomes when root starts the daemon
   std::string log_path;                    // absolute; empty: standard error
 };

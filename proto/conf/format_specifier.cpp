@@ -255,7 +255,7 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
     const bool is_folder = piece.field == Field::Directory;
     const bool is_ours = is_folder || piece.field == Field::Mda;    // no peer had a hand in it
     if (is_folder && !value.starts_with('/')) return std::nullopt;  // a user without a home
-    if (!is_ours) hide_unsafe(value, raw);
+    if (!is_ours) hide_unsafe(value, raw && !values.for_shell);
     const auto part = cut(value, piece.begin, piece.single ? piece.begin : piece.end);
     if (!part || result.size() + part->size() > expansion_octets_max) return std::nullopt;
     result += is_ours ? *part : without_dots(*part);

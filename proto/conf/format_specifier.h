@@ -27,6 +27,7 @@ struct FormatValues {
   std::string_view directory;  // home folder, absolute
   std::string_view mda = {};   // of a wrapper: the command inside, which stays as it is
   char delimiter = '+';        // for the modifier `strip`
+  bool for_shell = false;      // the modifier `raw` changes nothing: a shell will read the result
 };
 
 class FormatString {

@@ -63,7 +63,8 @@ bool Parser::parse_action_method(Action& action) {
   advance();
   if (action.method == Method::Maildir) return parse_maildir(action);
   if (action.method == Method::Lmtp) return parse_lmtp(action);
-  unsupported(method.position, fmt::format("action \"{}\"", method.text));
+  if (action.method == Method::Relay)
+    unsupported(method.position, fmt::format("action \"{}\"", method.text));
   if (action.method != Method::Mda) return true;
   auto command = parse_command("a command");
   if (command) action.command = std::move(*command);
@@ -78,7 +79,6 @@ bool Parser::parse_maildir(Action& action) {
     set_path(action, {.text = std::string(maildir_path_default)});
   }
   if (at("junk")) {
-    unsupported(token_.position, "\"maildir junk\"");
     action.junk = true;
     advance();
   }
@@ -169,7 +169,8 @@ bool Parser::parse_local_option(Action& action, ActionOptions& options) {
     } else {
       action.wrapper = known->second;  // given again, the last one counts
     }
-    unsupported(option.position, "\"wrapper\"");
+    if (action.method != Method::Mda)
+      unsupported(option.position, "\"wrapper\" of a method that runs no command");
     return true;
   }
   once(options.ttl, option);

@@ -309,6 +309,15 @@ bool Parser::parse_mda() {
       if (!parse_upstream_count(key.text,
                                 per_user ? engine.deliveries_per_user_max : engine.deliveries_max))
         return false;
+    } else if (key.text == "command-seconds") {
+      const auto count = expect_number("seconds");
+      if (!count) return false;
+      if (*count == 0 || *count > command_seconds_most) {
+        error(key.position,
+              fmt::format("a command may take from 1 to {} seconds", command_seconds_most));
+      } else {
+        engine.command_seconds_max = static_cast<std::uint32_t>(*count);
+      }
     } else if (std::ranges::find(without_effect, key.text) != without_effect.end()) {
       warning(key.position, fmt::format("\"{}\" has no effect here", key.text));
       if (!expect_number(fmt::format("a number for \"{}\"", key.text))) return false;

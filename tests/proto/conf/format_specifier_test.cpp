@@ -66,6 +66,10 @@ TEST(FormatSpecifier, UnsafeOctetsBecomeColons) {
   EXPECT_EQ(expand("/v/%{dest.user}", with_user("a b$c`d;e|f\n")), "/v/a:b:c:d:e:f:");
   EXPECT_EQ(expand("/v/%{dest.user:raw}", with_user("a b/c$d")), "/v/a b:c:d");
   EXPECT_EQ(expand("/v/%{dest.user}", with_user(std::string_view("a\0b", 3))), "/v/a:b");
+  FormatValues for_shell = with_user("a;b|c");
+  EXPECT_EQ(expand("mda %{dest.user:raw}", for_shell), "mda a;b|c");
+  for_shell.for_shell = true;
+  EXPECT_EQ(expand("mda %{dest.user:raw}", for_shell), "mda a:b:c");
 }
 
 TEST(FormatSpecifier, ErrorsHaveTheirPlace) {

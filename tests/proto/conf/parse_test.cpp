@@ -81,7 +81,9 @@ TEST(Parse, OwnDirectives) {
       "smtp limit idle-timeout 5s session-timeout 10m\n"
       "smtp bare-newline keep\nengine cores 2\nspool path \"/srv/spool\"\n"
       "spool segment-size 16M\nspool segments-ready 3\nspool min-free 1.5G\n"
-      "queue retry-interval 50ms\nengine user mail\nmda limit max-session 7\nlog "
+      "queue retry-interval 50ms\nengine user mail\nmda limit max-session 7\nmda limit "
+      "max-session-per-user 3 "
+      "command-seconds 20\nlog "
       "\"/var/log/ringpost\"\n"
       "smtp sub-addr-delim \"-\"\n");
   EXPECT_EQ(config.smtp.connections_max, 10U);
@@ -98,6 +100,8 @@ TEST(Parse, OwnDirectives) {
   EXPECT_EQ(config.spool.free_octets_min, 3ULL << 29);
   EXPECT_EQ(config.queue.retry_interval, milliseconds(50));
   EXPECT_EQ(config.engine.deliveries_max, 7U);
+  EXPECT_EQ(config.engine.deliveries_per_user_max, 3U);
+  EXPECT_EQ(config.engine.command_seconds_max, 20U);
   EXPECT_EQ(config.engine.log_path, "/var/log/ringpost");
   EXPECT_EQ(config.smtp.sub_address_delimiter, '-');
 }
@@ -243,9 +247,9 @@ const Case without_behaviour[] = {
     {"listen on lo smtps verify auth <t>",
      "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
     {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
-    {"action a mbox", "2:10: action \"mbox\" is not available yet"},
     {"action a relay host smtp://x", "2:10: action \"relay\" is not available yet"},
-    {"action a maildir junk", "2:18: \"maildir junk\" is not available yet"},
+    {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
+     "3:18: \"wrapper\" of a method that runs no command is not available yet"},
     {"match from rdns reject", "2:12: \"from rdns\" is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
     {"queue encryption", "2:7: \"queue encryption\" is not available yet"},
