@@ -1,49 +1,85 @@
 // Local delivery: see local_delivery.h.
 #include "engine/mta/local_delivery.h"
 
+#include <array>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "engine/mta/agents.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
-#include "proto/conf/expand.h"
-#include "proto/mail/trace.h"
-#include "proto/smtp/path.h"
-#include "store/maildir/name.h"
+#include "engine/process/agent_frame.h"
 
 namespace ringpost::mta {
 namespace {
+
+// As whom commands and files of the system's aliases are run and written.
+conf::UserInfo our_account() {
+  conf::UserInfo result{.username = fmt::format("{}", geteuid()),
+                        .uid = geteuid(),
+                        .gid = getegid(),
+                        .directory = "/"};
+  std::array<char, 4096> room;
+  passwd record{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &record, room.data(), room.size(), &found) == 0 && found != nullptr) {
+    result.username = record.pw_name;
+    result.directory = record.pw_dir;
+  }
+  return result;
+}
 
 DeliveryResult delayed(std::string status, std::string detail) {
   return {observe::AttemptResult::Delayed, std::move(status), std::move(detail)};
 }
 
-// RFC 3463: 4.2.2 the mailbox is full, 4.3.1 the system is full, 4.3.0 anything else of ours.
-std::string_view status_of(int code) {
-  if (code == EDQUOT) return "4.2.2";
-  if (code == ENOSPC) return "4.3.1";
-  return "4.3.0";
-}
-
-DeliveryResult failed(const Fault& fault) {
-  DeliveryResult result = delayed(std::string(status_of(fault.code)), to_text(fault));
-  if (fault.code == EBADMSG) result.damage = fault;
-  return result;
+DeliveryResult failed(std::string status, std::string detail) {
+  return {observe::AttemptResult::Failed, std::move(status), std::move(detail)};
 }
 
 DeliveryResult delivered(std::string where) {
   return {observe::AttemptResult::Delivered, "2.0.0", std::move(where)};
 }
 
-MaildirOrder order_for(const DeliveryOrder& order, std::string folder, const std::string& host) {
-  MaildirOrder result;
-  result.folder = std::move(folder);
-  const store::MaildirDelivery name{
-      .now = order.received, .process = 0, .id = order.id, .recipient = order.recipient_index};
-  result.file_name = store::maildir_name(name, host);
-  mail::append_return_path(result.fields, order.reverse_path);
-  mail::append_delivered_to(result.fields, order.recipient.final_address);
+// RFC 3463: X.2.2 the mailbox is full, X.3.1 the system is full, X.3.0 anything else of ours.
+std::string_view status_of(int code) {
+  if (code == EDQUOT || code == EFBIG) return "2.2";
+  return code == ENOSPC ? "3.1" : "3.0";
+}
+
+std::string status_of(char severity, int code) {
+  return std::string{severity, '.'}.append(status_of(code));
+}
+
+DeliveryResult delayed(const Fault& fault) {
+  DeliveryResult result = delayed(status_of('4', fault.code), to_text(fault));
+  if (fault.code == EBADMSG) result.damage = fault;
   return result;
+}
+
+DeliveryResult missing(const std::string& name, const conf::Answer& answer) {
+  if (answer.state == conf::AnswerState::NotFound)
+    return delayed("4.2.1", "user " + name + " is not to be found");
+  return delayed("4.3.0", answer.text);
+}
+
+DeliveryResult result_of(process::AgentReply reply, bool is_command, std::string where) {
+  // The exit status of a command is no errno.
+  const int code = is_command ? 0 : reply.code;
+  switch (reply.status) {
+    case process::AgentStatus::Done:
+      return delivered(reply.text.empty() || !is_command ? std::move(where)
+                                                         : where + ": " + reply.text);
+    case process::AgentStatus::Permanent:
+      return failed(status_of('5', code), std::move(reply.text));
+    case process::AgentStatus::Absent:
+    case process::AgentStatus::Temporary:
+      break;
+  }
+  return delayed(status_of('4', code), std::move(reply.text));
 }
 
 }  // namespace
@@ -53,7 +89,8 @@ LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
       segments_(segments),
       syncs_(parts.core),
       writer_(parts.core, syncs_),
-      lmtp_(parts, segments, buffers_, LmtpLimits{}) {}
+      lmtp_(parts, segments, buffers_, LmtpLimits{}),
+      ourselves_(our_account()) {}
 
 ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   const std::shared_ptr<const Generation> generation = parts_.generation;
@@ -61,18 +98,10 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   if (action == nullptr) {
     order.result =
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
-    co_return;
-  }
-  if (!order.recipient.target.empty()) {
-    // Never into the mailbox instead: it waits until it can be what its alias says.
-    order.result = delayed(
-        "4.3.3", "an alias' command or file is not delivered to yet: " + order.recipient.target);
-    co_return;
-  }
-  if (action->method == conf::Method::Lmtp) {
+  } else if (action->method == conf::Method::Lmtp && order.recipient.target.empty()) {
     co_await by_lmtp(order, *action);
   } else {
-    order.result = co_await try_maildir(order, *action);
+    order.result = co_await by_user(order, generation, *action);
   }
 }
 
@@ -90,69 +119,164 @@ ring::Task<void> LocalDelivery::by_lmtp(DeliveryOrder& order, const conf::Action
   co_await lmtp_.deliver(order, action.lmtp_destination, smtp::to_text(path));
 }
 
-ring::Task<UserDirectory::Answer> LocalDelivery::find_user(const conf::Action& action,
-                                                           std::string name) {
-  conf::Answer answer =
-      co_await parts_.enquiries->find_user(action.userbase, std::move(name), parts_.generation);
-  co_return UserDirectory::Answer{answer.state, std::move(answer.user)};
-}
-
-// The folder that the action's path names for this recipient; nothing: it cannot be made.
-std::optional<std::string> LocalDelivery::folder_of(const DeliveryOrder& order,
-                                                    const conf::Action& action,
-                                                    conf::UserInfo user) const {
-  const auto sender = smtp::parse_reverse_path(order.reverse_path);
-  const auto accepted = smtp::parse_forward_path(order.recipient.accepted_address);
-  const auto final = smtp::parse_forward_path(order.recipient.final_address);
-  if (!sender || !accepted || !final) return std::nullopt;
-  conf::Delivery delivery;
-  delivery.action = &action;
-  delivery.user = std::move(user);
-  delivery.destination_user = final->mailbox.local;
-  delivery.destination_domain = final->mailbox.domain;
-  auto folder = conf::maildir_path(parts_.generation->config, delivery,
-                                   {sender->mailbox.local, sender->mailbox.domain},
-                                   {accepted->mailbox.local, accepted->mailbox.domain});
-  if (!folder || !folder->starts_with('/')) return std::nullopt;
-  return folder;
-}
-
-// Steps: whose mailbox, where it is, with whose rights it is written, then the delivery itself.
-ring::Task<DeliveryResult> LocalDelivery::try_maildir(const DeliveryOrder& order,
-                                                      const conf::Action& action) {
-  const UserDirectory::Answer owner = co_await find_user(action, order.recipient.user);
-  if (owner.state != conf::AnswerState::Found)
-    co_return delayed("4.2.1", "user " + order.recipient.user + " is not to be found");
-  auto folder = folder_of(order, action, owner.user);
-  if (!folder)
-    co_return delayed("4.3.5", "the maildir path of action " + action.name + " cannot be made");
-  const UserDirectory::Answer writer =
-      action.user.empty() ? owner : co_await find_user(action, action.user);
-  if (writer.state != conf::AnswerState::Found)
-    co_return delayed("4.2.1", "user " + action.user + " is not to be found");
-  co_return co_await write_maildir(order, writer.user, std::move(*folder));
-}
-
-// As the engine's own user on the ring; as anybody else by an agent.
-ring::Task<DeliveryResult> LocalDelivery::write_maildir(const DeliveryOrder& order,
-                                                        const conf::UserInfo& writer,
-                                                        std::string folder) {
-  const auto buffer = buffers_.borrow();
-  if (!buffer) co_return failed(buffer.error());
-  ContentReader content(parts_.core.ring(), segments_, buffer->room(), order.extents);
-  MaildirOrder maildir = order_for(order, folder, parts_.generation->config.server_name);
-  if (Agents::is_ourselves(writer.uid)) {
-    const auto done = co_await writer_.deliver(maildir, content);
-    if (!done) co_return failed(done.error());
-    co_return delivered(std::move(folder));
+ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,
+                                                  std::shared_ptr<const Generation> generation,
+                                                  const conf::Action& action) {
+  auto job = DeliveryJob::of(order, generation->config, action);
+  if (!job) co_return delayed("4.3.5", "the addresses of the recipient cannot be read");
+  const MaybeResult nobody = co_await find_people(*job, std::move(generation));
+  if (nobody) co_return *nobody;
+  const std::string& target = order.recipient.target;
+  if (target.starts_with('/')) co_return co_await to_file(*job);
+  if (target.starts_with('|')) {
+    const auto command = conf::FormatString::parse(std::string_view(target).substr(1));
+    if (!command) co_return delayed("4.3.5", "the command cannot be read: " + target);
+    co_return co_await to_command(*job, *command);
   }
-  process::MaildirOrder wish{std::move(folder), {}, std::move(maildir.file_name)};
-  process::AgentUser user = agent_user(writer);
-  const auto reply =
-      co_await parts_.agents->deliver(std::move(user), std::move(wish), maildir.fields, content);
-  if (!reply) co_return failed(reply.error());
-  if (reply->status == process::AgentStatus::Done) co_return delivered(reply->text);
-  co_return delayed(std::string(status_of(reply->code)), reply->text);
+  switch (action.method) {
+    case conf::Method::Maildir:
+      co_return co_await to_maildir(*job);
+    case conf::Method::Mbox:
+      co_return co_await to_mbox(*job);
+    case conf::Method::Mda:
+      co_return co_await to_command(*job, action.command);
+    case conf::Method::Lmtp:
+    case conf::Method::ForwardOnly:
+    case conf::Method::ExpandOnly:
+    case conf::Method::Relay:
+      break;
+  }
+  co_return delayed("4.3.5", "action " + action.name + " delivers to no mailbox");
+}
+
+// Whose mailbox, and with whose rights; a result when one of them is not to be found.
+ring::Task<LocalDelivery::MaybeResult> LocalDelivery::find_people(
+    DeliveryJob& job, std::shared_ptr<const Generation> generation) {
+  const std::string name = job.order.recipient.user;
+  if (name.empty()) {
+    job.owner = ourselves_;
+  } else {
+    conf::Answer owner =
+        co_await parts_.enquiries->find_user(job.action.userbase, name, generation);
+    if (owner.state != conf::AnswerState::Found) co_return missing(name, owner);
+    job.owner = std::move(owner.user);
+  }
+  job.writer = job.owner;
+  if (job.action.user.empty()) co_return std::nullopt;
+  conf::Answer writer = co_await parts_.enquiries->find_user(nullptr, job.action.user, generation);
+  if (writer.state != conf::AnswerState::Found) co_return missing(job.action.user, writer);
+  job.writer = std::move(writer.user);
+  co_return std::nullopt;
+}
+
+// The folder: .Junk for what is marked as spam, else that of the sub-address where there is one.
+ring::Task<DeliveryResult> LocalDelivery::to_maildir(const DeliveryJob& job) {
+  auto folder = job.maildir_folder();
+  if (!folder)
+    co_return delayed("4.3.5", "the maildir path of action " + job.action.name + " cannot be made");
+  std::string preferred = job.tag_folder(*folder);
+  if (job.action.junk) {
+    const auto header = co_await read_header(job);
+    if (!header) co_return delayed(header.error());
+    if (header->is_spam()) {
+      *folder += "/.Junk";
+      preferred.clear();
+    }
+  }
+  if (Agents::is_ourselves(job.writer.uid))
+    co_return co_await to_own_maildir(job, std::move(*folder), std::move(preferred));
+  std::string where = *folder;
+  process::MaildirOrder order{std::move(*folder), std::move(preferred), job.maildir_file_name()};
+  process::AgentUser user = agent_user(job.writer);
+  co_return co_await by_agent(job, std::move(user), std::move(order), std::move(where));
+}
+
+// The engine's own user needs no other process.
+ring::Task<DeliveryResult> LocalDelivery::to_own_maildir(const DeliveryJob& job, std::string folder,
+                                                         std::string preferred) {
+  const bool has_preferred = !preferred.empty() && co_await is_folder(preferred);
+  if (has_preferred) folder = std::move(preferred);
+  const auto buffer = buffers_.borrow();
+  if (!buffer) co_return delayed(buffer.error());
+  ContentReader content(parts_.core.ring(), segments_, buffer->room(), job.order.extents);
+  MaildirOrder order;
+  order.folder = folder;
+  order.file_name = job.maildir_file_name();
+  order.fields = job.fields();
+  const auto done = co_await writer_.deliver(order, content);
+  if (!done) co_return delayed(done.error());
+  co_return delivered(std::move(folder));
+}
+
+ring::Task<DeliveryResult> LocalDelivery::to_mbox(const DeliveryJob& job) {
+  process::AgentUser user = agent_user(job.writer);
+  user.mailbox = true;
+  process::MboxOrder order{job.from_line()};
+  std::string where = std::string(process::mail_folder) + '/' + user.name;
+  co_return co_await by_agent(job, std::move(user), std::move(order), std::move(where));
+}
+
+ring::Task<DeliveryResult> LocalDelivery::to_file(const DeliveryJob& job) {
+  process::AppendOrder order{job.order.recipient.target, job.from_line()};
+  std::string where = order.path;
+  process::AgentUser user = agent_user(job.writer);
+  co_return co_await by_agent(job, std::move(user), std::move(order), std::move(where));
+}
+
+// A command may send the message on, and so to itself: what was delivered to this address before is
+// not given to it again.
+ring::Task<DeliveryResult> LocalDelivery::to_command(const DeliveryJob& job,
+                                                     const conf::FormatString& command) {
+  auto order = job.command_order(command);
+  if (!order)
+    co_return delayed("4.3.5", "the command of action " + job.action.name + " cannot be made");
+  const auto header = co_await read_header(job);
+  if (!header) co_return delayed(header.error());
+  if (header->was_delivered_before())
+    co_return failed("5.4.6", "mail loop: it was delivered to this address before");
+  std::string where = "|" + order->command;
+  process::AgentUser user = agent_user(job.writer);
+  co_return co_await by_agent(job, std::move(user), std::move(*order), std::move(where));
+}
+
+ring::Task<DeliveryResult> LocalDelivery::by_agent(const DeliveryJob& job, process::AgentUser user,
+                                                   process::AgentOrder order, std::string where) {
+  const bool is_command = std::holds_alternative<process::CommandOrder>(order);
+  if (!process::is_within_limits(order)) co_return failed("5.3.0", where + " is too long");
+  const auto buffer = buffers_.borrow();
+  if (!buffer) co_return delayed(buffer.error());
+  ContentReader content(parts_.core.ring(), segments_, buffer->room(), job.order.extents);
+  const std::string fields = job.fields();
+  auto reply = co_await parts_.agents->deliver(std::move(user), std::move(order), fields, content);
+  if (!reply) co_return delayed(reply.error());
+  // A Maildir agent chose between folders.
+  if (!is_command && reply->status == process::AgentStatus::Done && !reply->text.empty())
+    where = reply->text;
+  co_return result_of(std::move(*reply), is_command, std::move(where));
+}
+
+ring::Task<std::expected<mail::DeliveryScan, Fault>> LocalDelivery::read_header(
+    const DeliveryJob& job) {
+  using Result = std::expected<mail::DeliveryScan, Fault>;
+  const auto buffer = buffers_.borrow();
+  if (!buffer) co_return Result{std::unexpected(buffer.error())};
+  ContentReader content(parts_.core.ring(), segments_, buffer->room(), job.order.extents);
+  mail::DeliveryScan scan(job.order.recipient.final_address);
+  while (true) {
+    const auto piece = co_await content.next();
+    if (!piece) co_return Result{std::unexpected(piece.error())};
+    if (piece->empty() || !scan.scan(*piece)) break;
+  }
+  scan.finish();
+  co_return Result{std::move(scan)};
+}
+
+ring::Task<bool> LocalDelivery::is_folder(std::string path) {
+  constexpr int flags = O_PATH | O_DIRECTORY;
+  const int file = co_await ring::open_at(parts_.core.ring(), AT_FDCWD, path.c_str(), flags, 0);
+  if (file < 0) co_return false;
+  [[maybe_unused]] const int closed = co_await ring::close_file(parts_.core.ring(), file);
+  co_return true;
 }
 
 }  // namespace ringpost::mta

@@ -1,16 +1,19 @@
-// LocalDelivery: the attempts of the destinations that one core owns: finds the action and the user
-// as the present configuration has them, and writes to the mailbox. Every failure is temporary
-// here; giving up is the queue's.
+// LocalDelivery: the attempts of the destinations that one core owns. Each is a list of steps: the
+// action as the present configuration has it, whose mailbox and with whose rights, then the method:
+// a Maildir, an mbox, a command, a file, or LMTP. A result is always given; what becomes of it is
+// the queue's. Owner: one core.
 #pragma once
 
 #include "engine/mta/content_reader.h"
+#include "engine/mta/delivery_job.h"
 #include "engine/mta/delivery_order.h"
 #include "engine/mta/directory_sync.h"
 #include "engine/mta/lmtp_delivery.h"
 #include "engine/mta/maildir_writer.h"
-#include "engine/mta/user_directory.h"
 #include "engine/mta/worker_parts.h"
+#include "engine/process/agent.h"
 #include "proto/conf/config.h"
+#include "proto/mail/delivery_scan.h"
 
 namespace ringpost::mta {
 
@@ -30,13 +33,25 @@ class LocalDelivery {
   bool idle() const { return lmtp_.idle(); }
 
  private:
-  ring::Task<UserDirectory::Answer> find_user(const conf::Action& action, std::string name);
-  std::optional<std::string> folder_of(const DeliveryOrder& order, const conf::Action& action,
-                                       conf::UserInfo user) const;
+  using MaybeResult = std::optional<DeliveryResult>;
+
   ring::Task<void> by_lmtp(DeliveryOrder& order, const conf::Action& action);
-  ring::Task<DeliveryResult> try_maildir(const DeliveryOrder& order, const conf::Action& action);
-  ring::Task<DeliveryResult> write_maildir(const DeliveryOrder& order, const conf::UserInfo& writer,
-                                           std::string folder);
+  ring::Task<DeliveryResult> by_user(const DeliveryOrder& order,
+                                     std::shared_ptr<const Generation> generation,
+                                     const conf::Action& action);
+  ring::Task<MaybeResult> find_people(DeliveryJob& job,
+                                      std::shared_ptr<const Generation> generation);
+  ring::Task<DeliveryResult> to_maildir(const DeliveryJob& job);
+  ring::Task<DeliveryResult> to_own_maildir(const DeliveryJob& job, std::string folder,
+                                            std::string preferred);
+  ring::Task<DeliveryResult> to_mbox(const DeliveryJob& job);
+  ring::Task<DeliveryResult> to_file(const DeliveryJob& job);
+  ring::Task<DeliveryResult> to_command(const DeliveryJob& job, const conf::FormatString& command);
+  // By a process that has become `user`; `where` stands in the result when it says nothing itself.
+  ring::Task<DeliveryResult> by_agent(const DeliveryJob& job, process::AgentUser user,
+                                      process::AgentOrder order, std::string where);
+  ring::Task<std::expected<mail::DeliveryScan, Fault>> read_header(const DeliveryJob& job);
+  ring::Task<bool> is_folder(std::string path);
 
   WorkerParts& parts_;
   const SegmentStore& segments_;
@@ -44,6 +59,7 @@ class LocalDelivery {
   MaildirWriter writer_;
   ReadBuffers buffers_;
   LmtpDelivery lmtp_;
+  conf::UserInfo ourselves_;
 };
 
 }  // namespace ringpost::mta

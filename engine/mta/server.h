@@ -20,6 +20,7 @@
 #include "engine/mta/reloader.h"
 #include "engine/mta/start_gate.h"
 #include "engine/mta/table_sources.h"
+#include "engine/mta/user_directory.h"
 #include "engine/mta/worker.h"
 #include "engine/process/parent_link.h"
 

@@ -1,0 +1,108 @@
+"""A scripted LMTP server: takes messages, and answers each recipient as it is told."""
+import os
+import socket
+import threading
+
+
+class Server:
+    """Listens on loopback, or on a Unix socket when `path` is given. Ends with the case.
+
+    at_rcpt, at_end  replies by the path in RCPT, instead of 250; may be changed at any time
+    messages         what came: dictionaries with connection, sender, recipients, content
+    """
+
+    def __init__(self, test, path=None, owner=None):
+        self.messages = []
+        self.connections = 0
+        self.at_rcpt = {}
+        self.at_end = {}
+        self.hangs = threading.Event()  # set: no reply to the end of a message until cleared
+        self.lock = threading.Lock()
+        if path is None:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.destination = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        else:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(path)
+            self.listener.listen()
+            if owner is not None:
+                os.chown(path, owner.uid, owner.gid)
+            self.destination = path
+        self.ended = False
+        threading.Thread(target=self.accept, daemon=True).start()
+        test.defer(self.end)
+
+    def end(self):
+        self.ended = True
+        self.hangs.clear()
+        self.listener.close()
+
+    def accept(self):
+        while not self.ended:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(connection, self.connections),
+                             daemon=True).start()
+
+    def serve(self, connection, number):
+        connection.settimeout(60)
+        with connection, connection.makefile("rwb") as stream:
+            try:
+                self.converse(stream, number)
+            except (OSError, ValueError):
+                pass  # the client went away
+
+    def converse(self, stream, number):
+        say(stream, "220 lmtp.test ready")
+        message = None
+        for line in stream:
+            verb = line[:4].upper()
+            if verb == b"LHLO":
+                say(stream, "250-lmtp.test", "250-PIPELINING", "250-8BITMIME",
+                    "250 ENHANCEDSTATUSCODES")
+            elif verb == b"MAIL":
+                message = {"connection": number, "sender": path_of(line), "recipients": []}
+                say(stream, "250 2.1.0 Ok")
+            elif verb == b"RCPT":
+                path = path_of(line)
+                reply = self.at_rcpt.get(path, "250 2.1.5 Ok")
+                if reply.startswith("2"):
+                    message["recipients"].append(path)
+                say(stream, reply)
+            elif verb == b"DATA":
+                self.take(stream, message)
+            elif verb == b"QUIT":
+                say(stream, "221 2.0.0 Bye")
+                return
+            else:
+                say(stream, "250 2.0.0 Ok")
+
+    def take(self, stream, message):
+        if not message["recipients"]:
+            say(stream, "503 5.5.1 No recipients")
+            return
+        say(stream, "354 go")
+        lines = []
+        for line in stream:
+            if line == b".\r\n":
+                break
+            lines.append(line[1:] if line.startswith(b".") else line)
+        message["content"] = b"".join(lines)
+        with self.lock:
+            self.messages.append(message)
+        while self.hangs.is_set() and not self.ended:
+            threading.Event().wait(0.05)
+        for path in message["recipients"]:
+            say(stream, self.at_end.get(path, f"250 2.0.0 <{path}> saved"))
+
+
+def path_of(line):
+    return line.decode()[line.index(b"<") + 1:line.rindex(b">")]
+
+
+def say(stream, *lines):
+    stream.write("".join(line + "\r\n" for line in lines).encode())
+    stream.flush()
