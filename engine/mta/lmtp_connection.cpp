@@ -121,9 +121,9 @@ ring::Task<void> LmtpConnection::converse() {
       co_await send_content();
       continue;
     }
-    co_await flush();
+    const bool sent_any = co_await flush();
+    if (moved || sent_any) continue;
     if (session_->ended()) co_return;
-    if (moved) continue;
     if (is_broken()) {
       session_->disconnected();
     } else if (given_) {
@@ -161,7 +161,7 @@ bool LmtpConnection::feed() {
 }
 
 void LmtpConnection::take(const smtp::Ready&) {
-  idle_ = was_ready_ = true;
+  idle_ = true;
   owner_.idle(*this);
 }
 
@@ -228,7 +228,7 @@ void LmtpConnection::take(const smtp::MessageDone&) {
 
 void LmtpConnection::take(const smtp::Ended& ended) {
   idle_ = false;
-  if (was_ready_) return;
+  if (messages_ > 0 || ended.reason == smtp::EndReason::Quit) return;
   std::string text(ended.reply.text);
   std::ranges::replace(text, '\n', ' ');
   refusal_ = fmt::format("{}: {} {}", destination_, ended.reply.code, text);
@@ -244,13 +244,14 @@ ring::Task<void> LmtpConnection::wait_idle() {
   session_->quit(parts_.core.now());
 }
 
-ring::Task<void> LmtpConnection::flush() {
+ring::Task<bool> LmtpConnection::flush() {
   // The session may add to its octets while these are on their way.
   std::string octets(text_of(session_->transmit()));
-  if (octets.empty()) co_return;
+  if (octets.empty()) co_return false;
   session_->transmitted(octets.size());
   iovec part{octets.data(), octets.size()};
   static_cast<void>(co_await send(std::span(&part, 1)));
+  co_return true;
 }
 
 // What `parts` name must stay until this has ended. False: the connection is of no more use.
@@ -298,7 +299,7 @@ ring::Task<std::optional<Fault>> LmtpConnection::send_pieces() {
     pieces.clear();
     at_end ? encoder.finish(pieces) : encoder.encode(*piece, pieces);
     // The commands that led here go first, if they are not all gone.
-    co_await flush();
+    static_cast<void>(co_await flush());
     if (!co_await send_all(pieces)) co_return Fault{"send", 0, destination_};
     if (at_end) co_return std::nullopt;
   }

@@ -42,7 +42,7 @@ class LmtpConnectionOwner {
  public:
   // It stands and may be given a batch, now or later.
   virtual void idle(LmtpConnection& connection) = 0;
-  // The server was not there, or wanted nothing to do with us. Nothing was under way.
+  // The server was not there, or ended the connection before it was given anything.
   virtual void not_connected(LmtpConnection& connection, const std::string& why) = 0;
   // The connection was lost before the server could have seen any of it.
   virtual void give_back(LmtpBatch batch) = 0;
@@ -87,7 +87,7 @@ class LmtpConnection final : private net::StreamOwner {
   ring::Task<int> connected();
   ring::Task<void> converse();
   ring::Task<void> close();
-  ring::Task<void> flush();
+  ring::Task<bool> flush();
   ring::Task<bool> send(std::span<iovec> parts);
   ring::Task<void> send_content();
   ring::Task<std::optional<Fault>> send_pieces();
@@ -119,7 +119,6 @@ class LmtpConnection final : private net::StreamOwner {
   std::string unread_;  // octets that the session would not take yet
   unsigned messages_ = 0;
   bool heard_ = false;  // something, since the transaction began
-  bool was_ready_ = false;
   bool idle_ = false;
   bool given_ = false;  // a batch that has not begun
   bool content_wanted_ = false;

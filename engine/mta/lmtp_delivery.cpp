@@ -78,16 +78,23 @@ void LmtpRoute::not_connected(LmtpConnection& connection, const std::string& why
 
 void LmtpRoute::put_off_all(const std::string& why) {
   const std::deque<LmtpBatch> batches = std::exchange(waiting_, {});
-  for (const LmtpBatch& batch : batches) {
-    for (LmtpAttempt* attempt : batch) {
-      // RFC 3463: 4.4.1, no answer from host
-      attempt->order.result = {observe::AttemptResult::Delayed, "4.4.1", why};
-      attempt->done.set();
-    }
+  for (const LmtpBatch& batch : batches) put_off(batch, why);
+}
+
+void LmtpRoute::put_off(const LmtpBatch& batch, const std::string& why) {
+  for (LmtpAttempt* attempt : batch) {
+    // RFC 3463: 4.4.1, no answer from host
+    attempt->order.result = {observe::AttemptResult::Delayed, "4.4.1", why};
+    attempt->done.set();
   }
 }
 
+// Once: a server that keeps doing that must not keep us busy.
 void LmtpRoute::give_back(LmtpBatch batch) {
+  if (batch.front()->repeated) {
+    put_off(batch, destination_ + " closed the connection");
+    return;
+  }
   for (LmtpAttempt* attempt : batch) attempt->repeated = true;
   waiting_.push_front(std::move(batch));
   parts_.core.turn_again();

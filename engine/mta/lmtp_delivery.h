@@ -50,6 +50,7 @@ class LmtpRoute final : private LmtpConnectionOwner {
   Held& held(const LmtpConnection& connection);
   void open();
   void put_off_all(const std::string& why);
+  static void put_off(const LmtpBatch& batch, const std::string& why);
 
   WorkerParts& parts_;
   const SegmentStore& segments_;

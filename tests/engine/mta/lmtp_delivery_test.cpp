@@ -170,6 +170,14 @@ TEST_F(LmtpDeliveryTest, AServerThatWantsNothing) {
   EXPECT_TRUE(other.result.detail.contains("500 Unknown command")) << other.result.detail;
 }
 
+TEST_F(LmtpDeliveryTest, AServerThatClosesBeforeTheFirstCommandIsNotAskedForEver) {
+  const LmtpServer server({.closes_after_hello = true});
+  const Order& one = order(spool("x\r\n"), "alice", server.destination());
+  ASSERT_TRUE(finish());
+  EXPECT_TRUE(one.words() == "delayed 4.4.1" || one.words() == "delayed 4.4.2") << one.words();
+  EXPECT_LE(server.connections(), 2u);
+}
+
 TEST_F(LmtpDeliveryTest, AConnectionLostAfterTheContentMayHaveDelivered) {
   const LmtpServer server({.silent_after_content = true});
   const Order& one = order(spool("x\r\n"), "alice", server.destination());

@@ -34,8 +34,9 @@ class LmtpServer {
     std::map<std::string, std::string> at_end = {};   // the same, after the content
     std::string instead_of_354 = {};                  // the connection ends after it
     unsigned messages_per_connection = 1000;          // then it is closed without a word
-    bool silent_after_content = false;                // closes instead of replying
-    std::function<void()> before_content = {};        // after 354
+    bool closes_after_hello = false;
+    bool silent_after_content = false;          // closes instead of replying
+    std::function<void()> before_content = {};  // after 354
     std::function<void()> before_final_replies = {};
   };
 
@@ -108,7 +109,10 @@ class LmtpServer {
     while (true) {
       const std::string said = line(peer, rest);
       if (said.empty()) return;
-      if (said.starts_with("LHLO ")) peer.send(options_.hello);
+      if (said.starts_with("LHLO ")) {
+        peer.send(options_.hello);
+        if (options_.closes_after_hello) return;
+      }
       if (said.starts_with("MAIL FROM:")) {
         message.sender = said.substr(10, said.size() - 12);
         peer.send("250 2.1.0 Ok\r\n");
