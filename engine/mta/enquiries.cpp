@@ -49,11 +49,11 @@ struct Enquiry {
   ring::TimerOf<Enquiry, &Enquiry::time_is_up> timer{*this};
 };
 
-Enquiries::Enquiries(WorkerParts& parts) : parts_(parts) {}
+Enquiries::Enquiries(WorkerParts& parts) : parts_(parts), files_(parts) {}
 Enquiries::~Enquiries() { CHECK(idle()); }
 
 bool Enquiries::full() const { return under_way_.size() >= enquiries_max; }
-bool Enquiries::idle() const { return under_way_.empty(); }
+bool Enquiries::idle() const { return under_way_.empty() && reading_.idle(); }
 
 void Enquiries::ask(conf::Question question, std::shared_ptr<const Generation> generation,
                     EnquiryAsker& asker) {
@@ -66,9 +66,21 @@ void Enquiries::ask(conf::Question question, std::shared_ptr<const Generation> g
   parts_.core.timers().arm(enquiry.timer, parts_.core.now() + enquiry_max);
   if (std::holds_alternative<conf::UserQuestion>(enquiry.question)) {
     ask_user(enquiry);
-  } else {
+  } else if (std::holds_alternative<conf::TableQuestion>(enquiry.question)) {
     ask_table(enquiry);
+  } else {
+    ring::Task<void>::spawn(reading_, ask_file(enquiry));
   }
+}
+
+ring::Task<void> Enquiries::ask_file(Enquiry& enquiry) {
+  conf::Answer answer;
+  if (const auto* forward = std::get_if<conf::ForwardQuestion>(&enquiry.question)) {
+    answer = co_await files_.read(*forward);
+  } else {
+    answer = co_await files_.read(std::get<conf::IncludeQuestion>(enquiry.question));
+  }
+  come_back(enquiry, std::move(answer));
 }
 
 void Enquiries::ask_user(Enquiry& enquiry) {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/mta/generation.h"
+#include "engine/mta/user_files.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/ring/task.h"
 #include "proto/conf/lookups.h"
@@ -43,8 +44,8 @@ class Enquiries {
 
   // No room for another question.
   bool full() const;
-  // A user or a table that is not in memory; not when full. `asker` is answered once, unless
-  // forget() is called before; one question at a time for each.
+  // A user, a table that is not in memory, or a user's file; not when full. `asker` is answered
+  // once, unless forget() is called before; one question at a time for each.
   void ask(conf::Question question, std::shared_ptr<const Generation> generation,
            EnquiryAsker& asker);
   void forget(EnquiryAsker& asker);
@@ -55,6 +56,8 @@ class Enquiries {
   // that `generation` does not have is a temporary failure.
   ring::Task<conf::Answer> find_user(const conf::Table* userbase, std::string name,
                                      std::shared_ptr<const Generation> generation);
+  // What is known of a `.forward` without asking; Later: ask.
+  conf::Answer known(const conf::ForwardQuestion& question) const { return files_.known(question); }
   // Nothing is under way any more.
   bool idle() const;
 
@@ -62,11 +65,14 @@ class Enquiries {
   friend struct Enquiry;
   void ask_user(Enquiry& enquiry);
   void ask_table(Enquiry& enquiry);
+  ring::Task<void> ask_file(Enquiry& enquiry);
   void come_back(Enquiry& enquiry, conf::Answer answer);
   void tell(Enquiry& enquiry, conf::Answer answer);
 
   WorkerParts& parts_;
   std::list<Enquiry> under_way_;
+  UserFiles files_;
+  ring::Scope reading_;
 };
 
 }  // namespace ringpost::mta

@@ -1,36 +1,17 @@
 // Local delivery: see local_delivery.h.
 #include "engine/mta/local_delivery.h"
 
-#include <array>
-
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include "engine/mta/agents.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/our_account.h"
 #include "engine/process/agent_frame.h"
 
 namespace ringpost::mta {
 namespace {
-
-// As whom commands and files of the system's aliases are run and written.
-conf::UserInfo our_account() {
-  conf::UserInfo result{.username = fmt::format("{}", geteuid()),
-                        .uid = geteuid(),
-                        .gid = getegid(),
-                        .directory = "/"};
-  std::array<char, 4096> room;
-  passwd record{};
-  passwd* found = nullptr;
-  if (getpwuid_r(geteuid(), &record, room.data(), room.size(), &found) == 0 && found != nullptr) {
-    result.username = record.pw_name;
-    result.directory = record.pw_dir;
-  }
-  return result;
-}
 
 DeliveryResult delayed(std::string status, std::string detail) {
   return {observe::AttemptResult::Delayed, std::move(status), std::move(detail)};
@@ -89,8 +70,9 @@ LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
       segments_(segments),
       syncs_(parts.core),
       writer_(parts.core, syncs_),
-      lmtp_(parts, segments, buffers_, LmtpLimits{}),
-      ourselves_(our_account()) {}
+      lmtp_(parts, segments, buffers_, LmtpLimits{}) {
+  our_account();  // looked up now: a core must not wait for the name service
+}
 
 ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   const std::shared_ptr<const Generation> generation = parts_.generation;
@@ -154,10 +136,12 @@ ring::Task<LocalDelivery::MaybeResult> LocalDelivery::find_people(
     DeliveryJob& job, std::shared_ptr<const Generation> generation) {
   const std::string name = job.order.recipient.user;
   if (name.empty()) {
-    job.owner = ourselves_;
+    job.owner = our_account();
   } else {
-    conf::Answer owner =
-        co_await parts_.enquiries->find_user(job.action.userbase, name, generation);
+    // A command or a file of an alias may be for the action's own user, whom no userbase knows.
+    const bool of_action = !job.order.recipient.target.empty() && name == job.action.user;
+    const conf::Table* userbase = of_action ? nullptr : job.action.userbase;
+    conf::Answer owner = co_await parts_.enquiries->find_user(userbase, name, generation);
     if (owner.state != conf::AnswerState::Found) co_return missing(name, owner);
     job.owner = std::move(owner.user);
   }

@@ -59,7 +59,6 @@ class LocalDelivery {
   MaildirWriter writer_;
   ReadBuffers buffers_;
   LmtpDelivery lmtp_;
-  conf::UserInfo ourselves_;
 };
 
 }  // namespace ringpost::mta

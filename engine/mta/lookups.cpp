@@ -24,11 +24,8 @@ conf::Answer LookupMemo::known_at_once(const conf::Question& question) const {
       answer.text = describe(question) + ": the name service fails";
     return answer;
   }
-  if (std::holds_alternative<conf::TableQuestion>(question)) return {};
-  // Files of users are read by processes that have become these users; there are none yet.
-  if (std::holds_alternative<conf::ForwardQuestion>(question))
-    return {.state = conf::AnswerState::NotFound};
-  return failure(describe(question) + " cannot be read");
+  const auto* forward = std::get_if<conf::ForwardQuestion>(&question);
+  return forward != nullptr ? parts_->enquiries->known(*forward) : conf::Answer{};
 }
 
 bool LookupMemo::matches_regex(const conf::Table& table, std::string_view text) {
