@@ -168,21 +168,6 @@ def expiry(t):
 
 
 @case()
-def commands_and_files_of_aliases_wait(t):
-    """What an alias sends to a command or a file stays queued, and never lands in a mailbox."""
-    daemon = t.daemon(virtual={"run@example.test": "|/bin/true",
-                               "file@example.test": t.path("archive")})
-    send(daemon, 1, "run@example.test")
-    send(daemon, 2, "file@example.test")
-    t.eventually(lambda: len(daemon.events("attempt.finished")) >= 2, "both were tried")
-    attempts = daemon.events("attempt.finished")
-    t.true(all("not delivered to yet" in one["detail"] for one in attempts), attempts)
-    t.equal(len(daemon.queue()), 2, "queued")
-    t.equal(daemon.delivered("alice") + daemon.delivered("bob"), [])
-    t.true(not os.path.exists(t.path("archive")), "no file")
-
-
-@case()
 def nothing_twice_in_normal_operation(t):
     """A thousand messages, clean restarts in between: each is there exactly once."""
     daemon = t.daemon()

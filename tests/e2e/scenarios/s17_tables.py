@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import time
 
-from harness import ledger, messages, smtp
+from harness import account, ledger, messages, smtp
 from harness.case import case
 
 program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness",
@@ -12,7 +12,9 @@ program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harnes
 
 
 def owner():
-    return f"{os.getuid()}:{os.getgid()}"
+    """Whom the Maildirs belong to: the daemon's own account."""
+    ours = account.unprivileged()
+    return f"{ours.uid}:{ours.gid}" if ours else f"{os.getuid()}:{os.getgid()}"
 
 
 def configuration(users, base="table base file:{home}/base"):

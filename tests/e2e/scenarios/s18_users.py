@@ -82,6 +82,7 @@ def every_user_gets_mail_as_that_user(t):
     names = ("alice", "bob", "carol")
     daemon = start(t, names)
     os.chown(daemon.home_of("carol"), 0, 0)
+    os.chmod(daemon.home_of("carol"), 0o755)
     send(daemon, 1, *(f"{name}@example.test" for name in names))
     for number, name in enumerate(names[:2]):
         delivered = daemon.wait_delivered(1, name)
@@ -97,7 +98,7 @@ def every_user_gets_mail_as_that_user(t):
 
 @case()
 def agents_have_only_their_users_rights(t):
-    """While there is work for a user there is a process that is that user, and then it goes."""
+    """While there is work for a user there are processes that are that user, and then they go."""
     daemon = start(t)
     send(daemon, 1, "alice@example.test", "bob@example.test")
     daemon.wait_delivered(1, "alice")
@@ -105,7 +106,7 @@ def agents_have_only_their_users_rights(t):
     agents = [pid for pid in family(daemon.process.pid)
               if pid not in (daemon.process.pid, daemon.engine_pid())]
     uids = sorted(int(status_of(pid)["Uid"].split()[0]) for pid in agents)
-    t.equal(uids, [first_uid, first_uid + 1], "who is there")
+    t.equal(sorted(set(uids)), [first_uid, first_uid + 1], "who is there")
     for pid in agents:
         expect_powerless(t, pid, int(status_of(pid)["Uid"].split()[0]))
         opened = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]

@@ -21,7 +21,7 @@ def send(daemon, number, *recipients, fields=(), sender=None):
     return reply.queue_id
 
 
-def attempted(t, daemon, address, state="pending", seconds=15):
+def attempted(t, daemon, address, state="delayed", seconds=15):
     """The queue's row of a recipient after an attempt, once it is in that state."""
     return t.eventually(lambda: [row for row in daemon.queue() if row["to"] == address
                                  and row["attempts"] > 0 and row["state"] == state],
@@ -180,6 +180,54 @@ def commands_and_files_of_aliases(t):
     t.equal(found, sorted([messages.simple(2, fields=(b"X-Test: one",)),
                            messages.simple(3, fields=(b"X-Test: one",)), messages.simple(4)]))
     t.true(all(message.get_from().startswith("sender@client.test ") for message in box), "From_")
+
+
+@case()
+def forward_files(t):
+    """~/.forward: to others, to a command, with a copy; one that others may write does not count."""
+    daemon = t.daemon(users=("alice", "bob", "carol", "dora"), rules=[
+        f'action "local" maildir {by_user}', default_match])
+    files = {"alice": "bob@example.test\n", "bob": "\\bob, carol@example.test\n",
+             "carol": f'"|cat > {daemon.home_of("carol")}/piped"\n', "dora": "nobody@example.test\n"}
+    for user, text in files.items():
+        path = os.path.join(daemon.home_of(user), ".forward")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, 0o666 if user == "dora" else 0o600)
+        account.give(daemon.account, daemon.home_of(user))
+        os.chmod(daemon.home_of(user), 0o700)
+    send(daemon, 1, "alice@example.test")
+    send(daemon, 2, "dora@example.test")
+    daemon.wait_queue_empty()
+    t.equal([m.content for m in daemon.delivered("bob")], [messages.simple(1)])
+    _, content = without_trace(read(os.path.join(daemon.home_of("carol"), "piped")))
+    t.equal(content.replace(b"\n", b"\r\n"), messages.simple(1))
+    t.equal([m.content for m in daemon.delivered("dora")], [messages.simple(2)])
+    t.equal(maildir.count(daemon.maildir_of("alice")), 0, "what was forwarded")
+    with open(os.path.join(daemon.home_of("alice"), ".forward"), "w", encoding="ascii") as file:
+        file.write("alice@example.test\n")
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@client.test>", 250)
+        client.expect("RCPT TO:<alice@example.test>", 550, "5.4.6")
+
+
+@case()
+def included_lists(t):
+    """:include: of a virtual table; a list that is missing is a 451, and mail goes on later."""
+    path = t.path("list")
+    daemon = t.daemon(virtual={"team@example.test": f":include:{path}"})
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@client.test>", 250)
+        client.expect("RCPT TO:<team@example.test>", 451)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# the team\nalice, bob\n")
+    os.chmod(path, 0o644)
+    account.give(daemon.account, path)
+    send(daemon, 1, "team@example.test")
+    for user in ("alice", "bob"):
+        t.equal([m.content for m in daemon.wait_delivered(1, user)], [messages.simple(1)], user)
 
 
 # Maildir folders
