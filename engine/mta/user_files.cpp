@@ -20,21 +20,24 @@ conf::Answer failure(std::string why) {
   return {.state = conf::AnswerState::TemporaryFailure, .text = std::move(why)};
 }
 
-conf::Answer answer_of(const Agents::Reply& reply) {
-  if (!reply) return failure(to_text(reply.error()));
-  switch (reply->status) {
-    case process::AgentStatus::Done:
-      return {.state = conf::AnswerState::Found, .text = reply->file};
-    case process::AgentStatus::Absent:
-    case process::AgentStatus::Permanent:
-      return {.state = conf::AnswerState::NotFound};
-    case process::AgentStatus::Temporary:
-      break;
-  }
-  return failure(reply->text);
+conf::Answer brought_back(const Agents::Reply& reply) {
+  return reply ? answer_of(*reply) : failure(to_text(reply.error()));
 }
 
 }  // namespace
+
+conf::Answer answer_of(const process::AgentReply& reply) {
+  switch (reply.status) {
+    case process::AgentStatus::Done:
+      return {.state = conf::AnswerState::Found, .text = reply.file};
+    case process::AgentStatus::Absent:
+      return {.state = conf::AnswerState::NotFound};
+    case process::AgentStatus::Permanent:  // not to be trusted: neither followed nor passed over
+    case process::AgentStatus::Temporary:
+      break;
+  }
+  return failure(reply.text);
+}
 
 conf::Answer UserFiles::known(const conf::ForwardQuestion& question) const {
   const std::string& home = question.user.directory;
@@ -46,6 +49,7 @@ conf::Answer UserFiles::known(const conf::ForwardQuestion& question) const {
 
 ring::Task<conf::Answer> UserFiles::read(conf::ForwardQuestion question) {
   const std::string& home = question.user.directory;
+  if (co_await is_sticky(home)) co_return failure(home + " is sticky: its owner wants no mail now");
   const int seen = co_await look_at(home + "/.forward");
   if (seen == -ENOENT || seen == -ENOTDIR) {
     note_absent(home);
@@ -56,7 +60,7 @@ ring::Task<conf::Answer> UserFiles::read(conf::ForwardQuestion question) {
   process::AgentOrder order = process::ForwardOrder{home};
   if (!process::is_within_limits(order)) co_return failure("the path is too long");
   const Agents::Reply reply = co_await parts_.agents->ask(std::move(user), std::move(order));
-  co_return answer_of(reply);
+  co_return brought_back(reply);
 }
 
 // With an empty name the user is the daemon itself.
@@ -69,7 +73,7 @@ ring::Task<conf::Answer> UserFiles::read(conf::IncludeQuestion question) {
   process::AgentOrder order = process::FileOrder{question.path};
   if (!process::is_within_limits(order)) co_return failure("the path is too long");
   const Agents::Reply reply = co_await parts_.agents->ask(std::move(user), std::move(order));
-  co_return answer_of(reply);
+  co_return brought_back(reply);
 }
 
 // 0, or why our own user does not see it.
@@ -79,6 +83,13 @@ ring::Task<int> UserFiles::look_at(std::string path) {
   if (file < 0) co_return file;
   [[maybe_unused]] const int closed = co_await ring::close_file(parts_.core.ring(), file);
   co_return 0;
+}
+
+ring::Task<bool> UserFiles::is_sticky(std::string folder) {
+  struct statx status{};
+  const int done =
+      co_await ring::status_at(parts_.core.ring(), AT_FDCWD, folder.c_str(), STATX_MODE, &status);
+  co_return done == 0 && (status.stx_mode & S_ISVTX) != 0;
 }
 
 void UserFiles::note_absent(const std::string& home) {

@@ -7,10 +7,14 @@
 #include <unordered_map>
 
 #include "engine/mta/worker_parts.h"
+#include "engine/process/agent.h"
 #include "engine/ring/task.h"
 #include "proto/conf/lookups.h"
 
 namespace ringpost::mta {
+
+// What the reader of a file said, as an answer to the question for it.
+conf::Answer answer_of(const process::AgentReply& reply);
 
 class UserFiles {
  public:
@@ -18,13 +22,14 @@ class UserFiles {
 
   // NotFound: there was none a moment ago, or there can be none. Otherwise Later: read() it.
   conf::Answer known(const conf::ForwardQuestion& question) const;
-  // A file that others could have written is NotFound; one that cannot be read now is a temporary
-  // failure with its reason. Never ends before it has waited.
+  // A file that others could have written, one that cannot be read now and a home folder with the
+  // sticky bit are temporary failures with their reasons. Never ends before it has waited.
   ring::Task<conf::Answer> read(conf::ForwardQuestion question);
   ring::Task<conf::Answer> read(conf::IncludeQuestion question);
 
  private:
   ring::Task<int> look_at(std::string path);
+  ring::Task<bool> is_sticky(std::string folder);
   void note_absent(const std::string& home);
 
   WorkerParts& parts_;

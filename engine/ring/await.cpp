@@ -64,6 +64,13 @@ Request unlink_at(Ring& ring, int directory, const char* path) {
   return request(ring, [&](io_uring_sqe* sqe) { io_uring_prep_unlinkat(sqe, directory, path, 0); });
 }
 
+Request status_at(Ring& ring, int directory, const char* path, unsigned wanted,
+                  struct statx* status) {
+  return request(ring, [&](io_uring_sqe* sqe) {
+    io_uring_prep_statx(sqe, directory, path, 0, wanted, status);
+  });
+}
+
 Request make_directory_at(Ring& ring, int directory, const char* path, unsigned mode) {
   return request(ring,
                  [&](io_uring_sqe* sqe) { io_uring_prep_mkdirat(sqe, directory, path, mode); });

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "engine/ring/core.h"
@@ -52,6 +53,9 @@ Request sync_data(Ring& ring, int file);
 Request close_file(Ring& ring, int file);
 Request rename_at(Ring& ring, int from_directory, const char* from, int to_directory,
                   const char* to);
+// What `wanted` (STATX_...) asks for goes to `status`; always on a kernel thread.
+Request status_at(Ring& ring, int directory, const char* path, unsigned wanted,
+                  struct statx* status);
 Request unlink_at(Ring& ring, int directory, const char* path);
 Request make_directory_at(Ring& ring, int directory, const char* path, unsigned mode);
 // Stream sockets by plain descriptors: all of it, unless an error or the peer's end comes first.

@@ -21,6 +21,15 @@ def send(daemon, number, *recipients, fields=(), sender=None):
     return reply.queue_id
 
 
+def ask(daemon, recipient, code, *status):
+    """The reply to RCPT."""
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@client.test>", 250)
+        client.expect(f"RCPT TO:<{recipient}>", code, *status)
+        client.quit()
+
+
 def attempted(t, daemon, address, state="delayed", seconds=15):
     """The queue's row of a recipient after an attempt, once it is in that state."""
     return t.eventually(lambda: [row for row in daemon.queue() if row["to"] == address
@@ -184,7 +193,8 @@ def commands_and_files_of_aliases(t):
 
 @case()
 def forward_files(t):
-    """~/.forward: to others, to a command, with a copy; one that others may write does not count."""
+    """~/.forward: to others, to a command, with a copy; nothing goes anywhere by one that others
+    may write, or while the home folder is sticky."""
     daemon = t.daemon(users=("alice", "bob", "carol", "dora"), rules=[
         f'action "local" maildir {by_user}', default_match])
     files = {"alice": "bob@example.test\n", "bob": "\\bob, carol@example.test\n",
@@ -197,6 +207,16 @@ def forward_files(t):
         account.give(daemon.account, daemon.home_of(user))
         os.chmod(daemon.home_of(user), 0o700)
     send(daemon, 1, "alice@example.test")
+    ask(daemon, "dora@example.test", 451)
+    t.eventually(lambda: any("may be written by others" in event["reason"]
+                             for event in daemon.events("lookup.failed")), "why")
+    os.chmod(os.path.join(daemon.home_of("dora"), ".forward"), 0o600)
+    os.chmod(daemon.home_of("dora"), 0o1700)
+    ask(daemon, "dora@example.test", 451)
+    t.eventually(lambda: any("is sticky" in event["reason"]
+                             for event in daemon.events("lookup.failed")), "why")
+    os.chmod(daemon.home_of("dora"), 0o700)
+    os.remove(os.path.join(daemon.home_of("dora"), ".forward"))
     send(daemon, 2, "dora@example.test")
     daemon.wait_queue_empty()
     t.equal([m.content for m in daemon.delivered("bob")], [messages.simple(1)])
@@ -206,10 +226,7 @@ def forward_files(t):
     t.equal(maildir.count(daemon.maildir_of("alice")), 0, "what was forwarded")
     with open(os.path.join(daemon.home_of("alice"), ".forward"), "w", encoding="ascii") as file:
         file.write("alice@example.test\n")
-    with daemon.client() as client:
-        client.hello()
-        client.expect("MAIL FROM:<a@client.test>", 250)
-        client.expect("RCPT TO:<alice@example.test>", 550, "5.4.6")
+    ask(daemon, "alice@example.test", 550, "5.4.6")
 
 
 @case()
@@ -217,10 +234,7 @@ def included_lists(t):
     """:include: of a virtual table; a list that is missing is a 451, and mail goes on later."""
     path = t.path("list")
     daemon = t.daemon(virtual={"team@example.test": f":include:{path}"})
-    with daemon.client() as client:
-        client.hello()
-        client.expect("MAIL FROM:<a@client.test>", 250)
-        client.expect("RCPT TO:<team@example.test>", 451)
+    ask(daemon, "team@example.test", 451)
     with open(path, "w", encoding="ascii") as file:
         file.write("# the team\nalice, bob\n")
     os.chmod(path, 0o644)
