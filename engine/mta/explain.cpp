@@ -5,11 +5,14 @@
 #include <functional>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/table_sources.h"
 #include "engine/mta/user_directory.h"
+#include "engine/mta/user_files.h"
 #include "engine/observe/event_log.h"
+#include "engine/process/read_file.h"
 #include "engine/ring/clock.h"
 #include "engine/ring/core.h"
 #include "proto/conf/expand.h"
@@ -78,12 +81,14 @@ class BlockingLookups final : public conf::Lookups {
     core_.run([&enquiry] { return enquiry.is_back; });
     return std::move(enquiry.answer);
   }
-  conf::Answer find(const conf::ForwardQuestion&) { return {conf::AnswerState::NotFound, {}, {}}; }
+  // With the rights of who asks, judged as at a delivery.
+  conf::Answer find(const conf::ForwardQuestion& question) {
+    if (!question.user.directory.starts_with('/')) return {conf::AnswerState::NotFound, {}, {}};
+    return answer_of(process::read_forward({question.user.directory}, question.user.uid));
+  }
   conf::Answer find(const conf::IncludeQuestion& question) {
-    auto text = read_text_file(question.path);
-    if (text) return {conf::AnswerState::Found, {}, std::move(*text)};
-    if (text.error().code == ENOENT) return {conf::AnswerState::NotFound, {}, {}};
-    return failure(to_text(text.error()));
+    const uid_t user = question.user.username.empty() ? geteuid() : question.user.uid;
+    return answer_of(process::read_included({question.path}, user));
   }
 
   const Generation& generation_;

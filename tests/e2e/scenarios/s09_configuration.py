@@ -122,14 +122,14 @@ def explain(t):
     """-n --explain names the rule, the action and every delivery, and sends nothing."""
     path = write(t, """\
 table v { "staff@example.test" = "alice, bob@elsewhere.test, |/bin/cat" }
-table people { alice = "1000:1000:/srv/alice" }
+table people { alice = "1000:1000:HOME" }
 action "local" maildir virtual <v> userbase <people>
 action "out" relay
 match from src 192.0.2.0/24 for any reject
 match from any for domain "example.test" action "local"
 match auth from any for any action "out"
 match for any action "out"
-""")
+""".replace("HOME", t.directory))
     def explained(*arguments):
         done = subprocess.run([t.program("ringpostd"), "-n", "--home", t.path("home"), "-f", path,
                                "--explain", *arguments], capture_output=True, text=True,
@@ -138,7 +138,8 @@ match for any action "out"
         return done.stdout
 
     said = explained("x@example.com", "staff@example.test", "--client", "203.0.113.9")
-    for part in (f"rule 2 ({path}:6) action local", "maildir /srv/alice/Maildir", "to alice",
+    for part in (f"rule 2 ({path}:6) action local", f"maildir {t.directory}/Maildir", "to alice",
+                 "~/.forward of alice: not found",
                  "relays     bob@elsewhere.test (rule 4, action out)", "runs       /bin/cat",
                  "accepted, 3 deliveries"):
         t.true(part in said, f"{part!r} in {said}")
@@ -150,6 +151,11 @@ match for any action "out"
     t.true("no rule matches" in said, said)
     said = explained("", "x@elsewhere.test", "--client", "203.0.113.9", "--auth", "alice")
     t.true(f"rule 3 ({path}:7) action out" in said, said)
+    write(t, "carol@elsewhere.test, /srv/kept\n", ".forward")
+    said = explained("x@example.com", "staff@example.test", "--client", "203.0.113.9")
+    for part in ("relays     carol@elsewhere.test", "appends    /srv/kept\n           as alice"):
+        t.true(part in said, f"{part!r} in {said}")
+    t.true("Maildir" not in said, said)
     t.true(not os.path.exists(t.path("home", "spool")), "--explain writes nothing")
 
 
