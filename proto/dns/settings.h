@@ -1,0 +1,42 @@
+// ResolverSettings: which DNS servers are asked, and how patiently. From resolv.conf(5), of which
+// `nameserver`, `options timeout:`, `attempts:` and `trust-ad` count; anything else in it is
+// ignored, as by other resolvers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "proto/base/clock.h"
+#include "proto/conf/net_address.h"
+
+namespace ringpost::dns {
+
+inline constexpr std::size_t servers_max = 8;
+inline constexpr std::uint16_t server_port = 53;
+
+struct ServerAddress {
+  conf::NetAddress address = {};
+  std::uint16_t port = server_port;
+  // AD in its answers counts: what it says and the way from it are trusted (RFC 4035 4.9.3).
+  bool trusted = false;
+  bool operator==(const ServerAddress&) const = default;
+};
+
+struct ResolverSettings {
+  std::vector<ServerAddress> servers = {};  // in the order in which they are asked
+  Duration timeout = seconds(2);            // for one answer of one server
+  unsigned attempts = 2;                    // rounds over all servers
+  bool operator==(const ResolverSettings&) const = default;
+};
+
+// "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353". A server on this machine is
+// trusted.
+std::optional<ServerAddress> parse_server(std::string_view text);
+
+// As resolv.conf(5) says: without a `nameserver` the one at 127.0.0.1; timeout at most 30 s,
+// attempts at most 5. Beyond servers_max servers the rest is not asked.
+ResolverSettings parse_resolv_conf(std::string_view text);
+
+}  // namespace ringpost::dns
