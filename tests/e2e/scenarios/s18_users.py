@@ -1,10 +1,11 @@
 """A daemon that root starts: the engine is not root, and each delivery has its user's rights."""
+import mailbox
 import os
 import signal
 import subprocess
 import time
 
-from harness import account, ledger, maildir, messages, smtp
+from harness import account, ledger, maildir, messages, smtp, volume
 from harness.case import case
 from harness.daemon import family, is_alive
 
@@ -26,11 +27,11 @@ match from any for domain "example.test" action "local"
 """
 
 
-def start(t, names=("alice", "bob", "carol"), extra=""):
+def start(t, names=("alice", "bob", "carol"), extra="", text=None):
     """A daemon of root with users whose homes belong to them."""
     if os.getuid() != 0:
         t.skip("only root can start a daemon that serves several users")
-    daemon = t.daemon(users=names, text=rules(names, extra), as_root=True)
+    daemon = t.daemon(users=names, text=text or rules(names, extra), as_root=True)
     for number, name in enumerate(names):
         os.chown(daemon.home_of(name), first_uid + number, first_uid + number)
         os.chmod(daemon.home_of(name), 0o700)
@@ -161,6 +162,95 @@ def a_user_without_a_home(t):
     os.chown(daemon.home_of("alice"), first_uid, first_uid)
     daemon.control_ok("schedule", identifier)
     t.equal(len(daemon.wait_delivered(1)), 1)
+
+
+def with_method(names, method):
+    """The configuration of rules() with another method than maildir."""
+    return rules(names).replace('action "local" maildir', f'action "local" {method}')
+
+
+@case()
+def mbox_files_in_the_systems_folder(t):
+    """mbox: a file of the user's own, that readers who lock it find whole; its lock is waited for."""
+    name = f"rpe2e{os.getpid()}"
+    path = os.path.join("/var/mail", name)
+    for file in (path, path + ".lock"):
+        t.defer(lambda gone=file: os.path.exists(gone) and os.remove(gone))
+    daemon = start(t, (name,), text=with_method((name,), "mbox"))
+    send(daemon, 1, f"{name}@example.test")
+    daemon.wait_queue_empty()
+    status = os.stat(path)
+    t.equal((status.st_uid, status.st_mode & 0o777), (first_uid, 0o600), "owner and mode")
+    box = mailbox.mbox(path, create=False)
+    box.lock()
+    load = ledger.Load(daemon, "mbox", threads=4, sizes=(600, 20_000), users=(name,))
+    t.eventually(lambda: len(load.acknowledged) >= 20, "mail comes in")
+    load.stop()
+    t.equal(os.stat(path).st_size, status.st_size, "octets while somebody else has the lock")
+    box.unlock()
+    daemon.wait_queue_empty(60)
+    box = mailbox.mbox(path, create=False)
+    found = [message["X-Ledger"] for message in box]
+    t.equal(sorted(found[1:]), sorted(load.acknowledged), "messages in the mbox")
+    t.equal(os.listdir(daemon.home_of(name)), [], "nothing in the home folder")
+
+
+@case()
+def commands_run_as_their_users(t):
+    """mda, and the command of a .forward: with the user's rights, in the user's home."""
+    names = ("alice", "bob")
+    command = 'mda "id -u > own; id -G >> own; pwd >> own; cat > message"'
+    daemon = start(t, names, text=with_method(names, command))
+    forward = os.path.join(daemon.home_of("bob"), ".forward")
+    with open(forward, "w", encoding="ascii") as file:
+        file.write('"|id -u > forwarded; id -G >> forwarded; pwd >> forwarded"\n')
+    os.chown(forward, first_uid + 1, first_uid + 1)
+    send(daemon, 1, "alice@example.test", "bob@example.test")
+    daemon.wait_queue_empty()
+    for number, (name, said) in enumerate(zip(names, ("own", "forwarded"))):
+        path = os.path.join(daemon.home_of(name), said)
+        with open(path, encoding="ascii") as file:
+            t.equal(file.read().split(), [str(first_uid + number)] * 2 + [daemon.home_of(name)],
+                    name)
+        t.equal(os.stat(path).st_uid, first_uid + number, path)
+    t.true(not os.path.exists(os.path.join(daemon.home_of("bob"), "own")), "bob's is forwarded")
+
+
+@case()
+def a_full_mailbox(t):
+    """Mail waits with the reason and status 4.3.1 while there is no room, no part of it is left
+    behind, and it is delivered when there is room again."""
+    mail = t.path("home0.mail")
+    volume.temporary_memory(t, mail, 4 << 20)
+    kept = os.path.join(mail, "alice", "kept")
+    daemon = start(t, ("alice", "bob"))
+    forward = os.path.join(daemon.home_of("alice"), ".forward")
+    with open(forward, "w", encoding="ascii") as file:
+        file.write(kept + "\n")
+    os.chown(forward, first_uid, first_uid)
+    send(daemon, 1, "alice@example.test", "bob@example.test")
+    daemon.wait_queue_empty()
+    before = os.stat(kept).st_size
+    filler = volume.fill(mail, 16_384)
+    with daemon.client() as client:
+        client.hello()
+        smtp.check(client.transaction(messages.simple(2, 100_000), recipients=(
+            "alice@example.test", "bob@example.test")), 250, "2.0.0")
+    rows = t.eventually(lambda: len(daemon.queue()) == 2 and
+                        all(row["attempts"] >= 1 for row in daemon.queue()) and daemon.queue(),
+                        "an attempt for each")
+    for row in rows:
+        t.true("No space left" in row["last_error"], row["last_error"])
+    t.eventually(lambda: {event["status"] for event in daemon.events("attempt.finished")} ==
+                 {"2.0.0", "4.3.1"}, "the status says what is full")
+    t.equal(os.stat(kept).st_size, before, "octets of the file")
+    t.equal(os.listdir(os.path.join(daemon.maildir_of("bob"), "tmp")), [], "left in tmp")
+    os.remove(filler)
+    daemon.control_ok("schedule", "all")
+    daemon.wait_queue_empty()
+    t.equal([m.content for m in daemon.wait_delivered(2, "bob")][-1], messages.simple(2, 100_000))
+    box = mailbox.mbox(kept, create=False)
+    t.equal(len(box), 2, "messages in the file")
 
 
 @case()
