@@ -15,8 +15,8 @@ namespace {
 
 constexpr Duration pause_after_failed_write = milliseconds(200);
 constexpr Duration pause_after_failed_read = seconds(60);
-// A recipient that expired or failed for good is kept, since there are no reports to its sender
-// yet: it is not tried again by itself.
+// A recipient that expired or failed for good is kept when its sender should know and cannot be
+// told: it is not tried again by itself.
 constexpr Duration held = seconds(100LL * 365 * 86'400);
 
 store::DeliveryStatus status_of(observe::AttemptResult result) {
@@ -30,13 +30,33 @@ store::DeliveryStatus status_of(observe::AttemptResult result) {
     case observe::AttemptResult::Delayed:
       return store::DeliveryStatus::Delayed;
     case observe::AttemptResult::Failed:
-      return store::DeliveryStatus::Delayed;  // held: see above
+      return store::DeliveryStatus::Failed;
   }
   return store::DeliveryStatus::Delayed;
 }
 
-bool is_held(const store::RecipientProgress& progress, WallTime now) {
-  return progress.next_due - now > held - seconds(1);
+// When a report cannot be made now, what it would tell is found out anew.
+constexpr Duration pause_after_untold = seconds(300);
+
+// What the sender might want to know of an attempt.
+std::optional<dsn::Action> action_to_tell(store::DeliveryStatus status, bool warns) {
+  switch (status) {
+    case store::DeliveryStatus::Failed:
+      return dsn::Action::Failed;
+    case store::DeliveryStatus::Delivered:
+      return dsn::Action::Delivered;
+    case store::DeliveryStatus::Delayed:
+      if (warns) return dsn::Action::Delayed;
+      break;
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+Duration time_to_live(const conf::Config& config, std::string_view action_name) {
+  const conf::Action* action = config.find_action(action_name);
+  return action != nullptr && action->ttl ? *action->ttl : config.queue.ttl;
 }
 
 bool any_pending_but(const store::MessageSummary& message, std::uint32_t recipient) {
@@ -54,6 +74,7 @@ Dispatcher::Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index&
       index_(index),
       options_(options),
       local_(parts, segments),
+      reports_(parts, segments, buffers_, [this](QueueId id) { return attempts_of(id); }),
       ready_(options.attempts_max) {
   allow_attempts(options.attempts_max);
 }
@@ -99,6 +120,7 @@ void Dispatcher::end_of_turn() {
 
 void Dispatcher::stop() {
   stopping_ = true;
+  reports_.stop();
   local_.stop();
 }
 
@@ -281,16 +303,18 @@ store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const 
   progress.attempts = order.attempt;
   if (store::is_final(progress.status)) return progress;
   const conf::Config& config = parts_.generation->config;
-  const conf::Action* action = config.find_action(order.recipient.action);
   store::Schedule schedule;
   schedule.step = config.queue.retry_interval;
-  schedule.time_to_live = action != nullptr && action->ttl ? *action->ttl : config.queue.ttl;
+  schedule.time_to_live = time_to_live(config, order.recipient.action);
   const WallTime now = parts_.core.wall();
-  const bool is_held = order.result.result == observe::AttemptResult::Failed ||
-                       store::is_expired(schedule, order.received, now);
-  progress.next_due =
-      is_held ? now + held
-              : store::next_attempt(schedule, order.received, order.attempt, now, order.id);
+  if (store::is_expired(schedule, order.received, now)) {
+    progress.status = store::DeliveryStatus::Failed;
+    return progress;
+  }
+  progress.next_due = store::next_attempt(schedule, order.received, order.attempt, now, order.id);
+  // One attempt is made at the very moment of a warning: its due time says that it warns.
+  if (const auto warning = store::next_warning(config.queue.warn_after, order.received, now))
+    progress.next_due = std::min(progress.next_due, *warning);
   return progress;
 }
 
@@ -311,7 +335,7 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
   } else {
     const bool failed = order.result.result == observe::AttemptResult::Failed;
     (failed ? metrics.failed : metrics.delayed).add();
-    if (!failed && is_held(progress, now)) metrics.expired.add();
+    if (!failed && store::is_final(progress.status)) metrics.expired.add();
     errors_[order.id][order.recipient_index] = order.result.detail;
   }
   metrics.attempt_elapsed.record(static_cast<std::uint64_t>(elapsed.ns / 1'000));
@@ -330,10 +354,12 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
 // The outcome is durable before the recipient is forgotten. The last recipient of a message needs
 // no Outcome of its own: the Completed record says it all.
 ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
-  const store::RecipientProgress progress = progress_after(order);
+  store::RecipientProgress progress = progress_after(order);
   note_result(order, progress, began);
+  if (index_.find(order.id) == nullptr) co_return;  // removed by the operator meanwhile
+  co_await tell_sender(order, progress);
   const store::MessageSummary* message = index_.find(order.id);
-  if (message == nullptr) co_return;  // removed by the operator meanwhile
+  if (message == nullptr) co_return;
   if (store::is_final(progress.status) && !any_pending_but(*message, order.recipient_index)) {
     co_await complete(order.id);
     co_return;
@@ -354,6 +380,28 @@ ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
     ready_.add({progress.next_due, order.id, order.recipient_index});
   }
   update_gauges();
+}
+
+std::size_t Dispatcher::attempts_of(QueueId id) const {
+  const auto end = active_.upper_bound({id, std::numeric_limits<std::uint32_t>::max()});
+  return static_cast<std::size_t>(std::distance(active_.lower_bound({id, 0}), end));
+}
+
+// The report is durable before the outcome is; what cannot be told is not over.
+ring::Task<void> Dispatcher::tell_sender(const Attempt& order, store::RecipientProgress& progress) {
+  const conf::Config& config = parts_.generation->config;
+  const bool warns =
+      store::is_warning(config.queue.warn_after, order.received, order.recipient.progress.next_due);
+  const auto action = action_to_tell(progress.status, warns);
+  const smtp::NotifySet notify{order.recipient.notify_flags};
+  if (!action || !dsn::is_wanted(*action, order.reverse_path, notify)) co_return;
+  const WallTime end = order.received + time_to_live(config, order.recipient.action);
+  const Told told = co_await reports_.tell(order, *action, end);
+  if (told == Told::Sent || *action == dsn::Action::Delayed) co_return;
+  if (*action == dsn::Action::Delivered) co_return;  // never delivered again for a report's sake
+  const bool hold = told == Told::Unroutable;
+  progress.status = store::DeliveryStatus::Delayed;
+  progress.next_due = parts_.core.wall() + (hold ? held : pause_after_untold);
 }
 
 void Dispatcher::forget_notes(QueueId id) {

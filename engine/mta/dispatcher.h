@@ -12,6 +12,7 @@
 
 #include "engine/mta/delivery_order.h"
 #include "engine/mta/local_delivery.h"
+#include "engine/mta/reports.h"
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/ring/task.h"
@@ -63,7 +64,7 @@ class Dispatcher {
   void stop();
   // Those under way are put off.
   void abort() { local_.abort(); }
-  bool idle() const { return scope_.idle() && local_.idle(); }
+  bool idle() const { return scope_.idle() && local_.idle() && reports_.idle(); }
   // Names the attempts that have not ended.
   void report_hung() const;
 
@@ -108,6 +109,8 @@ class Dispatcher {
   ring::Task<void> attempt(store::QueuedRecipient entry);
   ring::Task<void> serve(Attempt& order);
   ring::Task<void> record(const Attempt& order, Instant began);
+  ring::Task<void> tell_sender(const Attempt& order, store::RecipientProgress& progress);
+  std::size_t attempts_of(QueueId id) const;
   ring::Task<void> complete(QueueId id);
   ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
   void forget_notes(QueueId id);
@@ -136,6 +139,7 @@ class Dispatcher {
   std::vector<Dispatcher*> all_;
   LocalDelivery local_;
   ReadBuffers buffers_;
+  Reports reports_;
   store::ReadyQueue ready_;
   store::Lanes lanes_;
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;

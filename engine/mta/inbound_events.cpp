@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/mta/inbound.h"
+#include "engine/mta/recipients.h"
 #include "proto/mail/received.h"
 #include "proto/smtp/replies.h"
 
@@ -188,16 +189,9 @@ smtp::ReplyView Inbound::refusal_of(const conf::Expansion& expansion, std::strin
 void Inbound::add_recipients(const conf::Expansion& expansion) {
   const std::string accepted = smtp::to_text(rcpt_->recipient);
   for (const conf::Delivery& delivery : expansion.deliveries) {
-    store::Recipient recipient;
+    store::Recipient recipient = recipient_of(delivery);
     recipient.accepted_address = accepted;
-    recipient.final_address =
-        smtp::to_text(smtp::Mailbox{delivery.destination_user, delivery.destination_domain});
     recipient.original = rcpt_->original_recipient;
-    recipient.action = delivery.action->name;
-    recipient.user = delivery.user.username;
-    recipient.sub_address = delivery.sub_address;
-    if (delivery.kind == conf::DeliveryKind::Command) recipient.target = "|" + delivery.target;
-    if (delivery.kind == conf::DeliveryKind::File) recipient.target = delivery.target;
     recipient.notify_flags = rcpt_->notify.bits;
     if (transaction_->add_recipient(std::move(recipient)) == Transaction::Added::TooMany) {
       answer(replies::too_many_recipients);

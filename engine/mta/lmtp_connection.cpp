@@ -214,6 +214,9 @@ void LmtpConnection::take(const smtp::RecipientDone& outcome) {
       outcome.local ? fmt::format("{}: {}{}", destination_, text,
                                   outcome.uncertain ? "; the message may have been delivered" : "")
                     : fmt::format("{}: {} {}", destination_, outcome.reply.code, text);
+  if (outcome.local) return;
+  result.server = destination_;
+  result.reply = fmt::format("{} {}", outcome.reply.code, outcome.reply.text);
 }
 
 void LmtpConnection::take(const smtp::MessageDone&) {

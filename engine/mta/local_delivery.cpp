@@ -48,6 +48,7 @@ DeliveryResult missing(const std::string& name, const conf::Answer& answer) {
 }
 
 DeliveryResult result_of(process::AgentReply reply, bool is_command, std::string where) {
+  while (reply.text.ends_with('\n')) reply.text.pop_back();  // a command's last line
   // The exit status of a command is no errno.
   const int code = is_command ? 0 : reply.code;
   switch (reply.status) {

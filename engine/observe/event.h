@@ -60,6 +60,21 @@ struct AttemptFinished {
   }
 };
 
+// A sender is told what became of a message; the report is a message of its own, and durable.
+struct ReportQueued {
+  static constexpr std::string_view name = "report.queued";
+  static constexpr Level level = Level::Brief;
+  QueueId id = {};
+  QueueId about = {};
+  std::string_view to = {};      // the sender of the message
+  std::uint32_t recipients = 0;  // of the message, that the report tells of
+  bool failed = false;           // one of them got nothing and will not
+  void fields(auto&& field) const {
+    field("id", id), field("about", about), field("to", to), field("recipients", recipients);
+    field("failed", failed);
+  }
+};
+
 struct SessionClosed {
   static constexpr std::string_view name = "session.closed";
   static constexpr Level level = Level::Brief;
@@ -386,11 +401,11 @@ struct EventList {
 };
 
 using AllEvents =
-    EventList<MessageAccepted, AttemptFinished, SessionClosed, ConnectionRefused, MessageRefused,
-              SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure, MessageRemoved,
-              OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded, Stopping, Stopped,
-              AttemptHung, GivenUp, FaultSeen, TableStarted, TableEnded, LookupFailed,
-              ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
+    EventList<MessageAccepted, AttemptFinished, ReportQueued, SessionClosed, ConnectionRefused,
+              MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure,
+              MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded,
+              Stopping, Stopped, AttemptHung, GivenUp, FaultSeen, TableStarted, TableEnded,
+              LookupFailed, ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -111,6 +111,7 @@ struct DeliveryMetrics {
   Counter delayed;
   Counter expired;
   Counter failed;
+  Counter reports;
   LimitGauge attempts;  // in flight
   Gauge messages_queued;
   Gauge recipients_pending;
@@ -122,7 +123,8 @@ struct DeliveryMetrics {
     visit("ringpost_delivery_delivered_total", "recipients delivered locally", self.delivered);
     visit("ringpost_delivery_delayed_total", "attempts to be tried again", self.delayed);
     visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
-    visit("ringpost_delivery_failed_total", "recipients refused for good, and held", self.failed);
+    visit("ringpost_delivery_failed_total", "recipients refused for good", self.failed);
+    visit("ringpost_delivery_reports_total", "reports to senders", self.reports);
     visit("delivery_attempts", "attempts in flight", self.attempts);
     visit("ringpost_delivery_queued_messages", "messages in the queue", self.messages_queued);
     visit("ringpost_delivery_pending_recipients", "recipients not yet done",

@@ -29,6 +29,7 @@ inline constexpr std::uint32_t errors_per_session_max_default = 20;
 inline constexpr Duration idle_timeout_default = seconds(300);  // RFC 5321 4.5.3.2.7
 inline constexpr Duration session_timeout_default = seconds(3600);
 inline constexpr char sub_address_delimiter_default = '+';
+inline constexpr Duration warn_after_default = seconds(4 * 3600);
 inline constexpr Duration queue_ttl_default = seconds(4 * 86'400);
 inline constexpr Duration queue_retry_interval_default = seconds(10);
 inline constexpr Duration srs_ttl_default = seconds(4 * 86'400);
@@ -165,8 +166,8 @@ struct QueueSettings {
   Duration retry_interval = queue_retry_interval_default;  // try n waits retry_interval * n * n
   bool compression = false;                                // kept, and without effect
   bool encryption = false;
-  std::string encryption_key;        // of `queue encryption`; "stdin": asked for at the start
-  std::vector<Duration> warn_after;  // `bounce warn-interval`; empty: the default of 4 hours
+  std::string encryption_key;  // of `queue encryption`; "stdin": asked for at the start
+  std::vector<Duration> warn_after{warn_after_default};  // `bounce warn-interval`
 };
 
 // A KEY NUMBER of `mta limit` or `scheduler limit`, in the order of the file.

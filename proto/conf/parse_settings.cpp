@@ -176,7 +176,6 @@ bool Parser::parse_queue() {
 bool Parser::parse_bounce() {
   const Position position = token_.position;
   if (!expect_keyword("warn-interval")) return false;
-  unsupported(position, "\"bounce warn-interval\"");
   std::vector<Duration>& intervals = config_.queue.warn_after;
   intervals.clear();
   do {

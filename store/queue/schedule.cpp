@@ -40,6 +40,21 @@ WallTime next_attempt(const Schedule& schedule, WallTime received, std::uint16_t
   return std::min(planned(schedule, received, attempt, id), expiry);
 }
 
+std::optional<WallTime> next_warning(std::span<const Duration> intervals, WallTime received,
+                                     WallTime now) {
+  std::optional<WallTime> next;
+  for (const Duration interval : intervals) {
+    const WallTime moment = received + interval;
+    if (moment > now && (!next || moment < *next)) next = moment;
+  }
+  return next;
+}
+
+bool is_warning(std::span<const Duration> intervals, WallTime received, WallTime due) {
+  return std::ranges::any_of(intervals,
+                             [&](Duration interval) { return received + interval == due; });
+}
+
 bool is_expired(const Schedule& schedule, WallTime received, WallTime now) {
   return now >= received + schedule.time_to_live;
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 
 #include "proto/base/clock.h"
 #include "proto/base/queue_id.h"
@@ -24,6 +26,13 @@ inline constexpr Duration relay_step = seconds(400);
 // attempt. Never later than the moment of expiry.
 WallTime next_attempt(const Schedule& schedule, WallTime received, std::uint16_t attempts,
                       WallTime now, QueueId id);
+
+// The first moment after `now` at which the sender is to be told of a delay; `intervals` count from
+// `received`.
+std::optional<WallTime> next_warning(std::span<const Duration> intervals, WallTime received,
+                                     WallTime now);
+// Whether an attempt that was due then is the one made at such a moment.
+bool is_warning(std::span<const Duration> intervals, WallTime received, WallTime due);
 
 bool is_expired(const Schedule& schedule, WallTime received, WallTime now);
 

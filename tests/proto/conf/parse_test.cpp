@@ -253,7 +253,6 @@ const Case without_behaviour[] = {
     {"match from rdns reject", "2:12: \"from rdns\" is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
     {"queue encryption", "2:7: \"queue encryption\" is not available yet"},
-    {"bounce warn-interval 1h, 2h", "2:8: \"bounce warn-interval\" is not available yet"},
 };
 
 TEST(Parse, NotesByNameWhatHasNoBehaviourYet) {

@@ -1,4 +1,5 @@
 // When a recipient is tried again, and how many at a time.
+#include <array>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -51,6 +52,19 @@ TEST(Schedule, EndsAtExpiry) {
   EXPECT_EQ(next_attempt(schedule, received, 10, after_s(999), QueueId{1}), after_s(1'000));
   EXPECT_EQ(next_attempt(schedule, received, 65'535, received, QueueId{1}), after_s(1'000));
   EXPECT_EQ(next_attempt(schedule, received, 1, after_s(5'000), QueueId{1}), after_s(1'000));
+}
+
+TEST(Schedule, WarnsOnceForEachInterval) {
+  const std::array intervals{seconds(400), seconds(100)};
+  EXPECT_EQ(next_warning(intervals, received, received), after_s(100));
+  EXPECT_EQ(next_warning(intervals, received, after_s(99)), after_s(100));
+  EXPECT_EQ(next_warning(intervals, received, after_s(100)), after_s(400));
+  EXPECT_EQ(next_warning(intervals, received, after_s(400)), std::nullopt);
+  EXPECT_EQ(next_warning({}, received, received), std::nullopt);
+  EXPECT_TRUE(is_warning(intervals, received, after_s(100)));
+  EXPECT_TRUE(is_warning(intervals, received, after_s(400)));
+  EXPECT_FALSE(is_warning(intervals, received, after_s(101)));
+  EXPECT_FALSE(is_warning({}, received, received));
 }
 
 TEST(Schedule, SurvivesAbsurdSettings) {
