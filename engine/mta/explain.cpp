@@ -178,7 +178,8 @@ std::expected<std::string, std::string> explain(Generation& generation, const Ex
                                  .helo = wish.helo,
                                  .sender = address_of(wish.sender),
                                  .tls = wish.tls,
-                                 .user = wish.user};
+                                 .user = wish.user,
+                                 .client_name = {wish.client_name}};
   const conf::Config& config = generation.config;
   const conf::Expansion expansion =
       conf::expand(config, generation.host, facts, address_of(wish.recipient), lookups);

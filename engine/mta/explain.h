@@ -20,6 +20,7 @@ struct ExplainWish {
   std::string user = {};  // as whom the client is authenticated; empty: not at all
   std::string tag = {};   // of the listener
   std::string helo = {};
+  std::string client_name = {};  // what the DNS calls the client; empty: nothing
   bool tls = false;
 };
 

@@ -1,6 +1,8 @@
 // From a Config to what the engine uses: see generation.h.
 #include "engine/mta/generation.h"
 
+#include <algorithm>
+
 namespace ringpost::mta {
 
 smtp::SessionLimits session_limits_of(const conf::Config& config) {
@@ -15,6 +17,12 @@ smtp::SessionLimits session_limits_of(const conf::Config& config) {
   limits.bare_line_ends = smtp.bare_newline == conf::BareNewline::Keep ? smtp::BareLineEnds::Keep
                                                                        : smtp::BareLineEnds::Refuse;
   return limits;
+}
+
+bool tests_client_name(const conf::Config& config) {
+  return std::ranges::any_of(config.rules, [](const conf::Rule& rule) {
+    return rule.from == conf::FromKind::ReverseName;
+  });
 }
 
 }  // namespace ringpost::mta

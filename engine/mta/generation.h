@@ -14,6 +14,7 @@
 #include "engine/net/address.h"
 #include "proto/conf/config.h"
 #include "proto/conf/ruleset.h"
+#include "proto/dns/settings.h"
 #include "proto/smtp/server_session.h"
 
 namespace ringpost::mta {
@@ -43,9 +44,13 @@ struct Generation {
   std::map<std::string, std::string> texts;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
+  dns::ResolverSettings resolver;
+  bool needs_client_name = false;  // a rule asks for it, so clients wait until it is known
 };
 
 // The limits of a session as the configuration sets them.
 smtp::SessionLimits session_limits_of(const conf::Config& config);
+// Whether a rule tests the name of the client's address.
+bool tests_client_name(const conf::Config& config);
 
 }  // namespace ringpost::mta

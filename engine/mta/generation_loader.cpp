@@ -61,7 +61,17 @@ std::optional<std::string> problem_of_source(const conf::Table& table) {
   return std::nullopt;
 }
 
-std::shared_ptr<Generation> generation_of(conf::Config config, ListenResolution resolved) {
+// -R, else the configuration, else the system's.
+dns::ResolverSettings resolver_of(const LoadWish& wish, const conf::Config& config) {
+  dns::ResolverSettings settings = config.resolver;
+  if (const auto server = dns::parse_server(wish.resolver)) settings.servers = {*server};
+  if (!settings.servers.empty()) return settings;
+  const auto system = read_text_file("/etc/resolv.conf");
+  return dns::parse_resolv_conf(system ? *system : std::string());
+}
+
+std::shared_ptr<Generation> generation_of(const LoadWish& wish, conf::Config config,
+                                          ListenResolution resolved) {
   auto generation = std::make_shared<Generation>();
   generation->host = conf::LocalHost(config.server_name, interface_addresses());
   generation->listeners = std::move(resolved.addresses);
@@ -69,6 +79,8 @@ std::shared_ptr<Generation> generation_of(conf::Config config, ListenResolution 
   generation->session_limits = session_limits_of(config);
   generation->connection_limits = {config.smtp.connections_max,
                                    config.smtp.connections_per_address_max};
+  generation->resolver = resolver_of(wish, config);
+  generation->needs_client_name = tests_client_name(config);
   generation->config = std::move(config);
   return generation;
 }
@@ -140,7 +152,7 @@ class Loading {
     ListenResolution resolved = resolve_listeners(config);
     std::ranges::move(resolved.errors, std::back_inserter(loaded.diagnostics));
     if (conf::has_error(loaded.diagnostics)) return;
-    loaded.generation = generation_of(std::move(config), std::move(resolved));
+    loaded.generation = generation_of(wish_, std::move(config), std::move(resolved));
     for (const auto& table : loaded.generation->config.tables) {
       texts_.erase(table->path_or_command());
       if (table->size() == 0) continue;

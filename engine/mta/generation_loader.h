@@ -21,6 +21,7 @@ struct LoadWish {
   std::string path;                                              // of the main file
   std::vector<std::pair<std::string, std::string>> macros = {};  // -D
   std::string server_name = {};                                  // empty: the name of this machine
+  std::string resolver = {};  // -R ADDR:PORT, before what the configuration says
   // How the files are read; copied with the wish.
   std::function<std::expected<std::string, Fault>(const std::string&)> read = read_text_file;
   bool only_check = false;  // -n: what is not available yet is no reason to fail

@@ -26,6 +26,18 @@ std::optional<conf::NetAddress> net_address_of(const std::string& host) {
   return conf::unmapped(*address);
 }
 
+std::string_view word_of(ClientName::Confirmed confirmed) {
+  switch (confirmed) {
+    case ClientName::Confirmed::Yes:
+      return "yes";
+    case ClientName::Confirmed::No:
+      return "no";
+    case ClientName::Confirmed::Unknown:
+      break;
+  }
+  return "error";
+}
+
 }  // namespace
 
 Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
@@ -47,6 +59,7 @@ Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
   parts_.spooler->forget(room_);
   parts_.enquiries->forget(asker_);
+  parts_.resolver->forget(name_asker_);
   clear_set_aside();
   if (committing_ != nullptr) committing_->forget_inbound();
 }
@@ -67,6 +80,7 @@ bool Inbound::know_client(const std::optional<net::Address>& peer) {
     // What this process hands in itself, it hands in for somebody.
     local_user_ = credentials->pid == getpid() ? parts_.offline_uid.load() : credentials->uid;
     client_ = fmt::format("local:{}", *local_user_);
+    client_name_ = ClientName{.state = ClientName::State::Known, .name = listener_.server_name};
     return true;
   }
   if (!peer) return false;
@@ -147,8 +161,8 @@ bool Inbound::offer_input() {
 void Inbound::give_back_buffers() {
   const bool unread_replies =
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
-  const bool at_rest =
-      waiting_ == Waiting::Answer || (waiting_ == Waiting::Nothing && unread_replies);
+  const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
+                       (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;
   for (const memory::Buffer& buffer : input_) octets += buffer.octets().size();
@@ -239,6 +253,11 @@ void Inbound::time_is_up() {
 
 void Inbound::shut_down() {
   session_.shut_down();
+  // Whoever waits to be greeted waits no longer.
+  if (waiting_ == Waiting::Name) {
+    parts_.resolver->forget(name_asker_);
+    return named({.state = ClientName::State::Failed});
+  }
   // Not before opened(): who the client is decides which count it enters.
   if (!client_.empty()) pump();
 }
@@ -257,11 +276,17 @@ void Inbound::closed() {
 }
 
 void Inbound::report_closed() {
+  const bool has_name = client_address_ && client_name_ && !client_name_->name.empty();
+  const bool has_failed = client_name_ && client_name_->state == ClientName::State::Failed;
   parts_.metrics.session.closed[close_reason_].add();
   parts_.metrics.session.connections.give_back();
   parts_.events.emit(parts_.core.wall(),
                      observe::SessionClosed{.session = id_,
                                             .client = client_,
+                                            .rdns = has_name ? client_name_->name : "",
+                                            .fcrdns = has_name ? word_of(client_name_->confirmed)
+                                                      : has_failed ? "error"
+                                                                   : "",
                                             .helo = hello_,
                                             .reason = close_reason_,
                                             .messages = messages_,

@@ -11,6 +11,7 @@
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
+#include "engine/mta/resolver.h"
 #include "engine/mta/transaction.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
@@ -58,7 +59,7 @@ class Inbound final : net::StreamOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Room, Answer, Commit };
+  enum class Waiting : std::uint8_t { Nothing, Name, Room, Answer, Commit };
 
   // net::StreamOwner
   void opened(const std::optional<net::Address>& peer) override;
@@ -83,6 +84,8 @@ class Inbound final : net::StreamOwner {
   void time_is_up();
   void room_again();
   void answered(conf::Answer answer);
+  void ask_client_name();
+  void named(ClientName name);
 
   void on(const smtp::Opened&);
   void on(const smtp::HelloReceived& event);
@@ -118,6 +121,12 @@ class Inbound final : net::StreamOwner {
     Inbound& inbound;
   };
 
+  struct NameAsker final : ClientNameAsker {
+    explicit NameAsker(Inbound& owner) : inbound(owner) {}
+    void named(ClientName name) override { inbound.named(std::move(name)); }
+    Inbound& inbound;
+  };
+
   WorkerParts& parts_;
   InboundOwner& owner_;
   std::shared_ptr<const Generation> generation_;
@@ -128,6 +137,7 @@ class Inbound final : net::StreamOwner {
   std::string client_;  // address as text, or "local:UID"; empty until it is known
   std::optional<std::uint32_t> local_user_;  // of a client of the local socket
   std::optional<conf::NetAddress> client_address_;
+  std::optional<ClientName> client_name_;  // nothing: not known yet
   std::string hello_;
   smtp::Mailbox sender_;
   bool extended_ = false;
@@ -154,6 +164,7 @@ class Inbound final : net::StreamOwner {
   std::optional<LookupMemo> lookups_;   // of the recipient being judged
   conf::Question asked_;                // what its judgement waits for
   Asker asker_{*this};
+  NameAsker name_asker_{*this};
   Room room_{*this};
   ring::TimerOf<Inbound, &Inbound::time_is_up> timer_{*this};
 };

@@ -69,7 +69,7 @@ void Inbound::on(const smtp::Opened&) {
         parts_.core.wall(),
         observe::SessionOpened{
             .session = id_, .client = client_, .listener = listener_.interface_name});
-    answer(smtp::Decision::accept());
+    ask_client_name();
     return;
   }
   const bool in_all = admission == TooMany;
@@ -83,6 +83,26 @@ void Inbound::on(const smtp::Opened&) {
       parts_.core.wall(),
       observe::ConnectionRefused{.client = client_, .reason = reason, .used = max, .max = max});
   answer(in_all ? replies::too_many_connections : replies::too_many_from_address);
+}
+
+// The greeting waits for the name only where a rule may ask for it: then the rules know it, and
+// cannot be outrun by a client that pipelines.
+void Inbound::ask_client_name() {
+  if (client_address_ && !client_name_) parts_.resolver->name_client(*client_address_, name_asker_);
+  if (client_name_ || !generation_->needs_client_name) {
+    answer(smtp::Decision::accept());
+  } else {
+    waiting_ = Waiting::Name;
+  }
+}
+
+// Perhaps from inside ask_client_name(), which then goes on.
+void Inbound::named(ClientName name) {
+  client_name_ = std::move(name);
+  if (waiting_ != Waiting::Name) return;
+  waiting_ = Waiting::Nothing;
+  answer(smtp::Decision::accept());
+  pump();
 }
 
 void Inbound::on(const smtp::HelloReceived& event) {
@@ -118,10 +138,13 @@ void Inbound::on(const smtp::RcptTo& event) {
 }
 
 conf::SessionFacts Inbound::facts() const {
+  conf::ClientNameView name;
+  if (client_name_) name = {client_name_->name, client_name_->state == ClientName::State::Failed};
   return {.client = client_address_,
           .tag = listener_.tag,
           .helo = hello_,
-          .sender = {sender_.local, sender_.domain}};
+          .sender = {sender_.local, sender_.domain},
+          .client_name = name};
 }
 
 void Inbound::judge_recipient() {
@@ -213,6 +236,8 @@ void Inbound::on(const smtp::ContentBegin&) {
   trace.extended = extended_;
   trace.smtputf8 = transaction_->envelope.smtputf8;
   trace.client_address = client_;
+  if (client_name_ && client_name_->confirmed == ClientName::Confirmed::Yes)
+    trace.client_name = client_name_->name;
   trace.local_user = local_user_;
   trace.masked = listener_.masks_source;
   trace.server_name = listener_.server_name;

@@ -64,6 +64,10 @@ std::expected<void, Fault> Worker::set_up() {
   parts_.agents = agents_.get();
   enquiries_ = std::make_unique<Enquiries>(parts_);
   parts_.enquiries = enquiries_.get();
+  auto resolver = Resolver::create(*core_, *buffers_, setup_.metrics.resolver);
+  if (!resolver) return std::unexpected(resolver.error());
+  resolver_ = std::move(*resolver);
+  parts_.resolver = resolver_.get();
   parts_.buffers = buffers_.get();
   parts_.index = &index_;
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,
@@ -87,6 +91,7 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
   const Generation* const plain = generation.get();
   parts_.generation = std::shared_ptr<const Generation>(std::move(of_this_core), plain);
   parts_.patterns.clear();
+  resolver_->use(generation->resolver);
   const conf::Config& config = generation->config;
   parts_.connections_max = connections_of_core(config, core_->ring().direct_files_max());
   // One limit for all cores: shown once, not added up.
@@ -219,6 +224,7 @@ void Worker::end_of_turn() {
   dispatcher_->end_of_turn();
   upkeep_->run_due();
   spooler_->flush();
+  resolver_->end_of_turn();
   relieve_buffers();
   buffers_->serve_waiters();
   std::erase_if(closing_listeners_, [](const auto& open) { return open->listener->finished(); });
@@ -272,8 +278,11 @@ bool Worker::finished() {
   const auto is_done = [](const auto& open) { return open->listener->finished(); };
   const bool listeners_done =
       std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
-  idle_ = draining_ && connections_ == 0 && listeners_done && dispatcher_->idle() &&
-          upkeep_->idle() && spooler_->idle() && enquiries_->idle();
+  const bool nothing_left = draining_ && connections_ == 0 && listeners_done &&
+                            dispatcher_->idle() && upkeep_->idle() && spooler_->idle() &&
+                            enquiries_->idle();
+  if (nothing_left) resolver_->close();
+  idle_ = nothing_left && resolver_->idle();
   return std::ranges::all_of(all_, [](const Worker* worker) { return worker->idle_.load(); });
 }
 

@@ -13,6 +13,7 @@
 #include "engine/mta/enquiries.h"
 #include "engine/mta/inbound.h"
 #include "engine/mta/recover.h"
+#include "engine/mta/resolver.h"
 #include "engine/mta/spool_upkeep.h"
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
@@ -122,6 +123,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;
   std::unique_ptr<Enquiries> enquiries_;
+  std::unique_ptr<Resolver> resolver_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;
   std::vector<std::unique_ptr<OpenListener>> closing_listeners_;  // of generations before
   std::vector<Worker*> all_;

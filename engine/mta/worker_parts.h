@@ -23,6 +23,7 @@ class Agents;
 class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
+class Resolver;
 class Spooler;
 class UserDirectory;
 struct Generation;
@@ -42,6 +43,7 @@ struct WorkerParts {
   Spooler* spooler = nullptr;
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
+  Resolver* resolver = nullptr;
   PatternMatchers patterns = {};
   std::uint64_t connections_max = 0;  // of this core, by its descriptors
 };

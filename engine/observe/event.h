@@ -80,6 +80,8 @@ struct SessionClosed {
   static constexpr Level level = Level::Brief;
   SessionId session = {};
   std::string_view client = {};
+  std::string_view rdns = {};    // what the DNS calls the client; empty: nothing, or not known yet
+  std::string_view fcrdns = {};  // "yes" when that name leads back to it, "no", "error"
   std::string_view helo = {};
   CloseReason reason = CloseReason::Quit;
   std::uint32_t messages = 0;  // accepted
@@ -88,7 +90,8 @@ struct SessionClosed {
   std::uint32_t errors = 0;
   Duration elapsed = {};
   void fields(auto&& field) const {
-    field("session", session), field("client", client), field("helo", helo);
+    field("session", session), field("client", client), field("rdns", rdns);
+    field("fcrdns", fcrdns), field("helo", helo);
     field("reason", to_text(reason)), field("messages", messages), field("octets", octets);
     field("commands", commands), field("errors", errors), field("elapsed", elapsed);
   }

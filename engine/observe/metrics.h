@@ -161,6 +161,42 @@ struct LookupMetrics {
   }
 };
 
+struct ResolverMetrics {
+  Counter hits;           // answered from the cache
+  Counter hits_negative;  // of those: nothing is there, or nobody could say
+  Counter misses;         // asked of servers
+  Counter coalesced;      // joined a question under way
+  Counter datagrams;
+  Counter streams;     // TCP connections
+  Counter timeouts;    // of single attempts
+  Counter unexpected;  // answers to nothing: late, or forged
+  Counter malformed;
+  Counter failures;      // questions that nobody could answer
+  LimitGauge questions;  // under way
+  LimitGauge cache_octets;
+  Histogram answer;  // µs until servers had answered
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_resolver_hits_total", "names answered from the cache", self.hits);
+    visit("ringpost_resolver_negative_hits_total", "of those: absent names and failures",
+          self.hits_negative);
+    visit("ringpost_resolver_misses_total", "questions asked of servers", self.misses);
+    visit("ringpost_resolver_coalesced_total", "questions that joined one under way",
+          self.coalesced);
+    visit("ringpost_resolver_datagrams_total", "datagrams sent", self.datagrams);
+    visit("ringpost_resolver_streams_total", "TCP connections made", self.streams);
+    visit("ringpost_resolver_timeouts_total", "attempts without an answer", self.timeouts);
+    visit("ringpost_resolver_unexpected_total", "answers to nothing, late or forged",
+          self.unexpected);
+    visit("ringpost_resolver_malformed_total", "octets that were no answer", self.malformed);
+    visit("ringpost_resolver_failures_total", "questions that nobody could answer", self.failures);
+    visit("resolver_questions", "questions to DNS servers under way", self.questions);
+    visit("resolver_cache_octets", "octets of cached DNS answers", self.cache_octets);
+    visit("ringpost_resolver_answer_microseconds", "until DNS servers had answered", self.answer);
+  }
+};
+
 struct RingMetrics {
   Counter turns;
 
@@ -176,6 +212,7 @@ struct alignas(64) CoreMetrics {
   DeliveryMetrics delivery;
   MemoryMetrics memory;
   LookupMetrics lookup;
+  ResolverMetrics resolver;
   RingMetrics ring;
 
   // Calls visit(name, help, field) for every figure, in the order in which they are shown. A
@@ -187,6 +224,7 @@ struct alignas(64) CoreMetrics {
     DeliveryMetrics::each(self.delivery, visit);
     MemoryMetrics::each(self.memory, visit);
     LookupMetrics::each(self.lookup, visit);
+    ResolverMetrics::each(self.resolver, visit);
     RingMetrics::each(self.ring, visit);
   }
 };

@@ -16,6 +16,7 @@
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/net_address.h"
 #include "proto/conf/table.h"
+#include "proto/dns/settings.h"
 
 namespace ringpost::conf {
 
@@ -227,6 +228,7 @@ struct Config {
   std::string ciphers;  // `smtp ciphers`, for listeners without their own
   SpoolSettings spool;
   EngineSettings engine;
+  dns::ResolverSettings resolver;  // no servers: those of the system
 
   Config() = default;
   Config(const Config&) = delete;

@@ -127,7 +127,6 @@ bool Parser::parse_match_from(Rule& rule, MatchOptions& options, bool negated) {
   }
   rule.from_test.negated = negated;
   if (is("rdns")) {
-    unsupported(kind.position, "\"from rdns\"");
     rule.from = FromKind::ReverseName;
     return parse_optional_match_table(rule.from_test, TableUse::DomainList, "from rdns", negated);
   }

@@ -1,7 +1,7 @@
 // The directives that set numbers and paths: smtp, queue, bounce, mta, mda, scheduler, srs, admd,
-// and our own engine, spool and log. Every value has a range: outside of it a directive of ours is
-// an error, one of OpenSMTPD's is brought inside with a warning. The last of several settings
-// counts.
+// and our own engine, spool, log and resolver. Every value has a range: outside of it a directive
+// of ours is an error, one of OpenSMTPD's is brought inside with a warning. The last of several
+// settings counts.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -373,6 +373,41 @@ bool Parser::parse_spool() {
     return true;
   }
   return expected("path, segment-size, segments-ready or min-free");
+}
+
+// ADDRESS[:PORT]... and options. A second directive replaces the first.
+bool Parser::parse_resolver() {
+  dns::ResolverSettings& settings = config_.resolver;
+  settings = {};
+  bool trusts_all = false;
+  bool any = false;
+  while (token_.is_string()) {
+    if (take_word("trust-ad")) {
+      trusts_all = true;
+    } else if (take_word("timeout")) {
+      const auto timeout = expect_delay("a delay", timeout_least, dns::server_timeout_max);
+      if (!timeout) return false;
+      settings.timeout = *timeout;
+    } else if (take_word("attempts")) {
+      std::uint32_t attempts = 0;
+      if (!parse_count("attempts", attempts, dns::server_attempts_max)) return false;
+      settings.attempts = attempts;
+    } else {
+      const Token text = token_;
+      any = true;
+      advance();
+      const auto server = dns::parse_server(text.text);
+      if (!server) error(text.position, fmt::format("{} is no IP address", describe(text)));
+      if (server) settings.servers.push_back(*server);
+      if (settings.servers.size() > dns::servers_max) {
+        error(text.position, fmt::format("more than {} servers", dns::servers_max));
+        return false;
+      }
+    }
+  }
+  if (!any) return expected("the address of a DNS server");
+  for (dns::ServerAddress& server : settings.servers) server.trusted |= trusts_all;
+  return true;
 }
 
 bool Parser::parse_log() {

@@ -92,6 +92,7 @@ bool Parser::parse_word_directive() {
   static constexpr std::array directives = std::to_array<Directive>({
       {"engine", &Parser::parse_engine},
       {"log", &Parser::parse_log},
+      {"resolver", &Parser::parse_resolver},
       {"spool", &Parser::parse_spool},
   });
   if (!token_.is_string()) return expected("a directive");

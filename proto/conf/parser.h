@@ -97,6 +97,7 @@ class Parser {
   bool parse_engine();
   bool parse_spool();
   bool parse_log();
+  bool parse_resolver();
 
   // Tables (parse_table.cpp).
   struct Rows {

@@ -32,6 +32,7 @@ class Judge {
   bool holds(const Rule& rule);
   bool source_holds(const Rule& rule);
   bool source_is_in(const TableTest& test);
+  bool name_holds(const TableTest& test);
   bool from_holds(const Rule& rule);
   bool for_holds(const Rule& rule);
   bool auth_holds(const Rule& rule);
@@ -135,13 +136,29 @@ bool Judge::source_holds(const Rule& rule) {
     case FromKind::ReverseName:
       break;
   }
-  return false;  // nobody asks for the client's name yet: refused at the start
+  return false;
+}
+
+// As upstream: without a name a table decides nothing, negated or not, and an alias' address is
+// compared as "local". What cannot be known for now puts mail off.
+bool Judge::name_holds(const TableTest& test) {
+  if (forwarded_) return test.table != nullptr && domain_is_in(test, local_word) != test.negated;
+  if (session_.client_name.failed && !stopped_) {
+    stopped_ = true;
+    decision_.state = Decision::State::TemporaryFailure;
+    decision_.reason = "the name of the client's address cannot be found";
+    return false;
+  }
+  const bool has_name = !session_.client_name.text.empty();
+  if (test.table == nullptr) return has_name != test.negated;
+  return has_name && domain_is_in(test, session_.client_name.text) != test.negated;
 }
 
 // An alias' address has no source of its own to be tested: `from socket` is skipped, negated or
 // not.
 bool Judge::from_holds(const Rule& rule) {
   if (forwarded_ && rule.from == FromKind::Socket) return false;
+  if (rule.from == FromKind::ReverseName) return name_holds(rule.from_test);
   return source_holds(rule) != rule.from_test.negated;
 }
 

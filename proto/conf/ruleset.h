@@ -31,6 +31,12 @@ class LocalHost {
   std::vector<std::string> names_;
 };
 
+// The name that the DNS has for the client's address (PTR), confirmed or not.
+struct ClientNameView {
+  std::string_view text = {};  // empty: there is none
+  bool failed = false;         // nobody could say, for now
+};
+
 // What is known of the session when a recipient is judged; views live as long as the call.
 struct SessionFacts {
   std::optional<NetAddress>
@@ -39,7 +45,8 @@ struct SessionFacts {
   std::string_view helo;  // as the client gave it
   AddressView sender;     // both empty: the null reverse-path
   bool tls = false;       // the session is encrypted
-  std::string_view user = {};  // as whom the client is authenticated; empty: not at all
+  std::string_view user = {};       // as whom the client is authenticated; empty: not at all
+  ClientNameView client_name = {};  // of the local socket: this machine's name
 };
 
 struct Decision {

@@ -8,9 +8,6 @@
 namespace ringpost::dns {
 namespace {
 
-constexpr std::uint64_t timeout_max_s = 30;
-constexpr std::uint64_t attempts_max = 5;
-
 bool is_loopback(const conf::NetAddress& address) {
   if (address.family == conf::Family::Inet4) return address.octets[0] == 127;
   return address == *conf::parse_net_address("::1");
@@ -40,10 +37,11 @@ void take_options(std::string_view line, Reading& reading) {
     if (option == "trust-ad") reading.trusts_all = true;
     if (const auto s = value_of(option, "timeout:"))
       reading.settings.timeout =
-          seconds(static_cast<std::int64_t>(std::clamp(*s, std::uint64_t{1}, timeout_max_s)));
+          std::clamp(seconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*s, 3600))),
+                     seconds(1), server_timeout_max);
     if (const auto count = value_of(option, "attempts:"))
       reading.settings.attempts =
-          static_cast<unsigned>(std::clamp(*count, std::uint64_t{1}, attempts_max));
+          static_cast<unsigned>(std::clamp<std::uint64_t>(*count, 1, server_attempts_max));
   }
 }
 

@@ -15,6 +15,8 @@ namespace ringpost::dns {
 
 inline constexpr std::size_t servers_max = 8;
 inline constexpr std::uint16_t server_port = 53;
+inline constexpr Duration server_timeout_max = seconds(30);
+inline constexpr std::uint32_t server_attempts_max = 5;
 
 struct ServerAddress {
   conf::NetAddress address = {};

@@ -120,7 +120,8 @@ std::expected<bool, std::string> take_explain(ExplainOptions& explain, bool& is_
   static constexpr Word words[] = {{"--client", &ExplainOptions::client},
                                    {"--auth", &ExplainOptions::user},
                                    {"--tag", &ExplainOptions::tag},
-                                   {"--helo", &ExplainOptions::helo}};
+                                   {"--helo", &ExplainOptions::helo},
+                                   {"--rdns", &ExplainOptions::client_name}};
   const std::string_view option = rest.front();
   if (option == "--explain") {
     if (rest.size() < 3) return std::unexpected("--explain takes two addresses, FROM and RCPT");
@@ -145,7 +146,7 @@ std::expected<bool, std::string> take_explain(ExplainOptions& explain, bool& is_
 const std::string_view daemon_usage =
     "usage: ringpostd [-dnv] [-f FILE] [-D name=value] [-T subsystem] [-R ADDR:PORT] [--home DIR]\n"
     "       ringpostd -n [-f FILE] [-D name=value] [--home DIR] --explain FROM RCPT\n"
-    "                 [--client IP] [--auth USER] [--tag TAG] [--helo NAME]";
+    "                 [--client IP] [--rdns NAME] [--auth USER] [--tag TAG] [--helo NAME]";
 
 std::expected<DaemonOptions, std::string> parse_daemon_options(
     std::span<const char* const> arguments, std::string_view home_variable) {

@@ -16,6 +16,7 @@ struct ExplainOptions {
   std::string sender, recipient;
   std::string client;           // --client IP; empty: a program on this machine
   std::string user, tag, helo;  // --auth USER, --tag TAG, --helo NAME
+  std::string client_name;      // --rdns NAME
 };
 
 struct DaemonOptions {

@@ -36,7 +36,8 @@ int print_explanation(const ExplainOptions& options, mta::Generation& generation
                                               .client = conf::parse_net_address(options.client),
                                               .user = options.user,
                                               .tag = options.tag,
-                                              .helo = options.helo});
+                                              .helo = options.helo,
+                                              .client_name = options.client_name});
   if (!text) {
     std::fprintf(stderr, "ringpostd: %s\n", text.error().c_str());
     return 1;
@@ -152,6 +153,7 @@ int run_daemon(const DaemonOptions& options) {
       .home = options.home.empty() ? mta::Home::standard() : mta::Home::below(options.home),
       .config = {.path = options.config_file,
                  .macros = options.macros,
+                 .resolver = options.resolver,
                  .only_check = options.check_only},
       .foreground = options.foreground,
       .verbose = options.verbose};

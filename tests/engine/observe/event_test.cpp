@@ -62,6 +62,8 @@ TEST(Event, TheThreeMainLinesReadAsDocumented) {
             "detail=\"open: Permission denied\" attempt=2 elapsed=0.001 delay=10.000\n");
   EXPECT_EQ(print(SessionClosed{.session = SessionId{2},
                                 .client = "192.0.2.1",
+                                .rdns = "mail.example",
+                                .fcrdns = "yes",
                                 .helo = "x",
                                 .reason = CloseReason::TooManyErrors,
                                 .messages = 1,
@@ -70,8 +72,8 @@ TEST(Event, TheThreeMainLinesReadAsDocumented) {
                                 .errors = 3,
                                 .elapsed = seconds(1)}),
             "time=1970-01-01T00:00:00.000000Z core=0 event=session.closed "
-            "session=0000000000000002 client=192.0.2.1 helo=x reason=too-many-errors messages=1 "
-            "octets=5000 commands=7 errors=3 elapsed=1.000\n");
+            "session=0000000000000002 client=192.0.2.1 rdns=mail.example fcrdns=yes helo=x "
+            "reason=too-many-errors messages=1 octets=5000 commands=7 errors=3 elapsed=1.000\n");
 }
 
 }  // namespace

@@ -75,6 +75,26 @@ TEST(Parse, DefaultsAreTheNamedConstants) {
   EXPECT_FALSE(result.config);
 }
 
+TEST(Parse, Resolver) {
+  const auto resolver_of = [](const std::string& text) {
+    return config_of("action a maildir\nmatch from any for any action a\n" + text).resolver;
+  };
+  EXPECT_TRUE(resolver_of("").servers.empty());
+  const dns::ResolverSettings settings = resolver_of(
+      "resolver 127.0.0.1:5353 192.0.2.1 2001:db8::1 \"[2001:db8::2]:53\" timeout 500ms "
+      "attempts 3\n");
+  ASSERT_EQ(settings.servers.size(), 4U);
+  EXPECT_EQ(settings.servers[0], dns::parse_server("127.0.0.1:5353"));
+  EXPECT_EQ(settings.servers[2], dns::parse_server("2001:db8::1"));
+  EXPECT_TRUE(settings.servers[0].trusted);
+  EXPECT_FALSE(settings.servers[1].trusted);
+  EXPECT_EQ(settings.timeout, milliseconds(500));
+  EXPECT_EQ(settings.attempts, 3U);
+  EXPECT_TRUE(resolver_of("resolver 192.0.2.1 trust-ad").servers[0].trusted);
+  EXPECT_EQ(resolver_of("resolver 192.0.2.1\nresolver 192.0.2.2").servers.size(), 1U);
+  EXPECT_EQ(resolver_of("resolver = 192.0.2.1\nresolver $resolver").servers.size(), 1U);
+}
+
 TEST(Parse, OwnDirectives) {
   const Config config = config_of(
       "smtp limit max-connections 10 max-connections-per-address 2 max-errors 3\n"
@@ -222,6 +242,9 @@ const Case outside_the_grammar[] = {
     {"spool path \"x\"", "1:12: the path \"x\" is not absolute"},
     {"spool segment-size 1500K", "1:7: the size is not a multiple of 1M"},
     {"spool x", "1:7: expected path, segment-size, segments-ready or min-free, found \"x\""},
+    {"resolver", "1:9: expected the address of a DNS server, found the end of the line"},
+    {"resolver localhost", "1:10: \"localhost\" is no IP address"},
+    {"resolver 127.0.0.1 attempts 6", "1:29: \"attempts\" 6 is out of range: 1 to 5"},
     {"log x", "1:5: the path \"x\" is not absolute"},
     {"include \"/nosuch\"",
      "1:18: cannot include the file: open /nosuch: No such file or directory"},
@@ -250,7 +273,6 @@ const Case without_behaviour[] = {
     {"action a relay host smtp://x", "2:10: action \"relay\" is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
      "3:18: \"wrapper\" of a method that runs no command is not available yet"},
-    {"match from rdns reject", "2:12: \"from rdns\" is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
     {"queue encryption", "2:7: \"queue encryption\" is not available yet"},
 };

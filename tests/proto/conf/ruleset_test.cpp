@@ -25,6 +25,7 @@ struct Asked {
   bool forwarded = false;
   std::string_view login = {};
   bool tls = false;
+  std::string_view name = {};  // of the client, from the DNS
 };
 
 // The number of the rule that decides, 0 for none.
@@ -35,7 +36,8 @@ unsigned decided(const std::string& rules, const Asked& asked) {
                      .helo = asked.helo,
                      .sender = asked.sender,
                      .tls = asked.tls,
-                     .user = asked.login};
+                     .user = asked.login,
+                     .client_name = {asked.name}};
   if (asked.client != nullptr) facts.client = address(asked.client);
   FakeLookups lookups;
   const Decision decision =
@@ -86,6 +88,46 @@ TEST(Ruleset, Sources) {
   EXPECT_EQ(decided(rules, {.client = "203.0.113.1"}), 3U);
   EXPECT_EQ(decided(rules, {.client = "127.0.0.1"}), 0U);
   EXPECT_EQ(decided("match from src \"local\" for any action a", {.client = nullptr}), 1U);
+}
+
+TEST(Ruleset, NamesOfClients) {
+  const std::string any = "match from rdns for any action a\nmatch !from rdns for any reject\n";
+  EXPECT_EQ(decided(any, {.name = "mail.example.net"}), 1U);
+  EXPECT_EQ(decided(any, {}), 2U);
+  const std::string rules =
+      "match from rdns { \"*.dyn.example\", mail.example.net } for any action a\n"
+      "match !from rdns good.example for any action a\n"
+      "match from any for any reject\n";
+  EXPECT_EQ(decided(rules, {.name = "a.dyn.example"}), 1U);
+  EXPECT_EQ(decided(rules, {.name = "mail.example.net"}), 1U);
+  EXPECT_EQ(decided(rules, {.name = "other.example"}), 2U);
+  EXPECT_EQ(decided(rules, {.name = "good.example"}), 3U);
+  EXPECT_EQ(decided(rules, {}), 3U);  // without a name no table decides, negated or not
+}
+
+TEST(Ruleset, AnAliasHasNoName) {
+  EXPECT_EQ(decided("match from rdns for any action a", {.forwarded = true, .name = "x.example"}),
+            0U);
+  EXPECT_EQ(decided("match !from rdns for any action a", {.forwarded = true}), 0U);
+  EXPECT_EQ(decided("match from rdns \"local\" for any action a", {.forwarded = true}), 1U);
+  EXPECT_EQ(decided("match from rdns x.example for any action a",
+                    {.forwarded = true, .name = "x.example"}),
+            0U);
+}
+
+TEST(Ruleset, ANameThatCannotBeFoundPutsMailOff) {
+  const Config config = config_of(
+      "action a maildir\nmatch tag t for any action a\nmatch from rdns for any action a\n"
+      "match from any for any action a\n");
+  SessionFacts facts{};
+  facts.client = address("198.51.100.1");
+  facts.client_name.failed = true;
+  FakeLookups lookups;
+  const Decision decision = decide(config, host(), facts, {"bob", "example.org"}, lookups);
+  EXPECT_EQ(decision.state, Decision::State::TemporaryFailure);
+  EXPECT_NE(decision.reason, "");
+  facts.client_name.failed = false;
+  EXPECT_EQ(decide(config, host(), facts, {"bob", "example.org"}, lookups).rule->number, 3U);
 }
 
 TEST(Ruleset, OtherTestsAndTheirNegations) {
