@@ -23,7 +23,9 @@ void put(auto& sink, const Outcome& outcome) {
 
 void merge(RecipientProgress& known, const RecipientProgress& news) {
   if (is_final(known.status)) return;
-  if (is_final(news.status) || news.attempts > known.attempts) known = news;
+  const bool is_newer = news.attempts != known.attempts ? news.attempts > known.attempts
+                                                        : news.next_due > known.next_due;
+  if (is_final(news.status) || is_newer) known = news;
 }
 
 std::size_t encoded_octets(const Outcome& outcome) {

@@ -35,8 +35,8 @@ struct RecipientProgress {
   constexpr bool operator==(const RecipientProgress&) const = default;
 };
 
-// A final status beats one that is not; then the greater number of attempts; of two final ones
-// the first that was merged stays.
+// A final status beats one that is not; then the greater number of attempts, then the later due
+// time; of two final ones the first that was merged stays.
 void merge(RecipientProgress& known, const RecipientProgress& news);
 
 inline constexpr std::size_t outcome_text_octets_max = 1024;

@@ -125,16 +125,30 @@ TEST(Outcome, RoundTripsAndCutsLongText) {
 }
 
 TEST(Outcome, MergingDoesNotDependOnTheOrder) {
-  const std::array<RecipientProgress, 3> news{
+  const std::array<RecipientProgress, 4> news{
       RecipientProgress{.next_due = WallTime{1}, .attempts = 1, .status = DeliveryStatus::Delayed},
+      RecipientProgress{.next_due = WallTime{9}, .attempts = 1, .status = DeliveryStatus::Delayed},
       RecipientProgress{.next_due = WallTime{2}, .attempts = 2, .status = DeliveryStatus::Delayed},
       RecipientProgress{.attempts = 2, .status = DeliveryStatus::Delivered}};
-  std::array<std::size_t, 3> order{0, 1, 2};
+  std::array<std::size_t, 4> order{0, 1, 2, 3};
   do {
     RecipientProgress known;
     for (const std::size_t i : order) merge(known, news[i]);
-    EXPECT_EQ(known, news[2]);
+    EXPECT_EQ(known, news[3]);
   } while (std::ranges::next_permutation(order).found);
+}
+
+// The sender was warned, or the operator put it off: no attempt, but it counts.
+TEST(Outcome, MergesTheLaterDueTimeOfEquals) {
+  const RecipientProgress early{
+      .next_due = WallTime{1}, .attempts = 1, .status = DeliveryStatus::Delayed};
+  const RecipientProgress late{
+      .next_due = WallTime{9}, .attempts = 1, .status = DeliveryStatus::Delayed};
+  RecipientProgress a = early, b = late;
+  merge(a, late);
+  merge(b, early);
+  EXPECT_EQ(a, late);
+  EXPECT_EQ(b, late);
 }
 
 TEST(MessageSummary, CountsWhatIsNeededOfEachSegment) {
