@@ -137,15 +137,18 @@ class Scheduler {
   std::optional<Start> start(Instant now);
   struct Taken {
     std::size_t count = 0;     // recipients of one message; 0: there is nothing for it now
-    bool is_worn_out = false;  // it has carried as many transactions as one may
+    bool is_worn_out = false;  // it has carried as many as one may, or others want its place
   };
   // The recipients of the next transaction over the connection; they are under way then. After 0:
   // idle(), or close().
   Taken take(SessionId session, Instant now, std::span<RecipientKey> room);
   // A transaction came to its end, whatever was said of its recipients.
   void succeeded(SessionId session, Instant now);
-  // It stays open, to be used again by start().
+  // It stays open, to be used again by start(), until the owner closes it.
   void idle(SessionId session, Instant now);
+  // After start() gave nothing: an idle connection to close(), the longest idle one, since others
+  // wait for its place. Then start() may give something.
+  std::optional<SessionId> surplus() const;
   void close(SessionId session, Instant now);
   // It could not be opened, or broke, or the server takes no mail. True: the destination is left
   // alone now. `reason` is for the operator.
@@ -221,6 +224,7 @@ class Scheduler {
     bool hungry = false;  // started, and has not asked for a transaction yet
     bool idle = false;
     Link order;  // among the idle ones of the destination; or it is free
+    Link queue;  // among all that are idle
   };
   struct Destination {
     std::uint64_t hash = 0;  // of its name
@@ -289,6 +293,8 @@ class Scheduler {
   void open_session(std::uint32_t session, std::uint32_t destination, Instant now);
   void end_session(std::uint32_t session);
   void feed(Session& session);
+  void leave_idle(std::uint32_t session);
+  bool gives_way(const Destination& destination);
   std::size_t take_message(Destination& destination, std::span<RecipientKey> room);
 
   SchedulerLimits limits_;
@@ -300,6 +306,9 @@ class Scheduler {
   IndexTable entry_table_, stream_table_, destination_table_;
   Wheel entry_wheel_, destination_wheel_;
   LinkedList overdue_;
+  LinkedList idle_;  // sessions, the longest idle first
+  // The last start() found a destination with so many connections, but no place for one more.
+  std::optional<std::uint16_t> place_wanted_by_;
   Turns turns_;
   std::uint32_t sessions_in_use_ = 0;
   std::uint32_t under_way_ = 0;

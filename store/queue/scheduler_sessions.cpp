@@ -136,20 +136,23 @@ bool Scheduler::may_connect(const Destination& destination) const {
 }
 
 std::optional<Scheduler::Start> Scheduler::start(Instant now) {
+  place_wanted_by_.reset();
   if (paused_ || under_way_ >= limits_.recipients_max) return std::nullopt;
-  const std::uint32_t d = turns_.first(is_for_answering_only());
+  std::uint32_t d = turns_.first(is_for_answering_only());
+  if (d == no_item) d = turns_.first(false);
   if (d == no_item) return std::nullopt;
   Destination& destination = destinations_[d];
   const bool is_new = destination.idle_sessions.empty();
-  if (is_new && !may_connect(destination)) return std::nullopt;
+  if (is_new && !may_connect(destination)) {
+    place_wanted_by_ = destinations_[turns_.first(false)].sessions;
+    return std::nullopt;
+  }
   set_turn(d, false);  // others of the same place come first now
   const std::uint32_t s = is_new ? sessions_.take() : destination.idle_sessions.first;
   if (is_new) {
     open_session(s, d, now);
   } else {
-    destination.idle_sessions.erase(
-        s, [&](std::uint32_t item) -> Link& { return sessions_[item].order; });
-    sessions_[s].idle = false;
+    leave_idle(s);
   }
   sessions_[s].hungry = true;
   ++destination.hungry;
@@ -175,12 +178,14 @@ void Scheduler::feed(Session& session) {
 Scheduler::Taken Scheduler::take(SessionId id, Instant now, std::span<RecipientKey> room) {
   Session& session = sessions_[id.value];
   CHECK(session.open && !session.idle);
+  const bool is_fresh = session.hungry;
   feed(session);
   const std::uint32_t d = session.destination;
   Destination& destination = destinations_[d];
   const DestinationLimits& limits = limits_of(destination);
   Taken taken;
-  taken.is_worn_out = session.transactions >= limits.transactions_per_connection;
+  taken.is_worn_out = session.transactions >= limits.transactions_per_connection ||
+                      (!is_fresh && gives_way(destination));
   const bool may_take = !taken.is_worn_out && !paused_ && !destination.paused &&
                         destination.next_transaction <= now && !destination.streams.empty() &&
                         under_way_ < limits_.recipients_max;
@@ -197,6 +202,13 @@ Scheduler::Taken Scheduler::take(SessionId id, Instant now, std::span<RecipientK
       std::max(destination.next_transaction, now - wheel_tick) + limits.transaction_interval;
   reconsider(d, now);
   return taken;
+}
+
+// A place that another destination wants, which has fewer: one for each start() that found none.
+bool Scheduler::gives_way(const Destination& destination) {
+  if (!place_wanted_by_ || destination.sessions <= *place_wanted_by_ + 1) return false;
+  place_wanted_by_.reset();
+  return true;
 }
 
 // Those at the front of the stream whose turn it is; then another stream has its turn.
@@ -234,7 +246,21 @@ void Scheduler::idle(SessionId id, Instant now) {
   session.idle = true;
   destinations_[session.destination].idle_sessions.push_back(
       id.value, [&](std::uint32_t item) -> Link& { return sessions_[item].order; });
+  idle_.push_back(id.value, [&](std::uint32_t item) -> Link& { return sessions_[item].queue; });
   reconsider(session.destination, now);
+}
+
+void Scheduler::leave_idle(std::uint32_t s) {
+  Session& session = sessions_[s];
+  destinations_[session.destination].idle_sessions.erase(
+      s, [&](std::uint32_t item) -> Link& { return sessions_[item].order; });
+  idle_.erase(s, [&](std::uint32_t item) -> Link& { return sessions_[item].queue; });
+  session.idle = false;
+}
+
+std::optional<SessionId> Scheduler::surplus() const {
+  if (!place_wanted_by_ || idle_.empty()) return std::nullopt;
+  return SessionId{idle_.first};
 }
 
 void Scheduler::end_session(std::uint32_t s) {
@@ -242,9 +268,7 @@ void Scheduler::end_session(std::uint32_t s) {
   CHECK(session.open);
   Destination& destination = destinations_[session.destination];
   feed(session);
-  if (session.idle)
-    destination.idle_sessions.erase(
-        s, [&](std::uint32_t item) -> Link& { return sessions_[item].order; });
+  if (session.idle) leave_idle(s);
   --destination.sessions;
   --sessions_in_use_;
   sessions_.give(s);

@@ -148,6 +148,10 @@ class World {
       EXPECT_EQ(idle_.erase(start->session), start->is_new ? 0u : 1u);
       EXPECT_TRUE(sessions_.emplace(start->session, start->destination).second);
     }
+    const auto surplus = scheduler_.surplus();
+    if (!surplus) return;
+    EXPECT_EQ(idle_.erase(*surplus), 1u);
+    scheduler_.close(*surplus, now_);
   }
   std::size_t take(SessionId session) {
     std::vector<RecipientKey> room(10);

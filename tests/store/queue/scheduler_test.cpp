@@ -262,6 +262,47 @@ TEST_F(SchedulerTest, UsesIdleConnectionsFirst) {
   EXPECT_EQ(scheduler.sessions(), 0u);
 }
 
+TEST_F(SchedulerTest, GivesUpIdleConnectionsForOthers) {
+  allow(1);
+  add(1, domain("a.example"));
+  const SessionId session = scheduler.start(now)->session;
+  take(session);
+  scheduler.idle(session, now);
+  EXPECT_FALSE(scheduler.start(now));
+  EXPECT_FALSE(scheduler.surplus());
+  add(2, domain("b.example"));
+  EXPECT_FALSE(scheduler.start(now));
+  EXPECT_EQ(scheduler.surplus(), session);
+  scheduler.close(session, now);
+  EXPECT_TRUE(scheduler.start(now));
+  EXPECT_FALSE(scheduler.surplus());
+}
+
+TEST_F(SchedulerTest, TakesPlacesFromThoseWhoHaveMore) {
+  allow(4);
+  use({.connections_initial = 4});
+  const DestinationId many = domain("many.example", 1);
+  for (std::uint64_t id = 1; id <= 100; ++id) add(id, many);
+  const auto starts = start_all();
+  ASSERT_EQ(starts.size(), 2u);
+  for (const auto& start : starts) {
+    take(start.session);
+    scheduler.succeeded(start.session, now);
+  }
+  add(200, domain("b.example"));
+  add(300, domain("c.example"));
+  add(400, domain("d.example"));
+  EXPECT_EQ(start_all().size(), 1u);  // three of four: the last place is for those that answer
+  std::vector<RecipientKey> room(10);
+  const auto taken = scheduler.take(starts[0].session, now, room);
+  EXPECT_EQ(taken.count, 0u);
+  EXPECT_TRUE(taken.is_worn_out);
+  EXPECT_EQ(scheduler.take(starts[1].session, now, room).count, 1u);  // one place was wanted
+  scheduler.close(starts[0].session, now);
+  EXPECT_EQ(start_all().size(), 1u);
+  EXPECT_EQ(scheduler.take(starts[1].session, now, room).count, 1u);  // it has no more than others
+}
+
 TEST_F(SchedulerTest, GivesOneDestinationAtMostHalfOfThePlaces) {
   allow(40);
   use({.connections_initial = 100, .connections_max = 100});
