@@ -21,6 +21,7 @@ struct DeliveryResult {
   std::string status;       // enhanced status code, RFC 3463
   std::string detail;       // for people: where it went, or what was wrong
   std::string server = {};  // another server that said so
+  bool dsn_passed = false;  // that server reports to the sender itself (RFC 3461 5.2)
   std::string reply = {};   // what it said, the code first; lines divided by '\n'
   // The content is not what was accepted: trying again cannot help.
   std::optional<Fault> damage = {};
@@ -36,6 +37,7 @@ struct DeliveryOrder : ring::Message {
   std::string reverse_path;
   std::string envelope_id;
   store::BodyType body = store::BodyType::SevenBit;
+  bool smtputf8 = false;
   store::DsnReturn dsn_return = store::DsnReturn::Unspecified;
   store::Recipient recipient;
   std::vector<store::Extent> extents;

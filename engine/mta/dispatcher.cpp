@@ -7,6 +7,7 @@
 
 #include "engine/mta/content_leases.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/next_hop.h"
 #include "engine/mta/spool_wait.h"
 #include "store/queue/schedule.h"
 
@@ -39,12 +40,18 @@ store::DeliveryStatus status_of(observe::AttemptResult result) {
 constexpr Duration pause_after_untold = seconds(300);
 
 // What the sender might want to know of an attempt.
-std::optional<dsn::Action> action_to_tell(store::DeliveryStatus status, bool warns) {
+std::optional<dsn::Action> action_to_tell(store::DeliveryStatus status, bool warns,
+                                          bool dsn_passed) {
+  const bool is_done =
+      status == store::DeliveryStatus::Delivered || status == store::DeliveryStatus::Relayed;
+  if (is_done && dsn_passed) return std::nullopt;
   switch (status) {
     case store::DeliveryStatus::Failed:
       return dsn::Action::Failed;
     case store::DeliveryStatus::Delivered:
       return dsn::Action::Delivered;
+    case store::DeliveryStatus::Relayed:
+      return dsn::Action::Relayed;
     case store::DeliveryStatus::Delayed:
       if (warns) return dsn::Action::Delayed;
       break;
@@ -174,9 +181,12 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
 // window.
 ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
                                              const store::Envelope& envelope, Instant began) {
-  const Lane lane = lane_of(envelope.recipients[entry.recipient]);
+  const store::Recipient& recipient = envelope.recipients[entry.recipient];
+  const store::MessageSummary* message = index_.find(entry.id);
+  const Lane lane =
+      lane_of(recipient, message != nullptr ? message->recipients[entry.recipient].attempts : 0);
   if (!lane.name.empty() && !lanes_.enter(lane.name, lane.most, entry)) co_return;
-  Attempt order(*this, owner_of(envelope.recipients[entry.recipient]));
+  Attempt order(*this, owner_of(recipient, lane));
   fill(order, entry, envelope);
   if (&order.away == this) {
     co_await local_.deliver(order);
@@ -195,26 +205,26 @@ ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
 
 // A server that hangs, or a user whose command does, must not keep everybody else waiting. Writing
 // to a Maildir ends by itself.
-Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient) const {
+Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient, unsigned attempts) const {
   const conf::Config& config = parts_.generation->config;
   const conf::Action* action = config.find_action(recipient.action);
   if (action == nullptr) return {};
   const std::size_t most_of_window = std::max<std::size_t>(1, ready_.active_max() * 3 / 4);
   if (recipient.target.empty() && action->method == conf::Method::Maildir) return {};
-  if (recipient.target.empty() && action->method == conf::Method::Lmtp)
-    return {action->lmtp_destination, most_of_window};
+  if (const auto next = next_hop_of(*action, recipient, attempts))
+    return {next->key(), most_of_window};
   const std::size_t share = (config.engine.deliveries_per_user_max + all_.size() - 1) / all_.size();
   return {recipient.user, std::max<std::size_t>(1, std::min(share, most_of_window))};
 }
 
-Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient) const {
+Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient, const Lane& lane) const {
+  const std::hash<std::string> hash;
   const conf::Action* action = parts_.generation->config.find_action(recipient.action);
-  std::size_t key = std::hash<std::string>{}(recipient.action) * 31;
-  if (action != nullptr && action->method == conf::Method::Lmtp && recipient.target.empty()) {
-    key = std::hash<std::string>{}(action->lmtp_destination);
-  } else {
-    key ^= std::hash<std::string>{}(recipient.user);
-  }
+  const bool is_mailbox =
+      action == nullptr || !recipient.target.empty() ||
+      (action->method != conf::Method::Lmtp && action->method != conf::Method::Relay);
+  const std::size_t key =
+      is_mailbox ? (hash(recipient.action) * 31) ^ hash(recipient.user) : hash(lane.name);
   return *all_[key % all_.size()];
 }
 
@@ -227,6 +237,7 @@ void Dispatcher::fill(Attempt& order, const store::QueuedRecipient& entry,
   order.reverse_path = envelope.reverse_path;
   order.envelope_id = envelope.envelope_id;
   order.body = envelope.body;
+  order.smtputf8 = envelope.smtputf8;
   order.dsn_return = envelope.dsn_return;
   order.recipient = envelope.recipients[entry.recipient];
   order.extents = envelope.extents;
@@ -304,7 +315,9 @@ store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const 
   if (store::is_final(progress.status)) return progress;
   const conf::Config& config = parts_.generation->config;
   store::Schedule schedule;
-  schedule.step = config.queue.retry_interval;
+  const conf::Action* action = config.find_action(order.recipient.action);
+  const bool is_relay = action != nullptr && action->method == conf::Method::Relay;
+  schedule.step = config.queue.retry_interval * (is_relay ? store::relay_steps : 1);
   schedule.time_to_live = time_to_live(config, order.recipient.action);
   const WallTime now = parts_.core.wall();
   if (store::is_expired(schedule, order.received, now)) {
@@ -325,8 +338,10 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
   const Duration elapsed = parts_.core.now() - began;
   // Accepted later than now: the wall clock was set back meanwhile.
   const Duration delay = std::max(now - order.received, Duration{0});
-  if (order.result.result == observe::AttemptResult::Delivered) {
-    metrics.delivered.add();
+  if (store::is_final(status_of(order.result.result)) &&
+      order.result.result != observe::AttemptResult::Failed) {
+    const bool is_relayed = order.result.result == observe::AttemptResult::Relayed;
+    (is_relayed ? metrics.relayed : metrics.delivered).add();
     metrics.delay.record(static_cast<std::uint64_t>(delay.milliseconds()));
     if (const auto found = errors_.find(order.id); found != errors_.end()) {
       found->second.erase(order.recipient_index);
@@ -392,13 +407,13 @@ ring::Task<void> Dispatcher::tell_sender(const Attempt& order, store::RecipientP
   const conf::Config& config = parts_.generation->config;
   const bool warns =
       store::is_warning(config.queue.warn_after, order.received, order.recipient.progress.next_due);
-  const auto action = action_to_tell(progress.status, warns);
+  const auto action = action_to_tell(progress.status, warns, order.result.dsn_passed);
   const smtp::NotifySet notify{order.recipient.notify_flags};
   if (!action || !dsn::is_wanted(*action, order.reverse_path, notify)) co_return;
   const WallTime end = order.received + time_to_live(config, order.recipient.action);
   const Told told = co_await reports_.tell(order, *action, end);
-  if (told == Told::Sent || *action == dsn::Action::Delayed) co_return;
-  if (*action == dsn::Action::Delivered) co_return;  // never delivered again for a report's sake
+  if (told == Told::Sent) co_return;
+  if (*action != dsn::Action::Failed) co_return;  // never delivered again for a report's sake
   const bool hold = told == Told::Unroutable;
   progress.status = store::DeliveryStatus::Delayed;
   progress.next_due = parts_.core.wall() + (hold ? held : pause_after_untold);

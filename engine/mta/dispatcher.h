@@ -121,14 +121,14 @@ class Dispatcher {
   void enqueue(const store::MessageSummary& message);
   void lease_all(const std::vector<store::SegmentUse>& uses);
   void return_all(const std::vector<store::SegmentUse>& uses);
-  Dispatcher& owner_of(const store::Recipient& recipient) const;
   ring::Task<void> attempt_in_lane(store::QueuedRecipient entry, const store::Envelope& envelope,
                                    Instant began);
   struct Lane {
     std::string name;  // empty: none
     std::size_t most = 0;
   };
-  Lane lane_of(const store::Recipient& recipient) const;
+  Lane lane_of(const store::Recipient& recipient, unsigned attempts) const;
+  Dispatcher& owner_of(const store::Recipient& recipient, const Lane& lane) const;
   void update_gauges();
   void timer_fired() {}  // the turn that follows starts what is due
 

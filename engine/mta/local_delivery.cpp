@@ -71,7 +71,7 @@ LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
       segments_(segments),
       syncs_(parts.core),
       writer_(parts.core, syncs_),
-      lmtp_(parts, segments, buffers_, LmtpLimits{}) {
+      clients_(parts, segments, buffers_, ClientLimits{}) {
   our_account();  // looked up now: a core must not wait for the name service
 }
 
@@ -81,17 +81,18 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   if (action == nullptr) {
     order.result =
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
-  } else if (action->method == conf::Method::Lmtp && order.recipient.target.empty()) {
-    co_await by_lmtp(order, *action);
+  } else if (auto next = next_hop_of(*action, order.recipient, order.attempt - 1u)) {
+    co_await by_server(order, *action, std::move(*next));
   } else {
     order.result = co_await by_user(order, generation, *action);
   }
 }
 
-// RCPT names the user, or with `rcpt-to` the address that the recipient has become.
-ring::Task<void> LocalDelivery::by_lmtp(DeliveryOrder& order, const conf::Action& action) {
+// RCPT names the address that the recipient has become; by LMTP the user, unless `rcpt-to` is said.
+ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Action& action,
+                                          NextHop next) {
   smtp::ForwardPath path{{order.recipient.user, {}}};
-  if (action.lmtp_rcpt_to) {
+  if (action.method == conf::Method::Relay || action.lmtp_rcpt_to) {
     const auto final = smtp::parse_forward_path(order.recipient.final_address);
     if (!final) {
       order.result = delayed("4.3.5", "there is no address for RCPT");
@@ -99,7 +100,7 @@ ring::Task<void> LocalDelivery::by_lmtp(DeliveryOrder& order, const conf::Action
     }
     path = *final;
   }
-  co_await lmtp_.deliver(order, action.lmtp_destination, smtp::to_text(path));
+  co_await clients_.deliver(order, std::move(next), smtp::to_text(path));
 }
 
 ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,
@@ -124,9 +125,11 @@ ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,
     case conf::Method::Mda:
       co_return co_await to_command(*job, action.command);
     case conf::Method::Lmtp:
+      co_return delayed("4.3.5", action.lmtp_destination + " is no LMTP destination");
+    case conf::Method::Relay:
+      co_return delayed("4.3.5", "action " + action.name + " has no host that can be used");
     case conf::Method::ForwardOnly:
     case conf::Method::ExpandOnly:
-    case conf::Method::Relay:
       break;
   }
   co_return delayed("4.3.5", "action " + action.name + " delivers to no mailbox");

@@ -4,11 +4,11 @@
 // the queue's. Owner: one core.
 #pragma once
 
+#include "engine/mta/client_delivery.h"
 #include "engine/mta/content_reader.h"
 #include "engine/mta/delivery_job.h"
 #include "engine/mta/delivery_order.h"
 #include "engine/mta/directory_sync.h"
-#include "engine/mta/lmtp_delivery.h"
 #include "engine/mta/maildir_writer.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/process/agent.h"
@@ -25,17 +25,17 @@ class LocalDelivery {
   ring::Task<void> deliver(DeliveryOrder& order);
 
   // At the end of every turn.
-  void end_of_turn() { lmtp_.pump(); }
+  void end_of_turn() { clients_.pump(); }
   // Nothing new is begun; idle() tells when nothing is kept open any more.
-  void stop() { lmtp_.stop(); }
+  void stop() { clients_.stop(); }
   // What is under way is put off.
-  void abort() { lmtp_.abort(); }
-  bool idle() const { return lmtp_.idle(); }
+  void abort() { clients_.abort(); }
+  bool idle() const { return clients_.idle(); }
 
  private:
   using MaybeResult = std::optional<DeliveryResult>;
 
-  ring::Task<void> by_lmtp(DeliveryOrder& order, const conf::Action& action);
+  ring::Task<void> by_server(DeliveryOrder& order, const conf::Action& action, NextHop next);
   ring::Task<DeliveryResult> by_user(const DeliveryOrder& order,
                                      std::shared_ptr<const Generation> generation,
                                      const conf::Action& action);
@@ -58,7 +58,7 @@ class LocalDelivery {
   DirectorySync syncs_;
   MaildirWriter writer_;
   ReadBuffers buffers_;
-  LmtpDelivery lmtp_;
+  ClientDelivery clients_;
 };
 
 }  // namespace ringpost::mta

@@ -108,6 +108,7 @@ struct SpoolMetrics {
 
 struct DeliveryMetrics {
   Counter delivered;
+  Counter relayed;
   Counter delayed;
   Counter expired;
   Counter failed;
@@ -121,6 +122,7 @@ struct DeliveryMetrics {
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("ringpost_delivery_delivered_total", "recipients delivered locally", self.delivered);
+    visit("ringpost_delivery_relayed_total", "recipients that another server took", self.relayed);
     visit("ringpost_delivery_delayed_total", "attempts to be tried again", self.delayed);
     visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
     visit("ringpost_delivery_failed_total", "recipients refused for good", self.failed);

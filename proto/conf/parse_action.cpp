@@ -42,6 +42,7 @@ bool Parser::parse_action() {
   action->position = name->position;
   action->name = name->text;
   ActionOptions options;
+  const Token method = token_;
   if (!parse_action_method(*action)) return false;
   while (token_.kind == TokenKind::Keyword) {
     const bool is_local = action->method != Method::Relay || at("ttl");
@@ -49,6 +50,8 @@ bool Parser::parse_action() {
         is_local ? parse_local_option(*action, options) : parse_relay_option(*action, options);
     if (!goes_on) return false;
   }
+  if (action->method == Method::Relay && action->relay.hosts == nullptr)
+    unsupported(method.position, "\"relay\" without a host");
   actions_[name->text] = action.get();
   config_.actions.push_back(std::move(action));
   return true;
@@ -63,8 +66,6 @@ bool Parser::parse_action_method(Action& action) {
   advance();
   if (action.method == Method::Maildir) return parse_maildir(action);
   if (action.method == Method::Lmtp) return parse_lmtp(action);
-  if (action.method == Method::Relay)
-    unsupported(method.position, fmt::format("action \"{}\"", method.text));
   if (action.method != Method::Mda) return true;
   auto command = parse_command("a command");
   if (command) action.command = std::move(*command);

@@ -7,6 +7,7 @@
 
 #include "proto/conf/action_options.h"
 #include "proto/conf/parser.h"
+#include "proto/conf/relay_host.h"
 
 namespace ringpost::conf {
 
@@ -56,7 +57,31 @@ bool Parser::parse_relay_option(Action& action, ActionOptions& options) {
   if (word.text == "srs" && config_.srs.key.empty()) {
     error(word.position, "srs needs an srs key before it");
   }
-  return parse_relay_value(action.relay, *option);
+  if (word.text != "host" && word.text != "helo")
+    unsupported(word.position, fmt::format("\"{}\" of a relay", word.text));
+  const Token value = token_;
+  if (!parse_relay_value(action.relay, *option)) return false;
+  if (word.text == "host" && action.relay.hosts != nullptr)
+    check_relay_hosts(value.position, *action.relay.hosts);
+  return true;
+}
+
+// What cannot be a host is a warning, since it may stand in a file and be mended there.
+void Parser::check_relay_hosts(Position position, const Table& hosts) {
+  if (hosts.backend() != TableBackend::Memory) {
+    unsupported(position, "a relay's table of hosts that is not in memory");
+    return;
+  }
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const std::string text(hosts.row(i).key);
+    const auto host = parse_relay_host(text);
+    if (!host) {
+      warning(position, fmt::format("\"{}\" is no host of a relay: mail for it will wait", text));
+    } else if (host->protocol == RelayProtocol::SmtpStartTls ||
+               host->protocol == RelayProtocol::Smtps) {
+      unsupported(position, fmt::format("TLS, for \"{}\",", text));
+    }
+  }
 }
 
 bool Parser::parse_relay_value(RelaySettings& relay, const RelayOption& option) {

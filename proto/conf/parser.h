@@ -135,6 +135,7 @@ class Parser {
   FormatString format_of(const Token& text);
   bool parse_local_option(Action& action, ActionOptions& options);
   bool parse_relay_option(Action& action, ActionOptions& options);
+  void check_relay_hosts(Position position, const Table& hosts);
   bool parse_relay_value(RelaySettings& relay, const RelayOption& option);
   bool parse_match_option(Rule& rule, MatchOptions& options);
   bool parse_match_from(Rule& rule, MatchOptions& options, bool negated);

@@ -20,6 +20,7 @@ constexpr ReplyView connection_lost{451, {4, 4, 2}, "Connection lost"};
 constexpr ReplyView timed_out{451, {4, 4, 2}, "Server did not answer in time"};
 constexpr ReplyView not_understood{451, {4, 5, 0}, "Server's reply not understood"};
 constexpr ReplyView no_smtputf8{553, {5, 6, 7}, "Server does not take internationalized addresses"};
+constexpr ReplyView no_eight_bit{554, {5, 6, 3}, "Server does not take 8-bit content"};
 constexpr ReplyView others_refused{451, {4, 0, 0}, "Not sent, since another recipient was refused"};
 constexpr ReplyView too_big_for_server{552, {5, 3, 4}, "Message is larger than the server takes"};
 
@@ -127,6 +128,9 @@ void ClientSession::begin(const OutgoingMessage& message, Instant now) {
 // What the server said it cannot take is not sent to it.
 std::optional<ReplyView> ClientSession::refused_here() const {
   if (message_.smtputf8 && !announced_.smtputf8) return no_smtputf8;  // RFC 6531 3.5
+  // RFC 6152 3. Behind LMTP lies a mailbox, which has no lines to send them over.
+  if (message_.body == BodyType::EightBitMime && !announced_.eight_bit_mime && !settings_.lmtp)
+    return no_eight_bit;
   const bool limited = announced_.size && announced_.size_octets_max > 0;
   if (limited && message_.octets > announced_.size_octets_max) return too_big_for_server;
   return std::nullopt;

@@ -19,7 +19,8 @@ struct Schedule {
 };
 
 inline constexpr Duration local_step = seconds(10);
-inline constexpr Duration relay_step = seconds(400);
+inline constexpr std::int64_t relay_steps = 40;  // a relay's step is so many of a mailbox's
+inline constexpr Duration relay_step = local_step * relay_steps;
 
 // The first moment of the schedule for attempt number `attempts` (those made so far, >= 1) that
 // lies after `now`; spread by up to an eighth of a step, always the same for the same message and

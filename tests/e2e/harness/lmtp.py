@@ -1,4 +1,4 @@
-"""A scripted LMTP server: takes messages, and answers each recipient as it is told."""
+"""A scripted LMTP or SMTP server: takes messages, and answers each recipient as it is told."""
 import os
 import socket
 import threading
@@ -7,11 +7,19 @@ import threading
 class Server:
     """Listens on loopback, or on a Unix socket when `path` is given. Ends with the case.
 
-    at_rcpt, at_end  replies by the path in RCPT, instead of 250; may be changed at any time
-    messages         what came: dictionaries with connection, sender, recipients, content
+    at_rcpt, at_end  replies by the path in RCPT, instead of 250; may be changed at any time; by SMTP
+                     the first recipient's counts at the end
+    greeting, announced  the first reply, and the lines of the reply to EHLO or LHLO
+    messages         what came: dictionaries with connection, sender, recipients, content, and
+                     the lines of MAIL and RCPT
+    hello            the last name that a client said it has
     """
 
-    def __init__(self, test, path=None, owner=None):
+    def __init__(self, test, path=None, owner=None, smtp=False, announced=None):
+        self.smtp = smtp
+        self.greeting = "220 lmtp.test ready"
+        self.announced = announced or ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        self.hello = None
         self.messages = []
         self.connections = 0
         self.at_rcpt = {}
@@ -35,6 +43,10 @@ class Server:
     def end(self):
         self.ended = True
         self.hangs.clear()
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # accept() in the thread would keep it open
+        except OSError:
+            pass
         self.listener.close()
 
     def accept(self):
@@ -56,18 +68,21 @@ class Server:
                 pass  # the client went away
 
     def converse(self, stream, number):
-        say(stream, "220 lmtp.test ready")
+        say(stream, self.greeting)
         message = None
         for line in stream:
             verb = line[:4].upper()
-            if verb == b"LHLO":
-                say(stream, "250-lmtp.test", "250-PIPELINING", "250-8BITMIME",
-                    "250 ENHANCEDSTATUSCODES")
+            if verb == (b"EHLO" if self.smtp else b"LHLO"):
+                self.hello = line[4:].decode().strip()
+                lines = ["lmtp.test", *self.announced]
+                say(stream, *("250-" + one for one in lines[:-1]), "250 " + lines[-1])
             elif verb == b"MAIL":
-                message = {"connection": number, "sender": path_of(line), "recipients": []}
+                message = {"connection": number, "sender": path_of(line), "recipients": [],
+                           "lines": [line.decode().strip()]}
                 say(stream, "250 2.1.0 Ok")
             elif verb == b"RCPT":
                 path = path_of(line)
+                message["lines"].append(line.decode().strip())
                 reply = self.at_rcpt.get(path, "250 2.1.5 Ok")
                 if reply.startswith("2"):
                     message["recipients"].append(path)
@@ -95,7 +110,7 @@ class Server:
             self.messages.append(message)
         while self.hangs.is_set() and not self.ended:
             threading.Event().wait(0.05)
-        for path in message["recipients"]:
+        for path in message["recipients"][:1 if self.smtp else None]:
             say(stream, self.at_end.get(path, f"250 2.0.0 <{path}> saved"))
 
 

@@ -270,7 +270,9 @@ const Case without_behaviour[] = {
     {"listen on lo smtps verify auth <t>",
      "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
     {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
-    {"action a relay host smtp://x", "2:10: action \"relay\" is not available yet"},
+    {"action a relay", "2:10: \"relay\" without a host is not available yet"},
+    {"action a relay host smtps://x", "2:21: TLS, for \"smtps://x\", is not available yet"},
+    {"action a relay host x tls", "2:23: \"tls\" of a relay is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
      "3:18: \"wrapper\" of a method that runs no command is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
@@ -290,6 +292,8 @@ TEST(Parse, NotesByNameWhatHasNoBehaviourYet) {
 
 // What OpenSMTPD takes without a word and what is doubtful all the same.
 const Case doubtful[] = {
+    {"action a relay host \"smtp://x:99999\"",
+     "1:21: \"smtp://x:99999\" is no host of a relay: mail for it will wait"},
     {"listen on lo\nlisten on lo inet4",
      "2:11: this listener is already declared at test.conf:1: the line is ignored"},
     {"action a maildir \"%{nosuch}\"",

@@ -386,6 +386,21 @@ TEST(ClientSession, DoesNotSendWhatTheServerCannotTake) {
   EXPECT_EQ(peer.events(), "rcpt 0 553 local, done, ready");
 }
 
+TEST(ClientSession, EightBitContentIsForServersThatTakeIt) {
+  Peer peer;
+  peer.greet("250-mx\r\n250 PIPELINING\r\n");
+  const OutgoingRecipient recipient{.path = "r@b.test"};
+  const OutgoingMessage message{
+      .sender = "", .recipients = {&recipient, 1}, .body = BodyType::EightBitMime};
+  peer.session_.begin(message, start);
+  EXPECT_EQ(peer.events(), "rcpt 0 554 local, done, ready");
+  Peer mailbox({.lmtp = true});
+  mailbox.greet("250-mx\r\n250 PIPELINING\r\n");
+  mailbox.said();
+  mailbox.session_.begin(message, start);
+  EXPECT_EQ(mailbox.said(), "MAIL FROM:<>\r\nRCPT TO:<r@b.test>\r\nDATA\r\n");
+}
+
 TEST(ClientSession, PassesParametersOnWhereTheyAreKnown) {
   Peer peer;
   peer.greet("250-mx\r\n250-8bitmime\r\n250-SMTPUTF8\r\n250-DSN\r\n250-pipelining\r\n250 size\r\n");

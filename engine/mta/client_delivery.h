@@ -1,4 +1,4 @@
-// LmtpDelivery: the attempts of `lmtp` actions whose destination this core owns. Recipients of one
+// ClientDelivery: the attempts by SMTP and LMTP whose next hop this core owns. Recipients of one
 // message that wait together go in one transaction, connections serve many messages and are kept
 // for some seconds. Owner: one core; pump() is called at the end of every turn.
 #pragma once
@@ -10,25 +10,26 @@
 #include <string>
 #include <vector>
 
-#include "engine/mta/lmtp_connection.h"
+#include "engine/mta/client_connection.h"
 
 namespace ringpost::mta {
 
-struct LmtpLimits {
-  std::size_t connections_max = 8;         // to one destination
+struct ClientLimits {
+  std::size_t connections_max = 8;         // to one LMTP server
+  std::size_t smtp_connections_max = 20;   // to one SMTP server
   std::size_t batch_recipients_max = 100;  // RFC 5321 4.5.3.1.8 lets every server take as many
-  LmtpTimes times = {};
+  ClientTimes times = {};
 };
 
-// One destination.
-class LmtpRoute final : private LmtpConnectionOwner {
+// One next hop.
+class ClientRoute final : private ClientConnectionOwner {
  public:
-  LmtpRoute(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
-            std::string destination, const LmtpLimits& limits);
-  LmtpRoute(const LmtpRoute&) = delete;
-  LmtpRoute& operator=(const LmtpRoute&) = delete;
+  ClientRoute(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers, NextHop next,
+              const ClientLimits& limits);
+  ClientRoute(const ClientRoute&) = delete;
+  ClientRoute& operator=(const ClientRoute&) = delete;
 
-  void add(LmtpAttempt& attempt);
+  void add(ClientAttempt& attempt);
   // Gives waiting batches to connections, opens those that are wanted, forgets those that ended.
   void pump();
   void stop();
@@ -38,40 +39,39 @@ class LmtpRoute final : private LmtpConnectionOwner {
 
  private:
   struct Held {
-    std::unique_ptr<LmtpConnection> connection;
+    std::unique_ptr<ClientConnection> connection;
     bool ready = false;  // was idle at least once
     bool gone = false;
   };
 
-  void idle(LmtpConnection& connection) override;
-  void not_connected(LmtpConnection& connection, const std::string& why) override;
-  void give_back(LmtpBatch batch) override;
-  void gone(LmtpConnection& connection) override;
-  Held& held(const LmtpConnection& connection);
+  void idle(ClientConnection& connection) override;
+  void not_connected(ClientConnection& connection, const std::string& why) override;
+  void give_back(ClientBatch batch) override;
+  void gone(ClientConnection& connection) override;
+  Held& held(const ClientConnection& connection);
   void open();
   void put_off_all(const std::string& why);
-  static void put_off(const LmtpBatch& batch, const std::string& why);
+  static void put_off(const ClientBatch& batch, const std::string& why);
 
   WorkerParts& parts_;
   const SegmentStore& segments_;
   ReadBuffers& buffers_;
-  std::string destination_;
-  LmtpLimits limits_;
-  std::optional<LmtpDestination> target_;
-  std::deque<LmtpBatch> waiting_;
+  NextHop next_;
+  ClientLimits limits_;
+  std::deque<ClientBatch> waiting_;
   std::vector<Held> connections_;
   bool stopping_ = false;
   ring::Scope scope_;
 };
 
-class LmtpDelivery {
+class ClientDelivery {
  public:
-  LmtpDelivery(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
-               const LmtpLimits& limits)
+  ClientDelivery(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
+                 const ClientLimits& limits)
       : parts_(parts), segments_(segments), buffers_(buffers), limits_(limits) {}
 
   // Fills order.result. `path` is what RCPT says; `order` must stay until the task has ended.
-  ring::Task<void> deliver(DeliveryOrder& order, std::string destination, std::string path);
+  ring::Task<void> deliver(DeliveryOrder& order, NextHop next, std::string path);
   void pump();
   // No new connections; those that are idle end.
   void stop();
@@ -83,9 +83,9 @@ class LmtpDelivery {
   WorkerParts& parts_;
   const SegmentStore& segments_;
   ReadBuffers& buffers_;
-  LmtpLimits limits_;
+  ClientLimits limits_;
   bool stopping_ = false;
-  std::map<std::string, std::unique_ptr<LmtpRoute>, std::less<>> routes_;
+  std::map<std::string, std::unique_ptr<ClientRoute>, std::less<>> routes_;
 };
 
 }  // namespace ringpost::mta

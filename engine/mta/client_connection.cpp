@@ -1,12 +1,11 @@
-// One connection to an LMTP server: see lmtp_connection.h. The dialogue is smtp::ClientSession's;
+// One connection to a server: see client_connection.h. The dialogue is smtp::ClientSession's;
 // here its octets travel, and its events become results.
-#include "engine/mta/lmtp_connection.h"
+#include "engine/mta/client_connection.h"
 
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "engine/mta/address_directory.h"
 #include "engine/mta/generation.h"
 #include "proto/smtp/data_encoder.h"
 
@@ -14,18 +13,9 @@ namespace ringpost::mta {
 namespace {
 
 constexpr Duration linger_limit = seconds(2);
-// Replies that nothing asked for; a server that goes on beyond this is not speaking LMTP.
+// Replies that nothing asked for; a server that goes on beyond this is not speaking our protocol.
 constexpr std::size_t unread_octets_max = 65'536;
 constexpr std::size_t parts_per_send_max = 512;
-
-struct AwaitedAddresses : AddressQuestion {
-  AwaitedAddresses(ring::Core& asker, const LmtpDestination& target)
-      : AddressQuestion(&AwaitedAddresses::answered, asker, target.host, target.port) {}
-  static void answered(ring::Message& message) {
-    static_cast<AwaitedAddresses&>(message).done.set();
-  }
-  ring::Signal done;
-};
 
 std::string enhanced_text(const smtp::ReplyView& reply) {
   const smtp::EnhancedStatus& given = reply.enhanced;
@@ -33,8 +23,10 @@ std::string enhanced_text(const smtp::ReplyView& reply) {
   return fmt::format("{}.{}.{}", given.status_class, given.subject, given.detail);
 }
 
-observe::AttemptResult result_of(const smtp::ReplyView& reply) {
-  if (reply.severity() == 2) return observe::AttemptResult::Delivered;
+// RFC 3464 2.3.3: what a server took by SMTP is on its way; LMTP is final delivery.
+observe::AttemptResult result_of(const smtp::ReplyView& reply, bool lmtp) {
+  if (reply.severity() == 2)
+    return lmtp ? observe::AttemptResult::Delivered : observe::AttemptResult::Relayed;
   return reply.severity() == 5 ? observe::AttemptResult::Failed : observe::AttemptResult::Delayed;
 }
 
@@ -45,22 +37,22 @@ smtp::BodyType body_of(store::BodyType body) {
 
 }  // namespace
 
-LmtpConnection::LmtpConnection(WorkerParts& parts, const SegmentStore& segments,
-                               ReadBuffers& buffers, LmtpConnectionOwner& owner,
-                               const std::string& destination, const LmtpTimes& times)
+ClientConnection::ClientConnection(WorkerParts& parts, const SegmentStore& segments,
+                                   ReadBuffers& buffers, ClientConnectionOwner& owner,
+                                   const NextHop& next, const ClientTimes& times)
     : parts_(parts),
       segments_(segments),
       buffers_(buffers),
       owner_(owner),
-      destination_(destination),
+      next_(next),
       times_(times) {
-  settings_.name = parts.generation->config.server_name;
-  settings_.lmtp = true;
+  settings_.name = next.hello.empty() ? parts.generation->config.server_name : next.hello;
+  settings_.lmtp = next.lmtp;
   settings_.timeouts = times.dialogue;
 }
 
-ring::Task<void> LmtpConnection::run(LmtpDestination target) {
-  const std::string failure = co_await connect(target);
+ring::Task<void> ClientConnection::run() {
+  const std::string failure = co_await connect();
   if (failure.empty()) {
     session_.emplace(settings_, parts_.core.now());
     stream_->receive();
@@ -75,38 +67,26 @@ ring::Task<void> LmtpConnection::run(LmtpDestination target) {
 }
 
 // Empty when the connection stands, otherwise what was wrong with the last address.
-ring::Task<std::string> LmtpConnection::connect(const LmtpDestination& target) {
-  if (target.socket) {
-    const int error = co_await connect_to(*target.socket);
-    co_return error == 0 ? std::string() : to_text(Fault{"connect", error, destination_});
-  }
-  AwaitedAddresses question(parts_.core, target);
-  parts_.hosts.ask(question);
-  co_await question.done;
-  std::string failure = question.error;
-  for (const net::Address& address : question.addresses) {
+ring::Task<std::string> ClientConnection::connect() {
+  const Way way = co_await find_way(parts_, next_);
+  std::string failure = way.error;
+  for (const Hop& hop : way.hops) {
     if (stopping_) co_return std::string("the daemon is stopping");
-    const int error = co_await connect_to(address);
+    const int error = co_await connect_to(hop);
     if (error == 0) co_return std::string();
-    failure = to_text(Fault{"connect", error, address.to_text()});
+    failure = to_text(Fault{"connect", error, hop.name});
   }
   co_return failure;
 }
 
-ring::Task<int> LmtpConnection::connect_to(const net::Address& address) {
+ring::Task<int> ClientConnection::connect_to(const Hop& hop) {
   stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
-  stream_->connect(address, times_.connect);
-  co_return co_await connected();
-}
-
-ring::Task<int> LmtpConnection::connect_to(const net::SocketPath& path) {
-  stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
-  stream_->connect(path, times_.connect);
+  std::visit([this](const auto& where) { stream_->connect(where, times_.connect); }, hop.where);
   co_return co_await connected();
 }
 
 // The stream sets the limit itself.
-ring::Task<int> LmtpConnection::connected() {
+ring::Task<int> ClientConnection::connected() {
   error_ = 0;
   stream_over_ = false;
   while (!open_ && !stream_over_) co_await wait(never);
@@ -114,7 +94,7 @@ ring::Task<int> LmtpConnection::connected() {
 }
 
 // Until the session has ended and everything is told.
-ring::Task<void> LmtpConnection::converse() {
+ring::Task<void> ClientConnection::converse() {
   while (true) {
     const bool moved = feed();
     if (content_wanted_) {
@@ -138,7 +118,7 @@ ring::Task<void> LmtpConnection::converse() {
 }
 
 // Lets the session read what has come and takes its events; true when anything moved.
-bool LmtpConnection::feed() {
+bool ClientConnection::feed() {
   bool any = false;
   while (true) {
     bool moved = false;
@@ -160,12 +140,12 @@ bool LmtpConnection::feed() {
   }
 }
 
-void LmtpConnection::take(const smtp::Ready&) {
+void ClientConnection::take(const smtp::Ready&) {
   idle_ = true;
   owner_.idle(*this);
 }
 
-void LmtpConnection::give(LmtpBatch batch) {
+void ClientConnection::give(ClientBatch batch) {
   CHECK(idle_ && batch_.empty() && !batch.empty());
   idle_ = false;
   given_ = true;
@@ -173,7 +153,7 @@ void LmtpConnection::give(LmtpBatch batch) {
   wake();
 }
 
-void LmtpConnection::begin() {
+void ClientConnection::begin() {
   given_ = false;
   const DeliveryOrder& order = batch_.front()->order;
   smtp::OutgoingMessage message;
@@ -184,7 +164,7 @@ void LmtpConnection::begin() {
   for (const store::Extent& extent : order.extents) message.octets += extent.length;
   recipients_.clear();
   bool non_ascii = smtp::has_non_ascii({order.reverse_path, {}});
-  for (const LmtpAttempt* attempt : batch_) {
+  for (const ClientAttempt* attempt : batch_) {
     const store::Recipient& recipient = attempt->order.recipient;
     recipients_.push_back({.path = attempt->path,
                            .notify = {recipient.notify_flags},
@@ -192,53 +172,56 @@ void LmtpConnection::begin() {
     non_ascii = non_ascii || smtp::has_non_ascii({attempt->path, {}});
   }
   message.recipients = recipients_;
-  // The mailbox is this server's business: a header in UTF-8 alone need not be asked about.
-  message.smtputf8 = non_ascii;
+  // By LMTP the mailbox is the server's business: a header in UTF-8 alone need not be asked about.
+  message.smtputf8 = non_ascii || (order.smtputf8 && !next_.lmtp);
   heard_ = false;
   ++messages_;
   session_->begin(message, parts_.core.now());
 }
 
-void LmtpConnection::take(const smtp::RecipientDone& outcome) {
+void ClientConnection::take(const smtp::RecipientDone& outcome) {
   DeliveryResult& result = batch_[outcome.recipient]->order.result;
   if (spool_fault_) {
     result = {observe::AttemptResult::Delayed, "4.3.0", to_text(*spool_fault_)};
     if (spool_fault_->code == EBADMSG) result.damage = spool_fault_;
     return;
   }
-  result.result = result_of(outcome.reply);
+  result.result = result_of(outcome.reply, next_.lmtp);
   result.status = enhanced_text(outcome.reply);
   std::string text(outcome.reply.text);
   std::ranges::replace(text, '\n', ' ');
   result.detail =
-      outcome.local ? fmt::format("{}: {}{}", destination_, text,
+      outcome.local ? fmt::format("{}: {}{}", next_.name, text,
                                   outcome.uncertain ? "; the message may have been delivered" : "")
-                    : fmt::format("{}: {} {}", destination_, outcome.reply.code, text);
+                    : fmt::format("{}: {} {}", next_.name, outcome.reply.code, text);
   if (outcome.local) return;
-  result.server = destination_;
-  result.reply = fmt::format("{} {}", outcome.reply.code, outcome.reply.text);
+  result.server = next_.name;
+  result.dsn_passed = session_->announced().dsn;
+  const bool has_status = outcome.reply.enhanced.is_present();
+  result.reply = fmt::format("{} {}{}{}", outcome.reply.code, has_status ? result.status : "",
+                             has_status ? " " : "", outcome.reply.text);
 }
 
-void LmtpConnection::take(const smtp::MessageDone&) {
-  LmtpBatch batch = std::exchange(batch_, {});
+void ClientConnection::take(const smtp::MessageDone&) {
+  ClientBatch batch = std::exchange(batch_, {});
   const bool unseen = session_->ended() && !heard_ && messages_ > 1 && !batch.front()->repeated;
   if (unseen) {
     owner_.give_back(std::move(batch));
     return;
   }
-  for (LmtpAttempt* attempt : batch) attempt->done.set();
+  for (ClientAttempt* attempt : batch) attempt->done.set();
 }
 
-void LmtpConnection::take(const smtp::Ended& ended) {
+void ClientConnection::take(const smtp::Ended& ended) {
   idle_ = false;
   if (messages_ > 0 || ended.reason == smtp::EndReason::Quit) return;
   std::string text(ended.reply.text);
   std::ranges::replace(text, '\n', ' ');
-  refusal_ = fmt::format("{}: {} {}", destination_, ended.reply.code, text);
+  refusal_ = fmt::format("{}: {} {}", next_.name, ended.reply.code, text);
 }
 
 // An idle connection: until it is given something, the server ends it, or its time is over.
-ring::Task<void> LmtpConnection::wait_idle() {
+ring::Task<void> ClientConnection::wait_idle() {
   const Instant end = parts_.core.now() + times_.idle;
   while (idle_ && !stopping_ && unread_.empty() && !is_broken() && parts_.core.now() < end)
     co_await wait(end);
@@ -247,7 +230,7 @@ ring::Task<void> LmtpConnection::wait_idle() {
   session_->quit(parts_.core.now());
 }
 
-ring::Task<bool> LmtpConnection::flush() {
+ring::Task<bool> ClientConnection::flush() {
   // The session may add to its octets while these are on their way.
   std::string octets(text_of(session_->transmit()));
   if (octets.empty()) co_return false;
@@ -258,7 +241,7 @@ ring::Task<bool> LmtpConnection::flush() {
 }
 
 // What `parts` name must stay until this has ended. False: the connection is of no more use.
-ring::Task<bool> LmtpConnection::send(std::span<iovec> parts) {
+ring::Task<bool> ClientConnection::send(std::span<iovec> parts) {
   if (stream_over_ || stream_->closing() || error_ != 0) co_return false;
   sending_ = true;
   stream_->send(parts);
@@ -273,7 +256,7 @@ ring::Task<bool> LmtpConnection::send(std::span<iovec> parts) {
   co_return !sending_ && !stream_over_ && error_ == 0;
 }
 
-ring::Task<void> LmtpConnection::send_content() {
+ring::Task<void> ClientConnection::send_content() {
   content_wanted_ = false;
   const auto failure = co_await send_pieces();
   if (!failure) {
@@ -288,7 +271,7 @@ ring::Task<void> LmtpConnection::send_content() {
 }
 
 // A fault of the spool, or one without a code: the connection is lost.
-ring::Task<std::optional<Fault>> LmtpConnection::send_pieces() {
+ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
   const auto buffer = buffers_.borrow();
   if (!buffer) co_return buffer.error();
   ContentReader content(parts_.core.ring(), segments_, buffer->room(),
@@ -303,12 +286,12 @@ ring::Task<std::optional<Fault>> LmtpConnection::send_pieces() {
     at_end ? encoder.finish(pieces) : encoder.encode(*piece, pieces);
     // The commands that led here go first, if they are not all gone.
     static_cast<void>(co_await flush());
-    if (!co_await send_all(pieces)) co_return Fault{"send", 0, destination_};
+    if (!co_await send_all(pieces)) co_return Fault{"send", 0, next_.name};
     if (at_end) co_return std::nullopt;
   }
 }
 
-ring::Task<bool> LmtpConnection::send_all(const std::vector<Bytes>& pieces) {
+ring::Task<bool> ClientConnection::send_all(const std::vector<Bytes>& pieces) {
   std::vector<iovec> parts;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     parts.push_back({const_cast<std::byte*>(pieces[i].data()), pieces[i].size()});
@@ -320,13 +303,13 @@ ring::Task<bool> LmtpConnection::send_all(const std::vector<Bytes>& pieces) {
   co_return true;
 }
 
-ring::Task<void> LmtpConnection::close() {
+ring::Task<void> ClientConnection::close() {
   if (!stream_over_ && !stream_->closing()) stream_->close(linger_limit);
   while (!stream_over_) co_await wait(never);  // the stream ends by itself
 }
 
 // Until something happens or `deadline`.
-ring::Task<void> LmtpConnection::wait(Instant deadline) {
+ring::Task<void> ClientConnection::wait(Instant deadline) {
   if (std::exchange(news_, false)) co_return;
   ring::Signal signal;
   waiting_ = &signal;
@@ -335,7 +318,7 @@ ring::Task<void> LmtpConnection::wait(Instant deadline) {
   parts_.core.timers().disarm(timer_);
 }
 
-void LmtpConnection::wake() {
+void ClientConnection::wake() {
   if (waiting_ == nullptr) {
     news_ = true;
     return;
@@ -343,50 +326,50 @@ void LmtpConnection::wake() {
   std::exchange(waiting_, nullptr)->set();
 }
 
-void LmtpConnection::stop() {
+void ClientConnection::stop() {
   stopping_ = true;
   if (stream_ && !open_ && !stream_over_) stream_->abort();
   wake();
 }
 
-void LmtpConnection::abort() {
+void ClientConnection::abort() {
   stopping_ = true;
   if (session_) session_->disconnected();
   if (stream_ && !stream_over_) stream_->abort();
   wake();
 }
 
-void LmtpConnection::opened(const std::optional<net::Address>&) {
+void ClientConnection::opened(const std::optional<net::Address>&) {
   open_ = true;
   wake();
 }
 
-void LmtpConnection::connect_failed(int error) {
+void ClientConnection::connect_failed(int error) {
   error_ = error;
   stream_over_ = true;
   wake();
 }
 
-void LmtpConnection::received(memory::Buffer buffer) {
+void ClientConnection::received(memory::Buffer buffer) {
   heard_ = true;
   unread_ += text_of(buffer.octets());
   if (unread_.size() > unread_octets_max) stream_->abort();
   wake();
 }
 
-void LmtpConnection::receive_ended(int error) {
+void ClientConnection::receive_ended(int error) {
   peer_ended_ = true;
   if (error != 0) error_ = error;
   wake();
 }
 
-void LmtpConnection::sent(int error) {
+void ClientConnection::sent(int error) {
   sending_ = false;
   if (error != 0) error_ = error;
   wake();
 }
 
-void LmtpConnection::closed() {
+void ClientConnection::closed() {
   stream_over_ = true;
   sending_ = false;
   wake();

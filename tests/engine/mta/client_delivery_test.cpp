@@ -1,6 +1,6 @@
 // LMTP delivery against scripted servers: batches, results by recipient, connections that are kept,
 // and every way in which a server can fail.
-#include "engine/mta/lmtp_delivery.h"
+#include "engine/mta/client_delivery.h"
 
 #include <deque>
 
@@ -19,7 +19,7 @@ struct Order : DeliveryOrder {
   std::string words() const { return std::string(to_text(result.result)) + " " + result.status; }
 };
 
-class LmtpDeliveryTest : public testing::Test {
+class ClientDeliveryTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(rig_.start());
@@ -40,7 +40,8 @@ class LmtpDeliveryTest : public testing::Test {
     made.id = id;
     made.reverse_path = "sender@example.org";
     made.extents = extents_;
-    ring::Task<void>::spawn(scope_, delivery_.deliver(made, destination, path));
+    ring::Task<void>::spawn(scope_,
+                            delivery_.deliver(made, NextHop::of_lmtp(destination).value(), path));
     return made;
   }
   bool finish() {
@@ -50,21 +51,21 @@ class LmtpDeliveryTest : public testing::Test {
   test::TemporaryDirectory folder_;
   test::SpoolRig rig_{folder_.path()};
   ReadBuffers buffers_;
-  static LmtpLimits limits() {
-    LmtpLimits result;
+  static ClientLimits limits() {
+    ClientLimits result;
     result.times.idle = milliseconds(300);
     result.times.dialogue.greeting = milliseconds(300);
     result.times.dialogue.content_end = milliseconds(300);
     result.times.dialogue.content_block = milliseconds(300);
     return result;
   }
-  LmtpDelivery delivery_{rig_.parts, *rig_.segments, buffers_, limits()};
+  ClientDelivery delivery_{rig_.parts, *rig_.segments, buffers_, limits()};
   std::vector<store::Extent> extents_;
   std::deque<Order> orders_;
   ring::Scope scope_;
 };
 
-TEST_F(LmtpDeliveryTest, RecipientsOfOneMessageShareATransaction) {
+TEST_F(ClientDeliveryTest, RecipientsOfOneMessageShareATransaction) {
   const LmtpServer server({.at_rcpt = {{"nobody", "550 5.1.1 No such user\r\n"}},
                            .at_end = {{"full", "452 4.2.2 Mailbox full\r\n"},
                                       {"gone", "552 5.2.2 Quota exceeded\r\n"}}});
@@ -87,7 +88,7 @@ TEST_F(LmtpDeliveryTest, RecipientsOfOneMessageShareATransaction) {
   EXPECT_EQ(messages[0].content, "Subject: x\r\n\r\n..dot\r\nend\r\n");
 }
 
-TEST_F(LmtpDeliveryTest, OneConnectionServesManyMessagesOverAUnixSocket) {
+TEST_F(ClientDeliveryTest, OneConnectionServesManyMessagesOverAUnixSocket) {
   const LmtpServer server({}, folder_.file("lmtp.sock"));
   for (int i = 0; i < 5; ++i) {
     const Order& one = order(spool("x\r\n"), "alice", server.destination());
@@ -98,15 +99,15 @@ TEST_F(LmtpDeliveryTest, OneConnectionServesManyMessagesOverAUnixSocket) {
   EXPECT_EQ(server.messages().size(), 5u);
 }
 
-TEST_F(LmtpDeliveryTest, MessagesAtOnceTakeABoundedNumberOfConnections) {
+TEST_F(ClientDeliveryTest, MessagesAtOnceTakeABoundedNumberOfConnections) {
   const LmtpServer server({});
   for (int i = 0; i < 40; ++i) order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
   for (const Order& one : orders_) EXPECT_EQ(one.words(), "delivered 2.0.0");
-  EXPECT_LE(server.connections(), LmtpLimits{}.connections_max);
+  EXPECT_LE(server.connections(), ClientLimits{}.connections_max);
 }
 
-TEST_F(LmtpDeliveryTest, AnIdleConnectionThatTheServerClosedIsReplaced) {
+TEST_F(ClientDeliveryTest, AnIdleConnectionThatTheServerClosedIsReplaced) {
   const LmtpServer server({.messages_per_connection = 1});
   for (int i = 0; i < 3; ++i) {
     const Order& one = order(spool("x\r\n"), "alice", server.destination());
@@ -116,7 +117,7 @@ TEST_F(LmtpDeliveryTest, AnIdleConnectionThatTheServerClosedIsReplaced) {
   EXPECT_EQ(server.connections(), 3u);
 }
 
-TEST_F(LmtpDeliveryTest, ContentLargerThanABufferAndFullOfDots) {
+TEST_F(ClientDeliveryTest, ContentLargerThanABufferAndFullOfDots) {
   const LmtpServer server({});
   std::string content;
   while (content.size() < 600'000) content += ".a\r\n" + std::string(700, 'x') + "\r\n.\r\n";
@@ -133,7 +134,7 @@ TEST_F(LmtpDeliveryTest, ContentLargerThanABufferAndFullOfDots) {
   EXPECT_TRUE(server.messages().at(0).content == stuffed);
 }
 
-TEST_F(LmtpDeliveryTest, NobodyListens) {
+TEST_F(ClientDeliveryTest, NobodyListens) {
   const Order& one = order(spool("x\r\n"), "alice", folder_.file("nowhere"));
   const Order& other = order(spool("y\r\n"), "bob", folder_.file("nowhere"));
   ASSERT_TRUE(finish());
@@ -142,7 +143,7 @@ TEST_F(LmtpDeliveryTest, NobodyListens) {
   EXPECT_EQ(other.words(), "delayed 4.4.1");
 }
 
-TEST_F(LmtpDeliveryTest, NamesAreLookedUp) {
+TEST_F(ClientDeliveryTest, NamesAreLookedUp) {
   const LmtpServer server({});
   const std::string port = server.destination().substr(server.destination().rfind(':'));
   const Order& one = order(spool("x\r\n"), "alice", "localhost" + port);
@@ -152,12 +153,9 @@ TEST_F(LmtpDeliveryTest, NamesAreLookedUp) {
   ASSERT_TRUE(finish());
   EXPECT_EQ(lost.words(), "delayed 4.4.1");
   EXPECT_FALSE(lost.result.detail.empty());
-  const Order& wrong = order(spool("x\r\n"), "alice", "host:port:24");
-  ASSERT_TRUE(finish());
-  EXPECT_EQ(wrong.words(), "delayed 4.4.1");
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatWantsNothing) {
+TEST_F(ClientDeliveryTest, AServerThatWantsNothing) {
   const LmtpServer closed({.greeting = "554 5.3.2 Not today\r\n"});
   const Order& one = order(spool("x\r\n"), "alice", closed.destination());
   ASSERT_TRUE(finish());
@@ -170,7 +168,7 @@ TEST_F(LmtpDeliveryTest, AServerThatWantsNothing) {
   EXPECT_TRUE(other.result.detail.contains("500 Unknown command")) << other.result.detail;
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatClosesBeforeTheFirstCommandIsNotAskedForEver) {
+TEST_F(ClientDeliveryTest, AServerThatClosesBeforeTheFirstCommandIsNotAskedForEver) {
   const LmtpServer server({.closes_after_hello = true});
   const Order& one = order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
@@ -178,7 +176,7 @@ TEST_F(LmtpDeliveryTest, AServerThatClosesBeforeTheFirstCommandIsNotAskedForEver
   EXPECT_LE(server.connections(), 2u);
 }
 
-TEST_F(LmtpDeliveryTest, AConnectionLostAfterTheContentMayHaveDelivered) {
+TEST_F(ClientDeliveryTest, AConnectionLostAfterTheContentMayHaveDelivered) {
   const LmtpServer server({.silent_after_content = true});
   const Order& one = order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
@@ -186,14 +184,14 @@ TEST_F(LmtpDeliveryTest, AConnectionLostAfterTheContentMayHaveDelivered) {
   EXPECT_TRUE(one.result.detail.ends_with("may have been delivered")) << one.result.detail;
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatClosesInsteadOfTakingContent) {
+TEST_F(ClientDeliveryTest, AServerThatClosesInsteadOfTakingContent) {
   const LmtpServer server({.instead_of_354 = "421 4.3.2 Shutting down\r\n"});
   const Order& one = order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
   EXPECT_EQ(one.words(), "delayed 4.3.2");
 }
 
-TEST_F(LmtpDeliveryTest, DamagedContentIsNotSentToItsEnd) {
+TEST_F(ClientDeliveryTest, DamagedContentIsNotSentToItsEnd) {
   const LmtpServer server({});
   const QueueId id = spool("x\r\n");
   extents_.front().crc ^= 1;
@@ -205,7 +203,7 @@ TEST_F(LmtpDeliveryTest, DamagedContentIsNotSentToItsEnd) {
   EXPECT_TRUE(server.messages().empty());
 }
 
-TEST_F(LmtpDeliveryTest, AnIdleConnectionEndsByItself) {
+TEST_F(ClientDeliveryTest, AnIdleConnectionEndsByItself) {
   const LmtpServer server({});
   order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
@@ -213,7 +211,7 @@ TEST_F(LmtpDeliveryTest, AnIdleConnectionEndsByItself) {
   EXPECT_TRUE(rig_.run([&] { return delivery_.idle(); }));
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatNeverGreets) {
+TEST_F(ClientDeliveryTest, AServerThatNeverGreets) {
   const LmtpServer server({.greeting = ""});
   const Order& one = order(spool("x\r\n"), "alice", server.destination());
   ASSERT_TRUE(finish());
@@ -221,7 +219,7 @@ TEST_F(LmtpDeliveryTest, AServerThatNeverGreets) {
   EXPECT_TRUE(one.result.detail.contains("did not answer in time")) << one.result.detail;
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatNeverSaysWhatBecameOfTheMessage) {
+TEST_F(ClientDeliveryTest, AServerThatNeverSaysWhatBecameOfTheMessage) {
   std::atomic<bool> go_on{false};
   const LmtpServer server({.before_final_replies = [&] {
     while (!go_on) usleep(1'000);
@@ -233,7 +231,7 @@ TEST_F(LmtpDeliveryTest, AServerThatNeverSaysWhatBecameOfTheMessage) {
   go_on = true;
 }
 
-TEST_F(LmtpDeliveryTest, AServerThatStopsReadingContent) {
+TEST_F(ClientDeliveryTest, AServerThatStopsReadingContent) {
   std::atomic<bool> go_on{false};
   const LmtpServer server({.before_content = [&] {
     while (!go_on) usleep(1'000);
@@ -247,7 +245,7 @@ TEST_F(LmtpDeliveryTest, AServerThatStopsReadingContent) {
   go_on = true;
 }
 
-TEST_F(LmtpDeliveryTest, StoppingLetsTheTransactionEndAndAbortingDoesNot) {
+TEST_F(ClientDeliveryTest, StoppingLetsTheTransactionEndAndAbortingDoesNot) {
   std::atomic<bool> arrived{false};
   std::atomic<bool> go_on{false};
   const LmtpServer server({.before_final_replies = [&] {

@@ -1,6 +1,7 @@
-// LmtpConnection: one connection to an LMTP server (RFC 2033), from connect to close; it carries
+// ClientConnection: one connection to an SMTP or LMTP server, from connect to close; it carries
 // one transaction after the other. Every failure, the server's or the network's, ends as a result
-// of each recipient that was under way. Owner: one LmtpRoute, on its core; lives until run() ended.
+// of each recipient that was under way. Owner: one ClientRoute, on its core; lives until run()
+// ended.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,7 @@
 
 #include "engine/mta/content_reader.h"
 #include "engine/mta/delivery_order.h"
-#include "engine/mta/lmtp_destination.h"
+#include "engine/mta/next_hop.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
 #include "engine/ring/await.h"
@@ -19,7 +20,7 @@
 namespace ringpost::mta {
 
 // One recipient that waits for its result; caller-owned, and must stay until `done`.
-struct LmtpAttempt {
+struct ClientAttempt {
   DeliveryOrder& order;
   std::string path;       // what RCPT says
   bool repeated = false;  // a connection that stood idle was lost under it: not twice
@@ -27,47 +28,46 @@ struct LmtpAttempt {
 };
 
 // Recipients of one message, one transaction.
-using LmtpBatch = std::vector<LmtpAttempt*>;
+using ClientBatch = std::vector<ClientAttempt*>;
 
-class LmtpConnection;
+class ClientConnection;
 
-struct LmtpTimes {
+struct ClientTimes {
   Duration connect = seconds(30);
   Duration idle = seconds(10);  // a connection without work is kept so long
   smtp::ClientTimeouts dialogue{};
 };
 
 // What a connection tells its route.
-class LmtpConnectionOwner {
+class ClientConnectionOwner {
  public:
   // It stands and may be given a batch, now or later.
-  virtual void idle(LmtpConnection& connection) = 0;
+  virtual void idle(ClientConnection& connection) = 0;
   // The server was not there, or ended the connection before it was given anything.
-  virtual void not_connected(LmtpConnection& connection, const std::string& why) = 0;
+  virtual void not_connected(ClientConnection& connection, const std::string& why) = 0;
   // The connection was lost before the server could have seen any of it.
-  virtual void give_back(LmtpBatch batch) = 0;
+  virtual void give_back(ClientBatch batch) = 0;
   // run() is about to end.
-  virtual void gone(LmtpConnection& connection) = 0;
+  virtual void gone(ClientConnection& connection) = 0;
 
  protected:
-  ~LmtpConnectionOwner() = default;
+  ~ClientConnectionOwner() = default;
 };
 
-class LmtpConnection final : private net::StreamOwner {
+class ClientConnection final : private net::StreamOwner {
  public:
-  // Everything named must outlive it. `destination` is what results are told with.
-  LmtpConnection(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
-                 LmtpConnectionOwner& owner, const std::string& destination,
-                 const LmtpTimes& times);
-  LmtpConnection(const LmtpConnection&) = delete;
-  LmtpConnection& operator=(const LmtpConnection&) = delete;
+  // Everything named must outlive it.
+  ClientConnection(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
+                   ClientConnectionOwner& owner, const NextHop& next, const ClientTimes& times);
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   // The whole life of the connection.
-  ring::Task<void> run(LmtpDestination target);
+  ring::Task<void> run();
 
   bool is_idle() const { return idle_; }
   // Only while is_idle().
-  void give(LmtpBatch batch);
+  void give(ClientBatch batch);
   // Ends as soon as nothing is under way.
   void stop();
   // Ends now; what is under way is put off.
@@ -81,9 +81,8 @@ class LmtpConnection final : private net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
-  ring::Task<std::string> connect(const LmtpDestination& target);
-  ring::Task<int> connect_to(const net::Address& address);
-  ring::Task<int> connect_to(const net::SocketPath& path);
+  ring::Task<std::string> connect();
+  ring::Task<int> connect_to(const Hop& hop);
   ring::Task<int> connected();
   ring::Task<void> converse();
   ring::Task<void> close();
@@ -107,14 +106,14 @@ class LmtpConnection final : private net::StreamOwner {
   WorkerParts& parts_;
   const SegmentStore& segments_;
   ReadBuffers& buffers_;
-  LmtpConnectionOwner& owner_;
-  const std::string& destination_;
-  LmtpTimes times_;
+  ClientConnectionOwner& owner_;
+  const NextHop& next_;
+  ClientTimes times_;
   smtp::ClientSettings settings_;
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientSession> session_;
 
-  LmtpBatch batch_;
+  ClientBatch batch_;
   std::vector<smtp::OutgoingRecipient> recipients_;
   std::string unread_;  // octets that the session would not take yet
   unsigned messages_ = 0;
@@ -135,7 +134,7 @@ class LmtpConnection final : private net::StreamOwner {
 
   ring::Signal* waiting_ = nullptr;
   bool news_ = false;
-  ring::TimerOf<LmtpConnection, &LmtpConnection::time_is_up> timer_{*this};
+  ring::TimerOf<ClientConnection, &ClientConnection::time_is_up> timer_{*this};
 };
 
 }  // namespace ringpost::mta

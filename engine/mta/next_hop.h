@@ -1,0 +1,59 @@
+// NextHop: where mail goes from here when another server takes it, and how to speak with that: the
+// destination of an `lmtp` action or the host of a relay. find_way() turns it into addresses.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/mta/worker_parts.h"
+#include "engine/net/address.h"
+#include "engine/ring/task.h"
+#include "proto/conf/config.h"
+#include "proto/conf/relay_host.h"
+#include "store/spool/envelope.h"
+
+namespace ringpost::mta {
+
+struct NextHop {
+  std::string name;                       // for results and logs, as the configuration has it
+  std::optional<net::SocketPath> socket;  // otherwise host and port
+  std::string host;                       // a name or a literal without brackets
+  std::uint16_t port = 0;
+  bool lmtp = false;  // RFC 2033 instead of RFC 5321
+  std::string hello;  // what EHLO says; empty: the server's name
+
+  // Of two next hops with equal keys connections may be shared.
+  std::string key() const;
+
+  // Of an `lmtp` action: "/path/of/socket", "host:port" or "[2001:db8::1]:port", the port a number;
+  // without one it is 25, as mail.lmtp has it. Nothing when the text is none of these.
+  static std::optional<NextHop> of_lmtp(std::string_view text);
+  // Of a relay's `host`; nothing for a protocol that needs TLS.
+  static std::optional<NextHop> of_relay(const conf::RelayHost& host);
+};
+
+// Where a recipient of `action` goes when that is another server; `attempts` is how many were made:
+// the hosts of a relay are taken in turns. Nothing: it is delivered here, or the configuration
+// names no host that can be used now.
+std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Recipient& recipient,
+                                   unsigned attempts);
+
+// One address that may be tried; a host may have several.
+struct Hop {
+  std::variant<net::Address, net::SocketPath> where;
+  std::string name;  // for faults
+};
+
+// The addresses in the order in which they are to be tried, or why there are none.
+struct Way {
+  std::vector<Hop> hops;
+  std::string error;
+};
+
+ring::Task<Way> find_way(WorkerParts& parts, const NextHop& next);
+
+}  // namespace ringpost::mta

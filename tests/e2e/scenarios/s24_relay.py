@@ -1,0 +1,178 @@
+"""Relaying to a host that the configuration names: what goes over, and what becomes of failures."""
+import os
+
+from harness import ledger, lmtp, maildir, messages, smtp
+from harness.case import case
+from harness.daemon import default_match
+
+
+def start(t, *hosts, options="", before=(), local=True, **arguments):
+    """A daemon that delivers alice's mail and relays everything else."""
+    listed = ", ".join(f'"{host}"' for host in hosts)
+    rules = ['action "local" maildir virtual <users> userbase <base>',
+             f'action "out" relay host {{ {listed} }} {options}']
+    if local:
+        rules.append('match from any for rcpt-to "alice@example.test" action "local"')
+    rules.append('match from any for any action "out"')
+    return t.daemon(directives=["queue retry-interval 100ms", *before], rules=rules, **arguments)
+
+
+def send(daemon, number, *recipients, sender="alice@example.test", mail="", rcpt="", content=None):
+    with daemon.client() as client:
+        client.hello()
+        client.expect(f"MAIL FROM:<{sender}>{mail}", 250)
+        for recipient in recipients:
+            client.expect(f"RCPT TO:<{recipient}>{rcpt}", 250)
+        reply = client.data(content or messages.simple(number))
+        smtp.check(reply, 250, "2.0.0")
+    return reply.queue_id
+
+
+def results(t, daemon, count):
+    """The attempts that ended, by recipient, once there are so many."""
+    t.eventually(lambda: len(daemon.events("attempt.finished")) >= count, f"{count} attempts")
+    return {event["to"]: (event["result"], event["status"])
+            for event in daemon.events("attempt.finished")}
+
+
+@case()
+def a_host_takes_it(t):
+    """Envelope and content go over unchanged, recipients share a transaction, a connection serves
+    many messages."""
+    server = lmtp.Server(t, smtp=True)
+    daemon = start(t, "smtp://" + server.destination, options='helo "out.example.test"')
+    for number in range(3):
+        send(daemon, number, "x@there.test", "y@there.test")
+        daemon.wait_queue_empty()
+    t.equal(server.hello, "out.example.test")
+    t.equal(server.connections, 1)
+    t.equal(results(t, daemon, 6), {"x@there.test": ("relayed", "2.0.0"),
+                                    "y@there.test": ("relayed", "2.0.0")})
+    for number, message in enumerate(server.messages):
+        t.equal((message["sender"], message["recipients"]),
+                ("alice@example.test", ["x@there.test", "y@there.test"]))
+        t.true(message["content"].startswith(b"Received: from client.example.test"), "trace")
+        t.true(message["content"].endswith(messages.simple(number)), "content")
+    figures = daemon.statistics()
+    t.equal(figures["ringpost_delivery_relayed_total"], 6)
+
+
+@case()
+def recipients_are_answered_one_by_one(t):
+    """A 5xx at RCPT is told to the sender, a 4xx is tried again, the others are relayed."""
+    server = lmtp.Server(t, smtp=True)
+    server.at_rcpt["no@there.test"] = "550 5.1.1 No such user"
+    server.at_rcpt["later@there.test"] = "450 4.2.1 Try later"
+    daemon = start(t, server.destination)
+    send(daemon, 1, "yes@there.test", "no@there.test", "later@there.test")
+    path = daemon.maildir_of("alice")
+    t.eventually(lambda: maildir.count(path) == 1, "the report")
+    with open(maildir.files(path)[0], "rb") as file:
+        report = file.read()
+    t.true(b"Final-Recipient: rfc822; no@there.test" in report, report)
+    t.true(b"550 5.1.1 No such user" in report, report)
+    t.true(b"yes@there.test" not in report, "others")
+    server.at_rcpt.clear()
+    daemon.wait_queue_empty(30)
+    t.equal([m["recipients"] for m in server.messages], [["yes@there.test"], ["later@there.test"]])
+
+
+@case()
+def another_host_is_tried(t):
+    """Hosts are taken in turns: with one that is not there mail goes by the other."""
+    server = lmtp.Server(t, smtp=True)
+    gone = lmtp.Server(t, smtp=True)
+    gone.end()
+    daemon = start(t, server.destination, gone.destination)
+    for number in range(6):
+        send(daemon, number, f"user{number}@there.test")
+    daemon.wait_queue_empty(40)
+    t.equal(sorted(m["recipients"][0] for m in server.messages),
+            [f"user{number}@there.test" for number in range(6)])
+
+
+@case()
+def wishes_go_on_or_are_answered(t):
+    """RFC 3461: a server with DSN gets NOTIFY, ORCPT, RET and ENVID; for one without, we tell."""
+    knows = lmtp.Server(t, smtp=True, announced=["PIPELINING", "DSN", "8BITMIME"])
+    plain = lmtp.Server(t, smtp=True)
+    wishes = {"mail": " RET=HDRS ENVID=QQ1",
+              "rcpt": " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;old@there.test"}
+    first = start(t, knows.destination)
+    send(first, 1, "x@there.test", **wishes)
+    first.wait_queue_empty()
+    lines = knows.messages[0]["lines"]
+    t.true("RET=HDRS" in lines[0] and "ENVID=QQ1" in lines[0], lines[0])
+    t.true("NOTIFY=SUCCESS,FAILURE" in lines[1] and "ORCPT=rfc822;old@there.test" in lines[1],
+           lines[1])
+    t.equal(first.events("report.queued"), [])
+    second = start(t, plain.destination)
+    send(second, 2, "x@there.test", **wishes)
+    second.wait_queue_empty()
+    t.equal(plain.messages[0]["lines"], ["MAIL FROM:<alice@example.test>",
+                                         "RCPT TO:<x@there.test>"])
+    [path] = maildir.files(second.maildir_of("alice"))
+    with open(path, "rb") as file:
+        t.true(b"Action: relayed" in file.read(), "a relayed report")
+
+
+@case()
+def content_that_the_server_cannot_take(t):
+    """8-bit content and UTF-8 addresses are refused here when the server does not announce them."""
+    server = lmtp.Server(t, smtp=True, announced=["PIPELINING"])
+    daemon = start(t, server.destination)
+    send(daemon, 1, "x@there.test", mail=" BODY=8BITMIME",
+         content=b"Subject: x\r\n\r\ngr\xc3\xbc\xc3\x9fe\r\n")
+    send(daemon, 2, "x@there.test", mail=" SMTPUTF8", content=messages.simple(2))
+    path = daemon.maildir_of("alice")
+    t.eventually(lambda: maildir.count(path) == 2, "two reports")
+    daemon.wait_queue_empty()
+    t.equal(server.messages, [])
+
+
+@case()
+def servers_that_fail(t):
+    """Refused at the greeting, hung up on, silent: mail waits with the reason and is relayed when
+    the server is well."""
+    server = lmtp.Server(t, smtp=True)
+    server.greeting = "421 4.3.2 not now"
+    daemon = start(t, server.destination)
+    send(daemon, 1, "x@there.test")
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] > 0], "an attempt")[0]
+    t.true("421" in row["last_error"] and "not now" in row["last_error"], row["last_error"])
+    server.greeting = "220 well again"
+    daemon.wait_queue_empty(40)
+    t.equal(len(server.messages), 1)
+
+
+@case(seconds=120)
+def killed_while_relaying(t):
+    """A chain of two daemons under load, the first killed again and again: nothing is lost."""
+    behind = t.daemon()
+    front = start(t, f"smtp://127.0.0.1:{behind.port}", local=False)
+    acknowledged = {}
+    for life in range(4 if t.long else 2):
+        load = ledger.Load(front, f"life{life}", users=("alice", "bob"))
+        t.eventually(lambda: len(load.acknowledged) >= 150, "a load", 30)
+        front.kill()
+        load.stop()
+        acknowledged.update(load.acknowledged)
+        front.start()
+    front.wait_queue_empty(60)
+    behind.wait_queue_empty(30)
+    ledger.account(t, behind, acknowledged, ("alice", "bob"), servers=2)
+
+
+@case()
+def what_needs_tls_is_refused_by_name(t):
+    """A start names each host and option that is not available."""
+    path = t.path("smtpd.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('listen on 127.0.0.1 port 2599\naction a relay host smtps://x.test\n'
+                   'action b relay\naction c relay host x.test srs\nmatch for any action a\n')
+    done = t.run_daemon("-d", "--home", t.path("home"), "-f", path)
+    t.equal(done.returncode, 1)
+    for part in ('smtpd.conf:2', 'TLS, for "smtps://x.test"', 'smtpd.conf:3',
+                 '"relay" without a host'):
+        t.true(part in done.stderr, done.stderr)
+    t.true(not os.path.exists(t.path("home", "spool")), "nothing was started")

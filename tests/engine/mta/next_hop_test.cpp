@@ -1,0 +1,67 @@
+// Where mail may go from here.
+#include "engine/mta/next_hop.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace ringpost::mta {
+namespace {
+
+TEST(NextHop, HostsPortsAndSockets) {
+  const auto plain = NextHop::of_lmtp("localhost:24");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->host, "localhost");
+  EXPECT_EQ(plain->port, 24);
+  EXPECT_FALSE(plain->socket);
+  EXPECT_EQ(NextHop::of_lmtp("mail.example.org")->port, 25);
+  EXPECT_EQ(NextHop::of_lmtp("[::1]:2424")->host, "::1");
+  EXPECT_EQ(NextHop::of_lmtp("[IPv6:2001:db8::1]")->host, "2001:db8::1");
+  EXPECT_EQ(NextHop::of_lmtp("192.0.2.1:24")->host, "192.0.2.1");
+  EXPECT_TRUE(NextHop::of_lmtp("/var/run/lmtp")->socket);
+}
+
+TEST(NextHop, AnythingElseIsNone) {
+  for (const char* text : {"", ":24", "host:", "host:0", "host:65536", "host:24x", "host:a:b",
+                           "[::1", "[::1]24", "[name]:24", "[]:24"})
+    EXPECT_FALSE(NextHop::of_lmtp(text)) << text;
+  EXPECT_FALSE(NextHop::of_lmtp("/" + std::string(200, 'x')));
+}
+
+conf::Table hosts(std::initializer_list<const char*> texts) {
+  std::vector<conf::TableRow> rows;
+  for (const char* text : texts) rows.push_back({.key = text});
+  return conf::Table("hosts", conf::TableKind::List, rows);
+}
+
+TEST(NextHop, HostsOfARelayAreTakenInTurns) {
+  const conf::Table table = hosts({"smtp://a.test", "lmtp://[::1]:24", "smtps://c.test"});
+  conf::Action action;
+  action.method = conf::Method::Relay;
+  action.relay.hosts = &table;
+  action.relay.helo = "us.test";
+  store::Recipient recipient;
+  recipient.final_address = "x@y.test";
+  std::set<std::string> names;
+  for (unsigned attempts = 0; attempts < 3; ++attempts) {
+    const auto next = next_hop_of(action, recipient, attempts);
+    if (next) EXPECT_EQ(next->hello, "us.test");
+    names.insert(next ? next->name : "none");  // TLS cannot be had
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"a.test:25", "[::1]:24", "none"}));
+  recipient.target = "|command";
+  EXPECT_FALSE(next_hop_of(action, recipient, 0));
+}
+
+TEST(NextHop, WhatIsDeliveredHereHasNone) {
+  conf::Action action;
+  EXPECT_FALSE(next_hop_of(action, {}, 0));
+  action.method = conf::Method::Relay;
+  EXPECT_FALSE(next_hop_of(action, {}, 0));
+  action.method = conf::Method::Lmtp;
+  action.lmtp_destination = "localhost:24";
+  EXPECT_EQ(next_hop_of(action, {}, 0)->key(), "lmtp localhost:24 24 ");
+}
+
+}  // namespace
+}  // namespace ringpost::mta
