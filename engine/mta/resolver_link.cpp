@@ -1,5 +1,5 @@
-// The sockets of a stub: see resolver_link.h. Randomness comes from the kernel, 512 octets at a
-// time.
+// The sockets of a stub: see resolver_link.h. Randomness comes from the kernel, 256 octets at a
+// time, which it never gives in part.
 #include "engine/mta/resolver_link.h"
 
 #include <utility>

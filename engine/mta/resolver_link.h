@@ -69,7 +69,7 @@ class ResolverLink {
   dns::ResolverSettings settings_;
   ResolverLinkOwner& owner_;
   std::vector<net::Address> servers_;
-  std::array<std::uint64_t, 64> random_{};
+  std::array<std::uint64_t, 32> random_{};
   std::size_t random_left_ = 0;
   dns::Stub stub_;
   dns::StubCounters published_;

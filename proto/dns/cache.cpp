@@ -1,8 +1,6 @@
 // Answers by question, with a list from the last used to the first. Nothing here can fail.
 #include "proto/dns/cache.h"
 
-#include <functional>
-#include <string_view>
 #include <utility>
 
 namespace ringpost::dns {
@@ -42,9 +40,8 @@ std::size_t octets_of(const Question& question, const Answer& answer) {
 }  // namespace
 
 std::size_t QuestionHash::operator()(const QuestionView& question) const {
-  constexpr std::size_t odd = 0x9e3779b97f4a7c15;
-  return std::hash<std::string_view>()(question.name.wire()) ^
-         std::to_underlying(question.type) * odd;
+  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+  return keyed_hash(key, question.name.wire()) ^ std::to_underlying(question.type) * odd;
 }
 
 AnswerPointer Cache::find(const Question& question, Instant now) {

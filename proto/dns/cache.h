@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <unordered_map>
 
+#include "proto/base/keyed_hash.h"
 #include "proto/dns/answer.h"
 
 namespace ringpost::dns {
@@ -14,8 +15,10 @@ struct QuestionView {
   const Name& name;
   Type type;
 };
+// Keyed: names come from strangers, who could fill one bucket otherwise.
 struct QuestionHash {
   using is_transparent = void;
+  HashKey key;
   std::size_t operator()(const QuestionView& question) const;
   std::size_t operator()(const Question& question) const {
     return (*this)(QuestionView{question.name, question.type});
@@ -30,7 +33,9 @@ struct SameQuestion {
 
 class Cache {
  public:
-  explicit Cache(std::size_t octets_max) : octets_max_(octets_max) {}
+  // `key` must not be guessable.
+  Cache(std::size_t octets_max, const HashKey& key)
+      : octets_max_(octets_max), entries_(0, QuestionHash{key}) {}
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 

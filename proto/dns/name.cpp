@@ -87,10 +87,11 @@ Name Name::reverse_of(const conf::NetAddress& address) {
       builder.add(fmt::format("{}", address.octets[static_cast<std::size_t>(i)]));
     builder.add("in-addr");
   } else {
+    constexpr std::string_view digits = "0123456789abcdef";
     for (int i = 15; i >= 0; --i) {
       const unsigned octet = address.octets[static_cast<std::size_t>(i)];
-      builder.add(fmt::format("{:x}", octet & 15));
-      builder.add(fmt::format("{:x}", octet >> 4));
+      builder.add(digits.substr(octet & 15, 1));
+      builder.add(digits.substr(octet >> 4, 1));
     }
     builder.add("ip6");
   }

@@ -51,8 +51,10 @@ Outcome outcome_of(Judgement::Kind kind) {
 Stub::Stub(StubOptions options, Random random)
     : options_(std::move(options)),
       random_(std::move(random)),
-      cache_(options_.cache_octets_max),
-      servers_(options_.settings.servers.size()) {
+      hash_key_{random_(), random_()},
+      cache_(options_.cache_octets_max, hash_key_),
+      servers_(options_.settings.servers.size()),
+      queries_(0, QuestionHash{hash_key_}) {
   CHECK(servers_.size() <= servers_max && options_.settings.attempts > 0);
 }
 

@@ -89,7 +89,7 @@ class Stub {
  public:
   using Random = std::move_only_function<std::uint64_t()>;
 
-  // `random` must not be guessable: ids and the choice of ports come from it.
+  // `random` must not be guessable: ids, the choice of ports and the keys of tables come from it.
   Stub(StubOptions options, Random random);
   ~Stub();
   Stub(const Stub&) = delete;
@@ -187,6 +187,7 @@ class Stub {
 
   StubOptions options_;
   Random random_;
+  HashKey hash_key_;
   Cache cache_;
   StubCounters counters_;
   std::vector<Server> servers_;

@@ -20,7 +20,7 @@ AnswerPointer answer(Outcome outcome, Instant expires, std::size_t octets = 0) {
 }
 
 TEST(DnsCache, KeepsAnAnswerUntilItExpires) {
-  Cache cache(1 << 20);
+  Cache cache(1 << 20, {1, 2});
   const AnswerPointer kept = answer(Outcome::Found, start + seconds(60));
   cache.keep(question("a.example"), kept);
   EXPECT_EQ(cache.find(question("A.example"), start), kept);
@@ -32,7 +32,7 @@ TEST(DnsCache, KeepsAnAnswerUntilItExpires) {
 }
 
 TEST(DnsCache, KnowsThatANameThatIsNotHasNoType) {
-  Cache cache(1 << 20);
+  Cache cache(1 << 20, {1, 2});
   const AnswerPointer none = answer(Outcome::NoName, start + seconds(60));
   cache.keep(question("no.example", Type::Mx), none);
   EXPECT_EQ(cache.find(question("no.example", Type::A), start), none);
@@ -43,7 +43,7 @@ TEST(DnsCache, KnowsThatANameThatIsNotHasNoType) {
 }
 
 TEST(DnsCache, ReplacesWhatItKnew) {
-  Cache cache(1 << 20);
+  Cache cache(1 << 20, {1, 2});
   cache.keep(question("a.example"), answer(Outcome::Found, start + seconds(60), 5000));
   const std::size_t before = cache.octets();
   const AnswerPointer second = answer(Outcome::NoData, start + seconds(60));
@@ -54,7 +54,7 @@ TEST(DnsCache, ReplacesWhatItKnew) {
 }
 
 TEST(DnsCache, LetsGoWhatWasNotUsedLongest) {
-  Cache cache(64 * 1024);
+  Cache cache(64 * 1024, {1, 2});
   const auto name_of = [](int i) { return question("host" + std::to_string(i) + ".example"); };
   for (int i = 0; i < 1000; ++i) {
     cache.keep(name_of(i), answer(Outcome::Found, start + seconds(60), 100));
@@ -67,7 +67,7 @@ TEST(DnsCache, LetsGoWhatWasNotUsedLongest) {
 }
 
 TEST(DnsCache, IsNotFilledByOneAnswer) {
-  Cache cache(64 * 1024);
+  Cache cache(64 * 1024, {1, 2});
   cache.keep(question("small.example"), answer(Outcome::Found, start + seconds(60)));
   cache.keep(question("large.example"), answer(Outcome::Found, start + seconds(60), 60'000));
   EXPECT_EQ(cache.find(question("large.example"), start), nullptr);
