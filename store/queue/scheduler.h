@@ -151,7 +151,8 @@ class Scheduler {
   std::optional<SessionId> surplus() const;
   void close(SessionId session, Instant now);
   // It could not be opened, or broke, or the server takes no mail. True: the destination is left
-  // alone now. `reason` is for the operator.
+  // alone now. `reason` is for the operator. That a server ended an idle connection is no failure:
+  // close() it.
   bool fail(SessionId session, Instant now, std::string_view reason);
 
   // --- the operator's hands ---------------------------------------------------------------------
