@@ -148,13 +148,13 @@ TEST(Report, WritesAddressesBeyondAsciiInAsciiForOthers) {
 
 TEST(Report, CannotBeBrokenByWhatServersAndClientsSay) {
   const std::string evil = "x\r\n--rp-0123456789abcdef--\r\nX-Evil: 1\r\n\r\n\x01\x80";
-  const std::string long_word(4'000, 'w');
-  const std::vector<ReportedRecipient> recipients{
-      {.address = evil,
-       .final_address = evil,
-       .original = "rfc822;a+0D+0AX-Evil:+201",
-       .server = evil,
-       .diagnostic = "550 " + long_word + "\n--rp-0123456789abcdef--\n" + evil}};
+  const std::string diagnostic =
+      "550 " + std::string(4'000, 'w') + "\n--rp-0123456789abcdef--\n" + evil;
+  const std::vector<ReportedRecipient> recipients{{.address = evil,
+                                                   .final_address = evil,
+                                                   .original = "rfc822;a+0D+0AX-Evil:+201",
+                                                   .server = evil,
+                                                   .diagnostic = diagnostic}};
   ReportedMessage odd = message;
   odd.sender = evil;
   odd.envelope_id = "+0D+0AX-Evil:1";
