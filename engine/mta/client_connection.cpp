@@ -51,35 +51,41 @@ ClientConnection::ClientConnection(WorkerParts& parts, const SegmentStore& segme
   settings_.timeouts = times.dialogue;
 }
 
+// RFC 5321 5.1: a server that cannot be reached or does not want to talk is no reason not to try
+// the next one.
 ring::Task<void> ClientConnection::run() {
-  const std::string failure = co_await connect();
-  if (failure.empty()) {
-    session_.emplace(settings_, parts_.core.now());
-    stream_->receive();
-    co_await converse();
-    if (!refusal_.empty()) owner_.not_connected(*this, refusal_);
-    if (!batch_.empty()) owner_.give_back(std::exchange(batch_, {}));
-    co_await close();
-  } else {
-    owner_.not_connected(*this, failure);
+  const Way way = co_await find_way(parts_, next_);
+  NoWay failure = way.failure;
+  bool served = false;
+  for (const Hop& hop : way.hops) {
+    if (stopping_) failure = {.text = "the daemon is stopping"};
+    if (stopping_ || served) break;
+    const int error = co_await connect_to(hop);
+    if (error != 0) {
+      failure = {.text = to_text(Fault{"connect", error, hop.name})};
+      continue;
+    }
+    co_await serve();
+    served = refusal_.empty();
+    if (!served) failure = {.text = std::exchange(refusal_, {})};
   }
+  if (!served) owner_.not_connected(*this, failure);
   owner_.gone(*this);
 }
 
-// Empty when the connection stands, otherwise what was wrong with the last address.
-ring::Task<std::string> ClientConnection::connect() {
-  const Way way = co_await find_way(parts_, next_);
-  std::string failure = way.error;
-  for (const Hop& hop : way.hops) {
-    if (stopping_) co_return std::string("the daemon is stopping");
-    const int error = co_await connect_to(hop);
-    if (error == 0) co_return std::string();
-    failure = to_text(Fault{"connect", error, hop.name});
-  }
-  co_return failure;
+ring::Task<void> ClientConnection::serve() {
+  session_.emplace(settings_, parts_.core.now());
+  stream_->receive();
+  co_await converse();
+  if (!batch_.empty()) owner_.give_back(std::exchange(batch_, {}));
+  co_await close();
 }
 
 ring::Task<int> ClientConnection::connect_to(const Hop& hop) {
+  server_ = hop.name;
+  host_ = hop.host;
+  open_ = peer_ended_ = sending_ = false;
+  unread_.clear();
   stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
   std::visit([this](const auto& where) { stream_->connect(where, times_.connect); }, hop.where);
   co_return co_await connected();
@@ -191,11 +197,11 @@ void ClientConnection::take(const smtp::RecipientDone& outcome) {
   std::string text(outcome.reply.text);
   std::ranges::replace(text, '\n', ' ');
   result.detail =
-      outcome.local ? fmt::format("{}: {}{}", next_.name, text,
+      outcome.local ? fmt::format("{}: {}{}", server_, text,
                                   outcome.uncertain ? "; the message may have been delivered" : "")
-                    : fmt::format("{}: {} {}", next_.name, outcome.reply.code, text);
+                    : fmt::format("{}: {} {}", server_, outcome.reply.code, text);
   if (outcome.local) return;
-  result.server = next_.name;
+  result.server = host_;
   result.dsn_passed = session_->announced().dsn;
   const bool has_status = outcome.reply.enhanced.is_present();
   result.reply = fmt::format("{} {}{}{}", outcome.reply.code, has_status ? result.status : "",
@@ -217,7 +223,7 @@ void ClientConnection::take(const smtp::Ended& ended) {
   if (messages_ > 0 || ended.reason == smtp::EndReason::Quit) return;
   std::string text(ended.reply.text);
   std::ranges::replace(text, '\n', ' ');
-  refusal_ = fmt::format("{}: {} {}", next_.name, ended.reply.code, text);
+  refusal_ = fmt::format("{}: {} {}", server_, ended.reply.code, text);
 }
 
 // An idle connection: until it is given something, the server ends it, or its time is over.
@@ -286,7 +292,7 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
     at_end ? encoder.finish(pieces) : encoder.encode(*piece, pieces);
     // The commands that led here go first, if they are not all gone.
     static_cast<void>(co_await flush());
-    if (!co_await send_all(pieces)) co_return Fault{"send", 0, next_.name};
+    if (!co_await send_all(pieces)) co_return Fault{"send", 0, server_};
     if (at_end) co_return std::nullopt;
   }
 }

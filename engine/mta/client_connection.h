@@ -44,7 +44,7 @@ class ClientConnectionOwner {
   // It stands and may be given a batch, now or later.
   virtual void idle(ClientConnection& connection) = 0;
   // The server was not there, or ended the connection before it was given anything.
-  virtual void not_connected(ClientConnection& connection, const std::string& why) = 0;
+  virtual void not_connected(ClientConnection& connection, const NoWay& why) = 0;
   // The connection was lost before the server could have seen any of it.
   virtual void give_back(ClientBatch batch) = 0;
   // run() is about to end.
@@ -81,7 +81,7 @@ class ClientConnection final : private net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
-  ring::Task<std::string> connect();
+  ring::Task<void> serve();
   ring::Task<int> connect_to(const Hop& hop);
   ring::Task<int> connected();
   ring::Task<void> converse();
@@ -115,7 +115,8 @@ class ClientConnection final : private net::StreamOwner {
 
   ClientBatch batch_;
   std::vector<smtp::OutgoingRecipient> recipients_;
-  std::string unread_;  // octets that the session would not take yet
+  std::string server_, host_;  // of the hop in use, or tried last
+  std::string unread_;         // octets that the session would not take yet
   unsigned messages_ = 0;
   bool heard_ = false;  // something, since the transaction began
   bool idle_ = false;

@@ -27,7 +27,7 @@ void ClientRoute::add(ClientAttempt& attempt) {
 
 void ClientRoute::pump() {
   std::erase_if(connections_, [](const Held& held) { return held.gone; });
-  if (stopping_ && !waiting_.empty()) put_off_all("the daemon is stopping");
+  if (stopping_ && !waiting_.empty()) put_off_all({.text = "the daemon is stopping"});
   for (Held& held : connections_) {
     if (waiting_.empty()) return;
     if (!held.connection->is_idle()) continue;
@@ -65,22 +65,22 @@ void ClientRoute::idle(ClientConnection& connection) {
 }
 
 // As long as some connection works, the batches wait for that one.
-void ClientRoute::not_connected(ClientConnection& connection, const std::string& why) {
+void ClientRoute::not_connected(ClientConnection& connection, const NoWay& why) {
   const bool any_ready = std::ranges::any_of(connections_, [&](const Held& other) {
     return other.ready && !other.gone && other.connection.get() != &connection;
   });
   if (!any_ready) put_off_all(why);
 }
 
-void ClientRoute::put_off_all(const std::string& why) {
+void ClientRoute::put_off_all(const NoWay& why) {
   const std::deque<ClientBatch> batches = std::exchange(waiting_, {});
   for (const ClientBatch& batch : batches) put_off(batch, why);
 }
 
-void ClientRoute::put_off(const ClientBatch& batch, const std::string& why) {
+void ClientRoute::put_off(const ClientBatch& batch, const NoWay& why) {
   for (ClientAttempt* attempt : batch) {
-    // RFC 3463: 4.4.1, no answer from host
-    attempt->order.result = {observe::AttemptResult::Delayed, "4.4.1", why};
+    using enum observe::AttemptResult;
+    attempt->order.result = {why.permanent ? Failed : Delayed, why.status, why.text};
     attempt->done.set();
   }
 }
@@ -88,7 +88,7 @@ void ClientRoute::put_off(const ClientBatch& batch, const std::string& why) {
 // Once: a server that keeps doing that must not keep us busy.
 void ClientRoute::give_back(ClientBatch batch) {
   if (batch.front()->repeated) {
-    put_off(batch, next_.name + " closed the connection");
+    put_off(batch, {.text = next_.name + " closed the connection"});
     return;
   }
   for (ClientAttempt* attempt : batch) attempt->repeated = true;

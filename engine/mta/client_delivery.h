@@ -45,13 +45,13 @@ class ClientRoute final : private ClientConnectionOwner {
   };
 
   void idle(ClientConnection& connection) override;
-  void not_connected(ClientConnection& connection, const std::string& why) override;
+  void not_connected(ClientConnection& connection, const NoWay& why) override;
   void give_back(ClientBatch batch) override;
   void gone(ClientConnection& connection) override;
   Held& held(const ClientConnection& connection);
   void open();
-  void put_off_all(const std::string& why);
-  static void put_off(const ClientBatch& batch, const std::string& why);
+  void put_off_all(const NoWay& why);
+  static void put_off(const ClientBatch& batch, const NoWay& why);
 
   WorkerParts& parts_;
   const SegmentStore& segments_;

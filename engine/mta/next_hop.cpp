@@ -2,10 +2,15 @@
 #include "engine/mta/next_hop.h"
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
 #include "engine/mta/address_directory.h"
+#include "engine/mta/generation.h"
+#include "engine/mta/resolver.h"
 #include "engine/ring/await.h"
 #include "proto/base/ascii.h"
+#include "proto/dns/mail_exchangers.h"
+#include "proto/smtp/path.h"
 
 namespace ringpost::mta {
 namespace {
@@ -21,10 +26,92 @@ struct AwaitedAddresses : AddressQuestion {
   ring::Signal done;
 };
 
+// What one question of a way may take, with all its retries.
+constexpr Duration question_limit = seconds(40);
+constexpr std::size_t hops_max = 20;
+
+// Mail for an address literal would go wherever its sender says.
+std::optional<NextHop> of_domain(const conf::Action& action, const store::Recipient& recipient) {
+  const auto final = smtp::parse_forward_path(recipient.final_address);
+  if (!final || final->mailbox.domain.empty() || final->mailbox.domain.starts_with('['))
+    return std::nullopt;
+  NextHop next;
+  next.name = next.host = ascii::lower(final->mailbox.domain);
+  next.port = port_default;
+  next.by_mx = true;
+  next.hello = action.relay.helo;
+  return next;
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  CHECK(getrandom(&number, sizeof number, 0) == sizeof number);
+  return number;
+}
+
+std::vector<std::string> own_names(const Generation& generation) {
+  std::vector<std::string> names{ascii::lower(generation.config.server_name)};
+  for (const ListenAddress& listener : generation.listeners)
+    names.push_back(ascii::lower(listener.server_name));
+  return names;
+}
+
+NoWay no_way(dns::Exchange kind, const std::string& domain, const dns::Answer& answer) {
+  switch (kind) {
+    case dns::Exchange::NoDomain:
+      return {true, "5.1.2", "there is no domain " + domain};
+    case dns::Exchange::NoMail:
+      return {true, "5.1.10", domain + " takes no mail (null MX)"};
+    case dns::Exchange::Loop:
+      return {true, "5.4.6", "mail for " + domain + " would come back to us"};
+    case dns::Exchange::Later:
+    case dns::Exchange::Hosts:
+      break;
+  }
+  return {false, "4.4.3", fmt::format("MX of {}: {}", domain, to_text(answer.failure))};
+}
+
+void add_hops(Way& way, const dns::Name& host, const HostAddresses& found, std::uint16_t port) {
+  for (const conf::NetAddress& one : found.addresses) {
+    const auto address = net::Address::parse(conf::to_text(one), port);
+    if (!address || way.hops.size() >= hops_max) continue;
+    way.hops.push_back(
+        {*address, fmt::format("{}[{}]", host.text(), address->host()), host.text()});
+  }
+}
+
+ring::Task<Way> find_exchangers(WorkerParts& parts, const NextHop& next) {
+  Way way;
+  const auto domain = dns::Name::parse(next.host);
+  if (!domain) {
+    way.failure = {true, "5.1.2", next.host + " is no name of a domain"};
+    co_return way;
+  }
+  const Instant deadline = parts.core.now() + question_limit;
+  const dns::AnswerPointer mx = co_await parts.resolver->find({*domain, dns::Type::Mx}, deadline);
+  const std::vector<std::string> ours = own_names(*parts.generation);
+  const dns::ExchangePlan plan = dns::plan_exchange(*mx, *domain, ours, random_number());
+  if (plan.kind != dns::Exchange::Hosts) {
+    way.failure = no_way(plan.kind, next.host, *mx);
+    co_return way;
+  }
+  // A host that does not exist counts as much as none; one that nobody knows of may come back.
+  way.failure = {true, "5.4.4", "no mail server of " + next.host + " has an address"};
+  for (const dns::Name& host : plan.hosts) {
+    const HostAddresses found =
+        co_await parts.resolver->find_addresses(host, parts.core.now() + question_limit);
+    add_hops(way, host, found, next.port);
+    if (found.outcome == dns::Outcome::Failed)
+      way.failure = {false, "4.4.3",
+                     fmt::format("addresses of {}: {}", host.text(), to_text(found.failure))};
+  }
+  co_return way;
+}
+
 }  // namespace
 
 std::string NextHop::key() const {
-  return fmt::format("{}{} {} {}", lmtp ? "lmtp " : "", name, port, hello);
+  return fmt::format("{}{} {} {}", by_mx ? "mx " : lmtp ? "lmtp " : "", name, port, hello);
 }
 
 std::optional<NextHop> NextHop::of_lmtp(std::string_view text) {
@@ -59,7 +146,8 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
                                    unsigned attempts) {
   if (!recipient.target.empty()) return std::nullopt;
   if (action.method == conf::Method::Lmtp) return NextHop::of_lmtp(action.lmtp_destination);
-  if (action.method != conf::Method::Relay || action.relay.hosts == nullptr) return std::nullopt;
+  if (action.method != conf::Method::Relay) return std::nullopt;
+  if (action.relay.hosts == nullptr) return of_domain(action, recipient);
   const conf::Table& hosts = *action.relay.hosts;
   if (hosts.size() == 0) return std::nullopt;
   // Messages begin at different hosts, and each retry goes to the next one.
@@ -74,15 +162,16 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
 ring::Task<Way> find_way(WorkerParts& parts, const NextHop& next) {
   Way way;
   if (next.socket) {
-    way.hops.push_back({*next.socket, next.name});
+    way.hops.push_back({*next.socket, next.name, next.name});
     co_return way;
   }
+  if (next.by_mx) co_return co_await find_exchangers(parts, next);
   AwaitedAddresses question(parts.core, next);
   parts.hosts.ask(question);
   co_await question.done;
-  way.error = question.error;
+  way.failure.text = question.error;
   for (const net::Address& address : question.addresses)
-    way.hops.push_back({address, address.to_text()});
+    way.hops.push_back({address, address.to_text(), next.host});
   co_return way;
 }
 

@@ -23,8 +23,9 @@ struct NextHop {
   std::optional<net::SocketPath> socket;  // otherwise host and port
   std::string host;                       // a name or a literal without brackets
   std::uint16_t port = 0;
-  bool lmtp = false;  // RFC 2033 instead of RFC 5321
-  std::string hello;  // what EHLO says; empty: the server's name
+  bool by_mx = false;  // host is a domain: its mail exchangers (RFC 5321 5.1)
+  bool lmtp = false;   // RFC 2033 instead of RFC 5321
+  std::string hello;   // what EHLO says; empty: the server's name
 
   // Of two next hops with equal keys connections may be shared.
   std::string key() const;
@@ -45,13 +46,21 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
 // One address that may be tried; a host may have several.
 struct Hop {
   std::variant<net::Address, net::SocketPath> where;
-  std::string name;  // for faults
+  std::string name;  // for results and faults
+  std::string host;  // for reports
+};
+
+// Why a destination could not be reached.
+struct NoWay {
+  bool permanent = false;
+  std::string status = "4.4.1";  // RFC 3463
+  std::string text = {};
 };
 
 // The addresses in the order in which they are to be tried, or why there are none.
 struct Way {
   std::vector<Hop> hops;
-  std::string error;
+  NoWay failure;
 };
 
 ring::Task<Way> find_way(WorkerParts& parts, const NextHop& next);

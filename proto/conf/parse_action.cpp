@@ -42,7 +42,6 @@ bool Parser::parse_action() {
   action->position = name->position;
   action->name = name->text;
   ActionOptions options;
-  const Token method = token_;
   if (!parse_action_method(*action)) return false;
   while (token_.kind == TokenKind::Keyword) {
     const bool is_local = action->method != Method::Relay || at("ttl");
@@ -50,8 +49,6 @@ bool Parser::parse_action() {
         is_local ? parse_local_option(*action, options) : parse_relay_option(*action, options);
     if (!goes_on) return false;
   }
-  if (action->method == Method::Relay && action->relay.hosts == nullptr)
-    unsupported(method.position, "\"relay\" without a host");
   actions_[name->text] = action.get();
   config_.actions.push_back(std::move(action));
   return true;

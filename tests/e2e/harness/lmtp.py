@@ -15,7 +15,8 @@ class Server:
     hello            the last name that a client said it has
     """
 
-    def __init__(self, test, path=None, owner=None, smtp=False, announced=None):
+    def __init__(self, test, path=None, owner=None, smtp=False, announced=None,
+                 address=("127.0.0.1", 0)):
         self.smtp = smtp
         self.greeting = "220 lmtp.test ready"
         self.announced = announced or ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"]
@@ -27,8 +28,8 @@ class Server:
         self.hangs = threading.Event()  # set: no reply to the end of a message until cleared
         self.lock = threading.Lock()
         if path is None:
-            self.listener = socket.create_server(("127.0.0.1", 0))
-            self.destination = f"127.0.0.1:{self.listener.getsockname()[1]}"
+            self.listener = socket.create_server(address)
+            self.destination = f"{address[0]}:{self.listener.getsockname()[1]}"
         else:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(path)

@@ -1,7 +1,7 @@
 """Relaying to a host that the configuration names: what goes over, and what becomes of failures."""
 import os
 
-from harness import ledger, lmtp, maildir, messages, smtp
+from harness import ledger, lmtp, maildir, messages, nameserver, smtp
 from harness.case import case
 from harness.daemon import default_match
 
@@ -163,16 +163,108 @@ def killed_while_relaying(t):
     ledger.account(t, behind, acknowledged, ("alice", "bob"), servers=2)
 
 
+zones = {"test": [
+    "two MX 20 second", "two MX 10 first", "three MX 20 second", "three MX 10 first", "first A 127.0.1.1", "second A 127.0.1.2",
+    "busy MX 10 unwell", "busy MX 20 second", "unwell A 127.0.1.3",
+    "plain A 127.0.1.2", "none MX 0 .", "round MX 10 us", "us A 127.0.0.1",
+    "backed MX 10 second", "backed MX 20 us", "nowhere MX 10 no-such-host", "alias CNAME two"]}
+
+
+def by_mx(t, **arguments):
+    """A daemon called us.test that relays by the zones' MX records."""
+    if os.getuid() != 0:
+        t.skip("only root can listen on port 25")
+    server = nameserver.Nsd(t, zones)
+    return t.daemon(text=f"""\
+resolver {server.address}
+queue retry-interval 100ms
+table users {{ "alice@example.test" = "alice" }}
+table base {{ "alice" = "{{owner}}:{{mail}}/alice" }}
+listen on 127.0.0.1 port {{port}} hostname us.test
+action "local" maildir virtual <users> userbase <base>
+action "out" relay
+match from any for domain "example.test" action "local"
+match from any for any action "out"
+""", **arguments)
+
+
+def exchanger(t, address):
+    try:
+        return lmtp.Server(t, smtp=True, address=(address, 25))
+    except OSError as fault:
+        return t.skip(f"cannot listen on {address}:25: {fault}")
+
+
+@case()
+def mail_exchangers(t):
+    """The preferred host first, the next when it is away or does not want to talk, the domain
+    itself without MX records, and only hosts before ourselves."""
+    second = exchanger(t, "127.0.1.2")
+    unwell = exchanger(t, "127.0.1.3")
+    unwell.greeting = "421 4.3.2 not now"
+    daemon = by_mx(t)
+    for number, domain in enumerate(("two", "busy", "plain", "backed", "alias")):
+        send(daemon, number, f"x@{domain}.test")
+    daemon.wait_queue_empty(30)
+    t.equal(sorted(m["recipients"][0] for m in second.messages),
+            sorted(f"x@{domain}.test" for domain in ("two", "busy", "plain", "backed", "alias")))
+    t.true(unwell.connections >= 1, "the preferred one was asked")
+    first = exchanger(t, "127.0.1.1")
+    send(daemon, 9, "y@three.test")
+    daemon.wait_queue_empty(30)
+    t.equal([m["recipients"] for m in first.messages], [["y@three.test"]])
+    details = [event["detail"] for event in daemon.events("attempt.finished")]
+    t.true(any(detail.startswith("first.test[127.0.1.1]: 250") for detail in details), details)
+
+
+@case()
+def domains_without_servers(t):
+    """Null MX, no such domain, ourselves, hosts without addresses: told to the sender at once."""
+    daemon = by_mx(t)
+    statuses = {"none": "5.1.10", "absent": "5.1.2", "round": "5.4.6", "nowhere": "5.4.4"}
+    for number, domain in enumerate(statuses):
+        send(daemon, number, f"x@{domain}.test")
+    daemon.wait_queue_empty(30)
+    t.equal(results(t, daemon, 8), {"alice@example.test": ("delivered", "2.0.0"),
+                                    **{f"x@{domain}.test": ("failed", status)
+                                       for domain, status in statuses.items()}})
+    t.equal(maildir.count(daemon.maildir_of("alice")), 4, "reports")
+
+
+@case()
+def a_name_server_that_is_away(t):
+    """Mail waits while nobody can say where it goes, and goes when somebody can."""
+    second = exchanger(t, "127.0.1.2")
+    daemon = by_mx(t)
+    with open(daemon.configuration_path, encoding="utf-8") as file:
+        good = file.read()
+    broken = "\n".join(line if not line.startswith("resolver") else "resolver 127.0.0.1:9"
+                       for line in good.splitlines())
+    with open(daemon.configuration_path, "w", encoding="utf-8") as file:
+        file.write(broken + "\n")
+    daemon.control_ok("reload")
+    send(daemon, 1, "x@two.test")
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] > 0], "an attempt", 50)[0]
+    t.true("MX of two.test" in row["last_error"], row["last_error"])
+    with open(daemon.configuration_path, "w", encoding="utf-8") as file:
+        file.write(good)
+    daemon.control_ok("reload")
+    daemon.control_ok("schedule", "all")
+    daemon.wait_queue_empty(50)
+    t.equal(len(second.messages), 1)
+
+
 @case()
 def what_needs_tls_is_refused_by_name(t):
     """A start names each host and option that is not available."""
     path = t.path("smtpd.conf")
     with open(path, "w", encoding="utf-8") as file:
         file.write('listen on 127.0.0.1 port 2599\naction a relay host smtps://x.test\n'
-                   'action b relay\naction c relay host x.test srs\nmatch for any action a\n')
+                   'srs key "k"\naction b relay\naction c relay host x.test srs\n'
+                   'match for any action a\n')
     done = t.run_daemon("-d", "--home", t.path("home"), "-f", path)
     t.equal(done.returncode, 1)
-    for part in ('smtpd.conf:2', 'TLS, for "smtps://x.test"', 'smtpd.conf:3',
-                 '"relay" without a host'):
+    for part in ('smtpd.conf:2', 'TLS, for "smtps://x.test"', 'smtpd.conf:5',
+                 '"srs" of a relay'):
         t.true(part in done.stderr, done.stderr)
     t.true(not os.path.exists(t.path("home", "spool")), "nothing was started")

@@ -53,10 +53,23 @@ TEST(NextHop, HostsOfARelayAreTakenInTurns) {
   EXPECT_FALSE(next_hop_of(action, recipient, 0));
 }
 
+TEST(NextHop, ADomainHasMailExchangersButALiteralHasNone) {
+  conf::Action action;
+  action.method = conf::Method::Relay;
+  store::Recipient recipient;
+  recipient.final_address = "x@Example.Test";
+  const auto next = next_hop_of(action, recipient, 0);
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->by_mx);
+  EXPECT_EQ(next->key(), "mx example.test 25 ");
+  for (const char* address : {"x@[192.0.2.1]", "postmaster", ""}) {
+    recipient.final_address = address;
+    EXPECT_FALSE(next_hop_of(action, recipient, 0)) << address;
+  }
+}
+
 TEST(NextHop, WhatIsDeliveredHereHasNone) {
   conf::Action action;
-  EXPECT_FALSE(next_hop_of(action, {}, 0));
-  action.method = conf::Method::Relay;
   EXPECT_FALSE(next_hop_of(action, {}, 0));
   action.method = conf::Method::Lmtp;
   action.lmtp_destination = "localhost:24";

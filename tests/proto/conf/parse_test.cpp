@@ -270,7 +270,6 @@ const Case without_behaviour[] = {
     {"listen on lo smtps verify auth <t>",
      "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
     {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
-    {"action a relay", "2:10: \"relay\" without a host is not available yet"},
     {"action a relay host smtps://x", "2:21: TLS, for \"smtps://x\", is not available yet"},
     {"action a relay host x tls", "2:23: \"tls\" of a relay is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",

@@ -67,7 +67,8 @@ TEST(Probes, AgreeWithOpenSmtpd) {
 
 // A start refuses what the check lets pass: nothing that has no behaviour is accepted silently.
 TEST(Probes, NothingWithoutBehaviourIsStarted) {
-  auto result = parse_text(with_rule(replace_all(read_data("probes-head.conf"), "@FIX@", "/fix")));
+  const std::string head = replace_all(read_data("probes-head.conf"), "@FIX@", "/fix");
+  auto result = parse_text(with_rule(head + "queue encryption\n"));
   EXPECT_TRUE(result.config) << errors_of(result);
   EXPECT_TRUE(refuse_unsupported(result.diagnostics));
   EXPECT_TRUE(has_error(result.diagnostics));
