@@ -63,7 +63,7 @@ void enter(benchmark::State& state) {
   const auto domains = names(static_cast<std::size_t>(state.range(1)));
   for (auto _ : state) {
     const double before = resident_octets();
-    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{});
+    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{}, HashKey{});
     fill(*scheduler, domains, count, Instant{});
     state.counters["bytes_each"] = (resident_octets() - before) / static_cast<double>(count);
     state.PauseTiming();
@@ -85,7 +85,7 @@ void enter_with_index(benchmark::State& state) {
   const auto domains = names(100'000);
   for (auto _ : state) {
     const double before = resident_octets();
-    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{});
+    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{}, HashKey{});
     auto index = std::make_unique<Index>();
     for (std::uint32_t segment = 1; segment <= 1'000; ++segment)
       index->add_segment(SegmentId{segment}, true);
@@ -114,7 +114,7 @@ void deliver(benchmark::State& state) {
   std::vector<RecipientKey> room(100);
   for (auto _ : state) {
     state.PauseTiming();
-    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{});
+    auto scheduler = std::make_unique<Scheduler>(SchedulerLimits{}, Instant{}, HashKey{});
     fill(*scheduler, domains, static_cast<std::uint64_t>(state.range(0)), Instant{});
     state.ResumeTiming();
     while (scheduler->advance(later, 1'000)) continue;
@@ -150,7 +150,7 @@ double processor_seconds() {
 void longest_call(benchmark::State& state) {
   const auto domains = names(100'000);
   for (auto _ : state) {
-    Scheduler scheduler({}, Instant{});
+    Scheduler scheduler({}, Instant{}, {});
     double longest = 0;
     for (std::uint64_t id = 1; id <= 5'000'000; ++id) {
       const double begin = processor_seconds();
@@ -165,7 +165,7 @@ void longest_call(benchmark::State& state) {
 BENCHMARK(longest_call)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 void why(benchmark::State& state) {
-  Scheduler scheduler({}, Instant{});
+  Scheduler scheduler({}, Instant{}, {});
   fill(scheduler, names(100'000), 1'000'000, Instant{});
   std::mt19937_64 random(2);
   for (auto _ : state)

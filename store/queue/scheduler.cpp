@@ -7,8 +7,8 @@
 
 namespace ringpost::store {
 
-Scheduler::Scheduler(const SchedulerLimits& limits, Instant now)
-    : limits_(limits), limits_table_(1), entry_wheel_(now), destination_wheel_(now) {}
+Scheduler::Scheduler(const SchedulerLimits& limits, Instant now, const HashKey& key)
+    : limits_(limits), key_(key), limits_table_(1), entry_wheel_(now), destination_wheel_(now) {}
 
 void Scheduler::define_limits(std::uint16_t number, const DestinationLimits& limits) {
   CHECK(limits.connections_initial > 0 && limits.connections_max > 0);

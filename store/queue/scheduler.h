@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "proto/base/clock.h"
+#include "proto/base/keyed_hash.h"
 #include "proto/base/queue_id.h"
 #include "store/queue/concurrency.h"
 #include "store/queue/destination.h"
@@ -87,7 +88,8 @@ struct DestinationFigures {
 
 class Scheduler {
  public:
-  Scheduler(const SchedulerLimits& limits, Instant now);
+  // `key`: random, since strangers choose the names of destinations.
+  Scheduler(const SchedulerLimits& limits, Instant now, const HashKey& key);
 
   // --- limits ----------------------------------------------------------------------------------
   void allow(const SchedulerLimits& limits) { limits_ = limits; }
@@ -102,7 +104,8 @@ class Scheduler {
   struct Recipient {
     RecipientKey key;
     DestinationId destination;
-    std::uint32_t sender = 0;  // those of one sender take turns with those of others
+    // Those of one sender take turns with those of others. If strangers choose it, a keyed hash.
+    std::uint32_t sender = 0;
     Instant due{};             // of its next attempt
     Instant deadline = never;  // of its next warning, or of being given up
     bool held = false;
@@ -299,6 +302,7 @@ class Scheduler {
   std::size_t take_message(Destination& destination, std::span<RecipientKey> room);
 
   SchedulerLimits limits_;
+  HashKey key_;
   std::vector<DestinationLimits> limits_table_;
   Slab<Entry, &Entry::timer> entries_;
   Slab<Stream, &Stream::ring> streams_;

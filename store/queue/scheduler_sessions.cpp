@@ -27,19 +27,19 @@ DestinationId Scheduler::destination(std::string_view name, std::uint16_t limits
   }
   const std::uint32_t d = destinations_.take();
   Destination& destination = destinations_[d];
-  destination.hash = hash_of(name);
+  destination.hash = keyed_hash(key_, name);
   destination.name = name;
   destination.limits = limits;
   destination.known = true;
   destination.concurrency = Concurrency(limits_of(destination).connections_initial);
-  destination_table_.insert(
-      hash_of(name), d, [&](std::uint32_t other) { return hash_of(destinations_[other].name); });
+  destination_table_.insert(destination.hash, d,
+                            [&](std::uint32_t other) { return destinations_[other].hash; });
   reconsider(d, now);
   return {d};
 }
 
 std::optional<DestinationId> Scheduler::find_destination(std::string_view name) const {
-  const std::uint64_t hash = hash_of(name);
+  const std::uint64_t hash = keyed_hash(key_, name);
   const std::uint32_t d = destination_table_.find(hash, [&](std::uint32_t other) {
     return destinations_[other].hash == hash && destinations_[other].name == name;
   });
@@ -50,8 +50,8 @@ std::optional<DestinationId> Scheduler::find_destination(std::string_view name) 
 void Scheduler::forget_destination(std::uint32_t d) {
   set_turn(d, false);
   set_wake(d, never_tick);
-  destination_table_.erase(hash_of(destinations_[d].name), d,
-                           [&](std::uint32_t other) { return hash_of(destinations_[other].name); });
+  destination_table_.erase(destinations_[d].hash, d,
+                           [&](std::uint32_t other) { return destinations_[other].hash; });
   destinations_.give(d);
 }
 

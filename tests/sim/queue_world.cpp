@@ -60,7 +60,7 @@ void QueueWorld::enter(std::size_t at) {
 }
 
 void QueueWorld::restart() {
-  scheduler_ = store::Scheduler(rules_.limits, now_);
+  scheduler_ = store::Scheduler(rules_.limits, now_, {5, 6});
   sessions_.clear();
   events_ = {};
   for (Server& server : servers_) server.open = 0;

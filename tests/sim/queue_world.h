@@ -59,7 +59,8 @@ struct QueueRules {
 
 class QueueWorld {
  public:
-  explicit QueueWorld(const QueueRules& rules) : rules_(rules), scheduler_(rules.limits, now_) {}
+  explicit QueueWorld(const QueueRules& rules)
+      : rules_(rules), scheduler_(rules.limits, now_, {5, 6}) {}
 
   std::uint32_t add_server(const Server& server);
   // A message to so many recipients behind one server, accepted now. Returns the first of its

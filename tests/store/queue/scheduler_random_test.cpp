@@ -203,7 +203,7 @@ class World {
 
   std::mt19937 random_;
   Instant now_{5'000'000'000};
-  Scheduler scheduler_{{sessions_max, recipients_max}, now_};
+  Scheduler scheduler_{{sessions_max, recipients_max}, now_, {3, 4}};
   std::uint64_t next_id_ = 1;
   std::set<RecipientKey> known_, under_way_;
   std::map<SessionId, DestinationId> sessions_;

@@ -43,7 +43,7 @@ class SchedulerTest : public ::testing::Test {
   }
 
   Instant now = origin;
-  Scheduler scheduler{{}, origin};
+  Scheduler scheduler{{}, origin, {1, 2}};
 };
 
 TEST_F(SchedulerTest, TakesWhatIsDueAtOnce) {
