@@ -285,6 +285,12 @@ bool is_within_limits(const AgentOrder& order) {
   return decode_order(bytes_of(payload)).has_value();
 }
 
+bool is_within_limits(const AgentUser& user) {
+  StringSink sink;
+  put_request(sink, StartAgent{user});
+  return decode_request(bytes_of(sink.octets)).has_value();
+}
+
 bool takes_content(const AgentOrder& order) {
   return !std::holds_alternative<ForwardOrder>(order) && !std::holds_alternative<FileOrder>(order);
 }

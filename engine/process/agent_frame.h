@@ -68,6 +68,8 @@ std::optional<AgentReply> decode_reply(Bytes payload);
 // True when decode_order would take it: what comes from a configuration, an alias or a .forward is
 // asked this before it is sent.
 bool is_within_limits(const AgentOrder& order);
+// The same for whom an agent shall become: a table may call users what no account could be called.
+bool is_within_limits(const AgentUser& user);
 bool takes_content(const AgentOrder& order);
 
 }  // namespace ringpost::process

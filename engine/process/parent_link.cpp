@@ -15,6 +15,7 @@ ParentLink::~ParentLink() { close(socket_); }
 std::expected<int, Fault> ParentLink::start_agent(const AgentUser& user) {
   if (!privileged_ && user.uid != geteuid())
     return std::unexpected(Fault{"not started as root, cannot act as", EPERM, user.name});
+  if (!is_within_limits(user)) return std::unexpected(Fault{"cannot act as", EINVAL, user.name});
   return request_with_socket(encode(StartAgent{user}));
 }
 

@@ -21,7 +21,8 @@ class ParentLink {
   ~ParentLink();
 
   // One end of a new agent's socket, to be closed by the caller, at once: what it cannot do, it
-  // says when it gets its first order. EPERM: the parent is not root, and `user` is not us.
+  // says when it gets its first order. EPERM: the parent is not root, and `user` is not us. EINVAL:
+  // nobody can be called that, or have that number.
   std::expected<int, Fault> start_agent(const AgentUser& user);
 
   // A socket from which the configuration is to be read, as the parent's `read_configuration`

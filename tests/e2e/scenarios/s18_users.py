@@ -98,6 +98,32 @@ def every_user_gets_mail_as_that_user(t):
 
 
 @case()
+def users_whom_nobody_can_be(t):
+    """A table of users may hold what no account is called: mail for them waits, and the daemon
+    goes on."""
+    entries = {".hidden": first_uid, "sales/eu": first_uid, "n" * 300: first_uid,
+               "minus": 2 ** 32 - 1, "alice": first_uid}
+    base = ", ".join(f'"{name}" = "{uid}:{uid}:{{mail}}/alice"' for name, uid in entries.items())
+    daemon = start(t, ("alice",), text=f"""\
+table base {{ {base} }}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir userbase <base>
+match from any for domain "example.test" action "local"
+""")
+    os.chmod(daemon.home_of("alice"), 0o711)  # that there is no .forward is to be seen
+    names = ('".hidden"', "sales/eu", "minus")
+    for name in names:
+        send(daemon, 1, f"{name}@example.test")
+    rows = t.eventually(lambda: len(daemon.queue()) == len(names) and
+                        all(row["attempts"] >= 1 for row in daemon.queue()) and daemon.queue(),
+                        "an attempt for each")
+    for row in rows:
+        t.true("cannot act as" in row["last_error"], row["last_error"])
+    send(daemon, 2, "alice@example.test")
+    t.equal(len(daemon.wait_delivered(1)), 1)
+
+
+@case()
 def agents_have_only_their_users_rights(t):
     """While there is work for a user there are processes that are that user, and then they go."""
     daemon = start(t)

@@ -103,6 +103,25 @@ TEST(AgentFrameTest, RequestsThatAreNotTaken) {
   EXPECT_FALSE(decode_request(bytes_of("\x09")));
 }
 
+// A table of users may hold any key, and a process that looks users up any number.
+TEST(AgentFrameTest, UsersThatNoAgentBecomes) {
+  const AgentUser alice{.uid = 1000, .gid = 1000, .name = "alice@example.test"};
+  EXPECT_TRUE(is_within_limits(alice));
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".alice"), std::string("sales/alice"),
+        std::string("alice\0", 6), std::string(name_octets_max + 1, 'x')}) {
+    AgentUser user = alice;
+    user.name = name;
+    EXPECT_FALSE(is_within_limits(user)) << name;
+  }
+  AgentUser nobody = alice;
+  nobody.uid = static_cast<uid_t>(-1);
+  EXPECT_FALSE(is_within_limits(nobody));
+  nobody = alice;
+  nobody.gid = static_cast<gid_t>(-1);
+  EXPECT_FALSE(is_within_limits(nobody));
+}
+
 TEST(AgentFrameTest, WhichOrdersHaveContent) {
   EXPECT_FALSE(takes_content(ForwardOrder{"/"}));
   EXPECT_FALSE(takes_content(FileOrder{"/"}));

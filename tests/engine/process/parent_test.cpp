@@ -306,6 +306,19 @@ TEST_F(AgentTest, OnlyRootMakesAgentsOfOthers) {
       << to_text(other.error());
 }
 
+// Nothing is asked of the parent for a user who cannot be one, and the engine goes on.
+TEST_F(AgentTest, NobodyIsCalledLikeAFolder) {
+  AgentUser user = self();
+  for (const char* name : {"", ".alice", "sales/alice"}) {
+    user.name = name;
+    const auto socket = parent_.link->start_agent(user);
+    ASSERT_FALSE(socket);
+    EXPECT_EQ(socket.error().code, EINVAL);
+  }
+  const auto reply = first_reply(self(), ForwardOrder{folder_.file("no-home")});
+  ASSERT_TRUE(reply);
+}
+
 TEST_F(AgentTest, NonsenseEndsTheAgent) {
   for (const std::string& nonsense :
        {frame_header(order_octets_max + 1), frame_header(3) + "abc", frame_header(0)}) {
