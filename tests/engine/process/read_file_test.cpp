@@ -20,6 +20,8 @@ class ReadFileTest : public testing::Test {
     ASSERT_EQ(chmod(path_.c_str(), mode), 0);
   }
   AgentReply forward(uid_t user = geteuid()) const { return read_forward({home_}, user); }
+  // Anybody but root, who may have no links.
+  static uid_t somebody() { return geteuid() == 0 ? 20002 : geteuid(); }
   void expect_refused(const AgentReply& reply, std::string_view what) const {
     EXPECT_EQ(reply.status, AgentStatus::Permanent);
     EXPECT_TRUE(reply.text.contains(what)) << reply.text;
@@ -91,15 +93,38 @@ TEST_F(ReadFileTest, LinksAreJudgedByWhereTheyLead) {
   fs::create_directories(home_ + "/dotfiles");
   std::ofstream(home_ + "/dotfiles/forward") << "bob";
   fs::create_symlink("dotfiles/forward", path_);
-  EXPECT_EQ(forward().file, "bob");
+  EXPECT_EQ(forward(somebody()).file, "bob");
   ASSERT_EQ(chmod((home_ + "/dotfiles").c_str(), 0770), 0);
-  expect_refused(forward(), "dotfiles may be written by others");
+  expect_refused(forward(somebody()), "dotfiles may be written by others");
   fs::remove(path_);
   fs::create_symlink("/no/such/file", path_);
-  EXPECT_EQ(forward().status, AgentStatus::Absent);
+  EXPECT_EQ(forward(somebody()).status, AgentStatus::Absent);
   fs::remove(path_);
   fs::create_symlink(".forward", path_);
+  EXPECT_EQ(forward(somebody()).code, ELOOP);
+}
+
+// Who may write the home may make a link to some file that its owner or root has written.
+TEST_F(ReadFileTest, ALinkOutOfAHomeThatOthersMayWrite) {
+  fs::create_symlink("/etc/passwd", path_);
+  ASSERT_EQ(chmod(home_.c_str(), 0770), 0);
+  expect_refused(forward(somebody()), "alice may be written by others");
+  if (geteuid() != 0) return;
+  ASSERT_EQ(chmod(home_.c_str(), 0700), 0);
+  ASSERT_EQ(chown(home_.c_str(), 20001, 20001), 0);
+  expect_refused(forward(somebody()), "belongs to another user");
+}
+
+// What reads for root reads nothing for others: no file of root's but one that is called .forward.
+TEST_F(ReadFileTest, RootsIsNoLink) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root reads what only root may read";
+  std::ofstream(folder_.file("secret")) << "secret\n";
+  ASSERT_EQ(chmod(folder_.file("secret").c_str(), 0600), 0);
+  fs::create_symlink(folder_.file("secret"), path_);
+  EXPECT_EQ(forward().file, "");
   EXPECT_EQ(forward().code, ELOOP);
+  ASSERT_EQ(chown(home_.c_str(), 20001, 20001), 0);
+  EXPECT_EQ(forward().file, "");
 }
 
 TEST_F(ReadFileTest, WhatIsNoFile) {
