@@ -39,7 +39,9 @@ std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, Mutab
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Not all of `control`: with the padding at its end there would be room for a second descriptor,
+  // which would stay open here.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t got = 0;
   do {
     got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
