@@ -17,6 +17,7 @@
 #include "engine/process/agent_frame.h"
 #include "engine/process/agent_reply.h"
 #include "engine/process/blocking_file.h"
+#include "engine/process/rights.h"
 #include "engine/ring/clock.h"
 
 namespace ringpost::process {
@@ -41,9 +42,12 @@ bool set_nonblocking(const File& file) {
   return fcntl(file.descriptor(), F_SETFL, fcntl(file.descriptor(), F_GETFL) | O_NONBLOCK) == 0;
 }
 
-// In the new process. What cannot be set up is EX_OSERR: the message is kept.
-[[noreturn]] void become_command(const CommandOrder& order, const Pipe& input, const Pipe& output) {
+// In the new process. What cannot be set up is EX_OSERR: the message is kept. Nobody would end a
+// command whose agent was killed, and the message would be given to another one.
+[[noreturn]] void become_command(const CommandOrder& order, const Pipe& input, const Pipe& output,
+                                 pid_t agent) {
   setsid();
+  if (!die_with_parent(agent)) _exit(exit_os_error);
   for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -115,13 +119,14 @@ class RunningCommand {
     return {};
   }
 
-  // Everything is read, so that it can go on; the first of it is kept.
+  // What is there is read, so that it can go on, and the first of it kept; but not for as long as
+  // there is more: a command that never stops printing could not be ended.
   void take_output() {
-    char room[4096];
-    ssize_t got = 0;
-    while ((got = read(output_.descriptor(), room, sizeof room)) > 0)
-      text_.append(room, std::min(static_cast<std::size_t>(got), output_octets_max - text_.size()));
+    char room[16'384];
+    const ssize_t got = read(output_.descriptor(), room, sizeof room);
     if (got == 0) output_ = File();
+    if (got <= 0) return;
+    text_.append(room, std::min(static_cast<std::size_t>(got), output_octets_max - text_.size()));
   }
 
   std::expected<int, Fault> ended() {
@@ -174,9 +179,10 @@ AgentReply run_command(const CommandOrder& order, Content& content) {
   if (!input) return temporary(input.error());
   auto output = Pipe::make();
   if (!output) return temporary(output.error());
+  const pid_t self = getpid();
   const pid_t pid = fork();
   if (pid < 0) return temporary({"fork", errno});
-  if (pid == 0) become_command(order, *input, *output);
+  if (pid == 0) become_command(order, *input, *output, self);
   input->read = File();
   output->write = File();
   RunningCommand command(pid, std::move(input->write), std::move(output->read), content);

@@ -10,7 +10,7 @@ namespace ringpost::process {
 
 // Temporary as well: it was ended by a signal, ran longer than order.seconds_max (then its session
 // is killed), or could not be started. When the engine goes away meanwhile it is killed too, since
-// nobody could record what it did.
+// nobody could record what it did, and when this process is killed the shell goes with it.
 AgentReply run_command(const CommandOrder& order, Content& content);
 
 }  // namespace ringpost::process

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <fstream>
 
+#include <sys/wait.h>
+
 #include "tests/engine/process/executor_fixture.h"
 
 namespace ringpost::process {
@@ -18,6 +20,12 @@ class RunCommandTest : public testing::Test {
     order_.command = command;
     test::SentContent sent(text, whole);
     return run_command(order_, sent.content());
+  }
+
+  static bool is_gone(pid_t pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    return !std::getline(stat, text) || text.contains(") Z");
   }
 
   test::TemporaryDirectory folder_;
@@ -95,9 +103,49 @@ TEST_F(RunCommandTest, WhatHangsIsKilled) {
   const pid_t child = std::stoi(test::read_whole(folder_.file("child")));
   bool gone = false;
   for (int i = 0; i < 200 && !gone; ++i) {
-    std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
-    std::string text;
-    gone = !std::getline(stat, text) || text.contains(") Z");
+    gone = is_gone(child);
+    usleep(10'000);
+  }
+  EXPECT_TRUE(gone);
+}
+
+TEST_F(RunCommandTest, WhatNeverStopsPrintingIsKilled) {
+  order_.seconds_max = 1;
+  const Instant began = test::monotonic_now();
+  // Several, so that more is there however fast it is read.
+  EXPECT_EQ(run("yes & yes & yes & yes & exec yes").code, ETIMEDOUT);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 5);
+}
+
+// What it leaves behind prints on.
+TEST_F(RunCommandTest, TheEndIsSeenBehindOutputWithoutEnd) {
+  const Instant began = test::monotonic_now();
+  const AgentReply reply = run("timeout 5 yes & timeout 5 yes & timeout 5 yes & exit 3");
+  EXPECT_EQ(reply.code, 3);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 4);
+}
+
+// By the operator, or for want of memory.
+TEST_F(RunCommandTest, TheCommandOfAnAgentThatIsKilledEnds) {
+  const pid_t agent = fork();
+  if (agent == 0) {
+    order_.command = "echo $$ > pid; exec sleep 1000";
+    Content none(-1, false);
+    run_command(order_, none);
+    _exit(0);
+  }
+  pid_t command = 0;
+  for (int i = 0; i < 500 && command == 0; ++i) {
+    std::ifstream(folder_.file("pid")) >> command;
+    usleep(10'000);
+  }
+  ASSERT_NE(command, 0);
+  EXPECT_FALSE(is_gone(command));
+  kill(agent, SIGKILL);
+  waitpid(agent, nullptr, 0);
+  bool gone = false;
+  for (int i = 0; i < 200 && !gone; ++i) {
+    gone = is_gone(command);
     usleep(10'000);
   }
   EXPECT_TRUE(gone);
