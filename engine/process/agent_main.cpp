@@ -83,7 +83,9 @@ void serve_as_agent(int socket, const AgentUser& user) {
   setsid();
   umask(077);
   signal(SIGPIPE, SIG_IGN);
+  alarm(file_work_seconds_max);  // the name service may hang too
   const auto became = become_user(user);
+  alarm(0);
   std::string payload;
   while (read_frame(socket, payload, order_octets_max)) {
     const auto order = decode_order(bytes_of(payload));

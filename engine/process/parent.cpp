@@ -8,13 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <optional>
-#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -22,7 +23,6 @@
 #include "engine/process/agent_frame.h"
 #include "engine/process/agent_main.h"
 #include "engine/process/agent_reply.h"
-#include "engine/process/content.h"
 #include "engine/process/descriptor_passing.h"
 #include "engine/process/rights.h"
 #include "engine/process/standard_descriptors.h"
@@ -31,6 +31,9 @@ namespace ringpost::process {
 namespace {
 
 constexpr std::size_t agents_max = 4096;
+// A user can stop the own agents and so keep them for ever; those of others must not run out of
+// places by it.
+constexpr std::size_t agents_of_user_max = 512;
 // Agents see the end of the engine by themselves; what still runs after this is killed.
 constexpr int agents_end_ms_max = 2000;
 constexpr int agents_end_step_ms = 20;
@@ -83,8 +86,27 @@ class Parent {
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
       if (pid == engine_) status_ = status;
-      agents_.erase(pid);
+      forget(pid);
     }
+  }
+
+  void note(pid_t agent, uid_t user) {
+    agents_.emplace(agent, user);
+    ++agents_of_[user];
+  }
+
+  void forget(pid_t agent) {
+    const auto found = agents_.find(agent);
+    if (found == agents_.end()) return;
+    const auto counted = agents_of_.find(found->second);
+    if (--counted->second == 0) agents_of_.erase(counted);
+    agents_.erase(found);
+  }
+
+  bool is_full(uid_t user) const {
+    const auto counted = agents_of_.find(user);
+    return agents_.size() >= agents_max ||
+           (counted != agents_of_.end() && counted->second >= agents_of_user_max);
   }
 
   void take_request() {
@@ -112,30 +134,29 @@ class Parent {
 
   void start_agent(int agent_socket, const AgentUser& user) {
     if (agent_socket < 0) return;
-    if (agents_.size() >= agents_max) return answer_for(agent_socket, {"agents", EAGAIN});
+    if (is_full(user.uid)) return answer_for(agent_socket, {"agents", EAGAIN, user.name});
     const pid_t pid = fork();
     if (pid < 0) return answer_for(agent_socket, {"fork", errno});
-    if (pid > 0) {
-      agents_.insert(pid);
-      return;
-    }
+    if (pid > 0) return note(pid, user.uid);
     serve_as_agent(keep_only(agent_socket), user);
     _exit(0);
   }
 
   // Its end without a word is the answer when it cannot be made.
   void read_configuration(int socket) {
-    if (socket < 0 || agents_.size() >= agents_max) return;
+    if (socket < 0 || is_full(geteuid())) return;
     const pid_t pid = fork();
-    if (pid > 0) agents_.insert(pid);
+    if (pid > 0) note(pid, geteuid());
     if (pid != 0) return;
     options_.read_configuration(keep_only(socket));
     _exit(0);
   }
 
-  // No agent could be made: that is the reply to its first order.
+  // No agent could be made: that is the reply to its first order. A new socket has room for it, and
+  // one that has not is nothing to wait for.
   static void answer_for(int agent_socket, const Fault& fault) {
-    write_frame(agent_socket, reply_frame(temporary(fault)));
+    const std::string frame = reply_frame(temporary(fault));
+    send(agent_socket, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
   // In a new process: nothing of ours stays open but the standard descriptors, which lead nowhere.
@@ -187,14 +208,15 @@ class Parent {
       usleep(agents_end_step_ms * 1000);
       reap();
     }
-    for (const pid_t agent : agents_) kill(agent, SIGKILL);
+    for (const auto& [agent, user] : agents_) kill(agent, SIGKILL);
   }
 
   ParentOptions options_;
   pid_t engine_;
   int socket_;
   int signals_;
-  std::set<pid_t> agents_;
+  std::map<pid_t, uid_t> agents_;
+  std::map<uid_t, std::size_t> agents_of_;
   std::optional<int> status_;
 };
 

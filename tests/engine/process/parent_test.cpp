@@ -319,6 +319,43 @@ TEST_F(AgentTest, NobodyIsCalledLikeAFolder) {
   ASSERT_TRUE(reply);
 }
 
+// A user may stop the own agents for ever: others still get some.
+TEST_F(AgentTest, OneUserDoesNotTakeThePlacesOfAll) {
+  constexpr std::size_t agents_of_user_max = 512;
+  std::vector<int> sockets;
+  for (int tries = 0; sockets.size() <= agents_of_user_max && tries < 100'000; ++tries) {
+    const auto socket = parent_.link->start_agent(self());
+    if (socket) {
+      sockets.push_back(*socket);
+    } else {
+      ASSERT_EQ(socket.error().code, EAGAIN) << to_text(socket.error());  // the parent is behind
+      usleep(1'000);
+    }
+  }
+  const auto first = ask(sockets.front(), ForwardOrder{folder_.file("no-home")});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->status, AgentStatus::Absent);
+  std::string payload;  // said, and closed, without an order
+  ASSERT_TRUE(read_frame(sockets.back(), payload, reply_octets_max));
+  const auto last = decode_reply(bytes_of(payload));
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->status, AgentStatus::Temporary);
+  EXPECT_EQ(last->code, EAGAIN);
+  if (geteuid() == 0) {
+    EXPECT_EQ(first_reply(stranger(), ForwardOrder{folder_.file("no-home")})->status,
+              AgentStatus::Absent);
+  }
+  for (const int socket : sockets) close(socket);
+  // When they have ended there is room again.
+  bool served = false;
+  for (int tries = 0; !served && tries < 500; ++tries) {
+    const auto reply = first_reply(self(), ForwardOrder{folder_.file("no-home")});
+    served = reply && reply->status == AgentStatus::Absent;
+    usleep(10'000);
+  }
+  EXPECT_TRUE(served);
+}
+
 TEST_F(AgentTest, NonsenseEndsTheAgent) {
   for (const std::string& nonsense :
        {frame_header(order_octets_max + 1), frame_header(3) + "abc", frame_header(0)}) {
