@@ -67,8 +67,9 @@ ring::Task<Agents::Reply> Agents::ask(process::AgentUser user, process::AgentOrd
 }
 
 ring::Task<Agents::Reply> Agents::deliver(process::AgentUser user, process::AgentOrder order,
-                                          std::string_view fields, ContentReader& content) {
-  const auto socket = co_await acquire(user, limits_.per_user_max);
+                                          std::string_view fields, ContentReader& content,
+                                          bool shared) {
+  const auto socket = co_await acquire(user, shared ? limits_.shared_max : limits_.per_user_max);
   if (!socket) co_return std::unexpected(socket.error());
   co_return co_await exchange(*socket, user, order, fields, &content);
 }
@@ -107,6 +108,7 @@ std::expected<int, Fault> Agents::take(const process::AgentUser& user, OfUser& o
   while (!of_user.idle.empty()) {
     const int socket = of_user.idle.back().socket;
     of_user.idle.pop_back();
+    --kept_;
     if (is_alive(socket)) return socket;
     close(socket);
   }
@@ -116,8 +118,9 @@ std::expected<int, Fault> Agents::take(const process::AgentUser& user, OfUser& o
 void Agents::give_back(const process::AgentUser& user, int socket, bool usable) {
   sockets_.erase(socket);
   OfUser& of_user = users_[user];
-  if (usable && !stopping_) {
+  if (usable && !stopping_ && kept_ < limits_.kept_max) {
     of_user.idle.push_back({socket, core_.now()});
+    ++kept_;
     if (!sweep_timer_.armed()) core_.timers().arm(sweep_timer_, core_.now() + limits_.idle_max);
   } else if (socket >= 0) {
     close(socket);
@@ -222,7 +225,10 @@ void Agents::sweep() {
   for (auto& [user, of_user] : users_) {
     std::erase_if(of_user.idle, [&](const Idle& idle) {
       const bool over = stopping_ || idle.since + limits_.idle_max <= now;
-      if (over) close(idle.socket);
+      if (over) {
+        close(idle.socket);
+        --kept_;
+      }
       if (!over) next = std::min(next, idle.since + limits_.idle_max);
       return over;
     });

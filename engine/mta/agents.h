@@ -23,7 +23,9 @@ namespace ringpost::mta {
 
 struct AgentLimits {
   unsigned per_user_max = 7;             // agents of one user at work at a time
+  unsigned shared_max = 50;              // of one who delivers for many, an action's `user`
   unsigned for_reading = 2;              // more, for orders without content
+  unsigned kept_max = 32;                // agents without work, of all users
   Duration idle_max = seconds(5);        // then an agent without work is let go
   Duration wait_max = seconds(30);       // for one of the user's agents to be free
   Duration work_max = seconds(330);      // for an order but a command
@@ -47,12 +49,14 @@ class Agents {
   ring::Task<Reply> ask(process::AgentUser user, process::AgentOrder order);
   // The order's content is `fields`, lines ended by CRLF, and the message, with LF line ends.
   // What is named must stay until the task has ended. A Fault of the content, EBADMSG, is told as
-  // it is.
+  // it is. `shared`: the user is an action's, and delivers for many.
   ring::Task<Reply> deliver(process::AgentUser user, process::AgentOrder order,
-                            std::string_view fields, ContentReader& content);
+                            std::string_view fields, ContentReader& content, bool shared = false);
 
   // What needs no agent: the engine itself has these rights.
   static bool is_ourselves(uid_t uid);
+  // False: no agent can be had of anybody but ourselves.
+  bool serves_others() const { return parent_ != nullptr && parent_->privileged(); }
 
   // Ends the agents without work; those at work are let go when it is done.
   void stop();
@@ -98,6 +102,7 @@ class Agents {
   bool stopping_ = false;
   std::map<process::AgentUser, OfUser> users_;
   std::set<int> sockets_;  // of the agents at work
+  unsigned kept_ = 0;      // agents without work
   ring::TimerOf<Agents, &Agents::sweep> sweep_timer_{*this};
 };
 

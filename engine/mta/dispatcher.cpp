@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/mta/agents.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/next_hop.h"
 #include "engine/mta/spool_wait.h"
+#include "engine/mta/user_directory.h"
 #include "store/queue/schedule.h"
 
 namespace ringpost::mta {
@@ -203,18 +205,35 @@ ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
   for (const store::QueuedRecipient& back : lanes_.leave(lane.name)) ready_.add(back);
 }
 
-// A server that hangs, or a user whose command does, must not keep everybody else waiting. Writing
-// to a Maildir ends by itself.
+// A server that hangs, or a user whose command or other process does, must not keep everybody else
+// waiting. What the engine writes itself ends by itself.
 Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient, unsigned attempts) const {
   const conf::Config& config = parts_.generation->config;
   const conf::Action* action = config.find_action(recipient.action);
   if (action == nullptr) return {};
   const std::size_t most_of_window = std::max<std::size_t>(1, ready_.active_max() * 3 / 4);
-  if (recipient.target.empty() && action->method == conf::Method::Maildir) return {};
+  if (recipient.target.empty() && action->method == conf::Method::Maildir &&
+      is_written_here(*action, recipient))
+    return {};
   if (const auto next = next_hop_of(*action, recipient, attempts))
     return {next->key(), most_of_window};
   const std::size_t share = (config.engine.deliveries_per_user_max + all_.size() - 1) / all_.size();
   return {recipient.user, std::max<std::size_t>(1, std::min(share, most_of_window))};
+}
+
+// What cannot be known without asking counts as somebody else's.
+bool Dispatcher::is_written_here(const conf::Action& action,
+                                 const store::Recipient& recipient) const {
+  if (parts_.agents == nullptr || !parts_.agents->serves_others()) return true;
+  const std::string& writer = action.user.empty() ? recipient.user : action.user;
+  if (writer.empty()) return true;
+  if (action.user.empty() && action.userbase != nullptr) {
+    if (action.userbase->backend() != conf::TableBackend::Memory) return false;
+    const auto user = action.userbase->find_user(writer);
+    return user && Agents::is_ourselves(user->uid);
+  }
+  const UserDirectory::Answer known = parts_.users.find(writer, parts_.core.now());
+  return known.state == conf::AnswerState::Found && Agents::is_ourselves(known.user.uid);
 }
 
 Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient, const Lane& lane) const {

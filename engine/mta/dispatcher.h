@@ -129,6 +129,8 @@ class Dispatcher {
   };
   Lane lane_of(const store::Recipient& recipient, unsigned attempts) const;
   Dispatcher& owner_of(const store::Recipient& recipient, const Lane& lane) const;
+  // A mailbox that no other process has to write.
+  bool is_written_here(const conf::Action& action, const store::Recipient& recipient) const;
   void update_gauges();
   void timer_fired() {}  // the turn that follows starts what is due
 

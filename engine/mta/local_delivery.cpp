@@ -235,7 +235,9 @@ ring::Task<DeliveryResult> LocalDelivery::by_agent(const DeliveryJob& job, proce
   if (!buffer) co_return delayed(buffer.error());
   ContentReader content(parts_.core.ring(), segments_, buffer->room(), job.order.extents);
   const std::string fields = job.fields();
-  auto reply = co_await parts_.agents->deliver(std::move(user), std::move(order), fields, content);
+  const bool is_shared = !job.action.user.empty();
+  auto reply = co_await parts_.agents->deliver(std::move(user), std::move(order), fields, content,
+                                               is_shared);
   if (!reply) co_return delayed(reply.error());
   // A Maildir agent chose between folders.
   if (!is_command && reply->status == process::AgentStatus::Done && !reply->text.empty())

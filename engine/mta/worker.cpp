@@ -57,9 +57,10 @@ std::expected<void, Fault> Worker::set_up() {
   const SpoolerOptions spooler_options;
   auto staging = disk::AlignedMemory::map(spooler_options.staging_octets);
   if (!staging) return std::unexpected(staging.error());
+  const conf::EngineSettings& settings = setup_.generation->config.engine;
   AgentLimits agent_limits;
-  agent_limits.per_user_max =
-      std::max(1u, setup_.generation->config.engine.deliveries_per_user_max);
+  agent_limits.per_user_max = std::max(1u, settings.deliveries_per_user_max);
+  agent_limits.shared_max = std::max(1u, settings.deliveries_max);
   agents_ = std::make_unique<Agents>(*core_, setup_.parent, agent_limits);
   parts_.agents = agents_.get();
   enquiries_ = std::make_unique<Enquiries>(parts_);

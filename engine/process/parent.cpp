@@ -30,10 +30,10 @@
 namespace ringpost::process {
 namespace {
 
-constexpr std::size_t agents_max = 4096;
+constexpr std::size_t agents_max = 8192;
 // A user can stop the own agents and so keep them for ever; those of others must not run out of
 // places by it.
-constexpr std::size_t agents_of_user_max = 512;
+constexpr std::size_t agents_of_user_max = 1024;
 // Agents see the end of the engine by themselves; what still runs after this is killed.
 constexpr int agents_end_ms_max = 2000;
 constexpr int agents_end_step_ms = 20;

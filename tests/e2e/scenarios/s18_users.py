@@ -7,7 +7,7 @@ import time
 
 from harness import account, ledger, maildir, messages, smtp, volume
 from harness.case import case
-from harness.daemon import family, is_alive
+from harness.daemon import children, family, is_alive
 
 first_uid = 20001  # of users that no system knows
 
@@ -174,6 +174,40 @@ def links_lead_only_where_the_user_may_go(t):
     row = t.eventually(lambda: [r for r in daemon.queue() if r["attempts"] >= 1], "an attempt")[0]
     t.true("ermission denied" in row["last_error"], row["last_error"])
     t.equal(os.listdir(victim), [], "in the other Maildir")
+
+
+@case(seconds=90)
+def a_user_who_stops_the_own_agents(t):
+    """They are processes of the user, who may send them signals. Others get their mail meanwhile,
+    and the end of the daemon is theirs too."""
+    daemon = start(t, ("alice", "bob"), extra="queue retry-interval 1s")
+    os.chmod(daemon.home_of("alice"), 0o711)  # that there is no .forward is to be seen
+    daemon.control_ok("pause", "mda")
+    for number in range(150):
+        send(daemon, number, "alice@example.test")
+    stopped = set()
+
+    def stop_agents():
+        for pid in children(daemon.process.pid):
+            try:
+                if status_of(pid)["Uid"].split()[0] == str(first_uid):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.add(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return len(stopped) >= 7
+
+    daemon.control_ok("resume", "mda")
+    t.eventually(stop_agents, "agents are stopped")
+    for number in range(20):
+        send(daemon, number, "bob@example.test")
+    daemon.wait_delivered(20, "bob", 10)
+    daemon.stop()
+    t.true(not any(is_alive(pid) for pid in stopped), "stopped agents are ended too")
+    daemon.start()
+    daemon.wait_queue_empty()
+    ours = {message.content for message in daemon.delivered("alice")}
+    t.equal(len(ours), 150, "different messages for alice")
 
 
 @case()

@@ -37,7 +37,8 @@ class AgentsTest : public testing::Test {
                            std::optional<Reply>& result) {
     auto memory = disk::AlignedMemory::map(ReadBuffers::bytes);
     ContentReader content(rig_.core->ring(), *rig_.segments, memory->bytes(), extents);
-    result = co_await agents_->deliver(self(), std::move(order), "Return-Path: <a@b>\r\n", content);
+    result = co_await agents_->deliver(self(), std::move(order), "Return-Path: <a@b>\r\n", content,
+                                       is_shared_);
   }
   Reply run(process::AgentOrder order, std::string_view message = "Subject: x\r\n\r\nbody\r\n") {
     const auto extents = rig_.accept(message).envelope.extents;
@@ -67,6 +68,7 @@ class AgentsTest : public testing::Test {
                       .wait_max = milliseconds(300),
                       .work_max = seconds(5),
                       .command_grace = seconds(1)};
+  bool is_shared_ = false;
   std::unique_ptr<Agents> agents_;
 };
 
@@ -108,6 +110,40 @@ TEST_F(AgentsTest, OneIsKeptForTheNextOrderAndThenLetGo) {
   EXPECT_EQ(pid_of_agent(), first);
   EXPECT_TRUE(rig_.run([&] { return kill(first, 0) != 0 && errno == ESRCH; }));
   EXPECT_NE(pid_of_agent(), first);
+}
+
+// Many users are served within the time that an agent is kept: it must not be one for each of them.
+TEST_F(AgentsTest, NotMoreAreKeptThanTheLimit) {
+  limits_.kept_max = 1;
+  limits_.idle_max = seconds(60);
+  agents_ = std::make_unique<Agents>(*rig_.core, parent_.link.get(), limits_);
+  const auto extents = rig_.accept("x\r\n").envelope.extents;
+  std::optional<Reply> results[2];
+  ring::Scope scope;
+  for (auto& result : results)
+    ring::Task<void>::spawn(scope,
+                            deliver(command("echo $PPID; sleep 0.1; exit 1"), extents, result));
+  ASSERT_TRUE(rig_.run([&] { return scope.idle(); }));
+  unsigned alive = 0;
+  ASSERT_TRUE(rig_.run([&] {
+    alive = 0;
+    for (const auto& result : results)
+      if (kill(std::stoi((*result)->text.substr(15)), 0) == 0) ++alive;
+    return alive == 1;
+  }));
+}
+
+TEST_F(AgentsTest, OneWhoDeliversForManyHasMore) {
+  limits_.shared_max = 4;
+  agents_ = std::make_unique<Agents>(*rig_.core, parent_.link.get(), limits_);
+  const auto extents = rig_.accept("x\r\n").envelope.extents;
+  std::optional<Reply> results[4];
+  ring::Scope scope;
+  is_shared_ = true;
+  for (auto& result : results)
+    ring::Task<void>::spawn(scope, deliver(command("sleep 0.1; exit 3"), extents, result));
+  EXPECT_EQ(agents_->at_work(), 4u);
+  ASSERT_TRUE(rig_.run([&] { return scope.idle(); }));
 }
 
 TEST_F(AgentsTest, OneThatDiedIdleIsReplaced) {

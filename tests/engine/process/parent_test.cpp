@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "engine/process/agent_frame.h"
@@ -321,7 +322,13 @@ TEST_F(AgentTest, NobodyIsCalledLikeAFolder) {
 
 // A user may stop the own agents for ever: others still get some.
 TEST_F(AgentTest, OneUserDoesNotTakeThePlacesOfAll) {
-  constexpr std::size_t agents_of_user_max = 512;
+  constexpr std::size_t agents_of_user_max = 1024;
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit before = limit;
+  limit.rlim_cur = limit.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  if (limit.rlim_cur < 2 * agents_of_user_max) GTEST_SKIP() << "too few descriptors";
   std::vector<int> sockets;
   for (int tries = 0; sockets.size() <= agents_of_user_max && tries < 100'000; ++tries) {
     const auto socket = parent_.link->start_agent(self());
@@ -346,6 +353,7 @@ TEST_F(AgentTest, OneUserDoesNotTakeThePlacesOfAll) {
               AgentStatus::Absent);
   }
   for (const int socket : sockets) close(socket);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   // When they have ended there is room again.
   bool served = false;
   for (int tries = 0; !served && tries < 500; ++tries) {
