@@ -1,15 +1,30 @@
 // What a judgement asks: see lookups.h.
 #include "engine/mta/lookups.h"
 
+#include <functional>
+
 #include "engine/mta/enquiries.h"
 #include "engine/mta/table_source.h"
 #include "engine/mta/user_directory.h"
 
 namespace ringpost::mta {
+namespace {
+
+// What two questions of a kind differ by, nearly always.
+std::string_view key_of(const conf::UserQuestion& question) { return question.name; }
+std::string_view key_of(const conf::TableQuestion& question) { return question.key; }
+std::string_view key_of(const conf::ForwardQuestion& question) { return question.user.username; }
+std::string_view key_of(const conf::IncludeQuestion& question) { return question.path; }
+
+}  // namespace
+
+std::size_t LookupMemo::HashOfQuestion::operator()(const conf::Question& question) const {
+  const std::string_view key = std::visit([](const auto& one) { return key_of(one); }, question);
+  return std::hash<std::string_view>{}(key) * 31 + question.index();
+}
 
 conf::Answer LookupMemo::ask(const conf::Question& question) {
-  for (const auto& [asked, answer] : kept_)
-    if (asked == question) return answer;
+  if (const auto kept = kept_.find(question); kept != kept_.end()) return kept->second;
   conf::Answer answer = known_at_once(question);
   if (answer.state == conf::AnswerState::Later && parts_->enquiries->full())
     return failure("too many questions wait");

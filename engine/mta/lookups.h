@@ -3,8 +3,8 @@
 #pragma once
 
 #include <string_view>
+#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "engine/mta/generation.h"
 #include "engine/mta/worker_parts.h"
@@ -21,7 +21,7 @@ class LookupMemo final : public conf::Lookups {
   conf::Answer ask(const conf::Question& question) override;
   bool matches_regex(const conf::Table& table, std::string_view text) override;
   void remember(conf::Question question, conf::Answer answer) {
-    kept_.emplace_back(std::move(question), std::move(answer));
+    kept_.insert_or_assign(std::move(question), std::move(answer));
   }
 
  private:
@@ -29,7 +29,11 @@ class LookupMemo final : public conf::Lookups {
 
   WorkerParts* parts_;
   const Generation* generation_;
-  std::vector<std::pair<conf::Question, conf::Answer>> kept_;  // few, or bounded by expand()
+  struct HashOfQuestion {
+    std::size_t operator()(const conf::Question& question) const;
+  };
+  // A list of thousands is asked for all of its users again at every answer.
+  std::unordered_map<conf::Question, conf::Answer, HashOfQuestion> kept_;
 };
 
 }  // namespace ringpost::mta

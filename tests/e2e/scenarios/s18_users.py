@@ -177,6 +177,30 @@ def links_lead_only_where_the_user_may_go(t):
 
 
 @case(seconds=90)
+def a_list_of_a_thousand(t):
+    """Each of them may have a .forward, which is asked for: none of that is done twice."""
+    if os.getuid() != 0:
+        t.skip("only root can start a daemon that serves several users")
+    names = [f"u{number}" for number in range(1000)]
+    base = ", ".join(f'"{name}" = "{first_uid}:{first_uid}:{{mail}}/alice/{name}"'
+                     for name in names)
+    daemon = start(t, ("alice",), text=f"""\
+table users {{ "all@example.test" = "{', '.join(names)}" }}
+table base {{ {base} }}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+""")
+    began = time.monotonic()
+    with daemon.client(timeout=60) as client:
+        client.hello()
+        client.expect("MAIL FROM:<sender@client.test>", 250)
+        client.expect("RCPT TO:<all@example.test>", 250)
+    t.note(f"RCPT took {time.monotonic() - began:.1f} s")
+    t.equal(daemon.statistics()["ringpost_lookup_asked_total"], 1000, "questions")
+
+
+@case(seconds=90)
 def a_user_who_stops_the_own_agents(t):
     """They are processes of the user, who may send them signals. Others get their mail meanwhile,
     and the end of the daemon is theirs too."""
