@@ -163,8 +163,24 @@ class QuotingWriter {
   std::size_t matched_ = 0;
 };
 
-Result write_message(File& file, const std::string& from_line, Content& content) {
-  if (const Result begun = file.write(from_line + '\n'); !begun) return begun;
+// What is missing before the next message. Whoever died while writing, or does not write as we do,
+// left no blank line at the end, and the next message would be read as a part of the last one.
+std::string_view missing_end(const std::string& path, off_t size) {
+  if (size == 0) return {};
+  const auto file = File::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  char last[2]{};
+  const std::size_t octets = size == 1 ? 1 : 2;
+  const off_t from = size - static_cast<off_t>(octets);
+  if (!file || pread(file->descriptor(), last, octets, from) != static_cast<ssize_t>(octets))
+    return {};  // a file that may only be appended to
+  const std::string_view end(last, octets);
+  if (!end.ends_with('\n')) return "\n\n";
+  return end == "\n\n" || size == 1 ? std::string_view() : "\n";
+}
+
+Result write_message(File& file, off_t size, const std::string& from_line, Content& content) {
+  const std::string begin = fmt::format("{}{}\n", missing_end(file.path(), size), from_line);
+  if (const Result begun = file.write(begin); !begun) return begun;
   QuotingWriter writer(file);
   while (true) {
     const auto piece = content.next();
@@ -187,7 +203,7 @@ AgentReply append_to_mailbox(const std::string& path, const std::string& from_li
   if (!file) return temporary(file.error());
   const auto before = file->status();
   if (!before) return temporary(before.error());
-  const Result written = write_message(*file, from_line, content);
+  const Result written = write_message(*file, before->st_size, from_line, content);
   // Half a message would be read as a whole one, and the next as a part of it.
   if (!written && ftruncate(file->descriptor(), before->st_size) != 0)
     return temporary(file->fault("ftruncate", errno));

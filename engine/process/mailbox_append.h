@@ -9,8 +9,8 @@ namespace ringpost::process {
 
 // Locks, as mail.local and Debian's readers expect: a file PATH.lock where the folder lets us make
 // one, fcntl(2) and flock(2). Lines that begin with "From " get a '>' before them; a blank line
-// ends the message. Temporary: locked for too long, no regular file of `owner` alone, or a write
-// failed.
+// ends the message, and what was there before when it had none. Temporary: locked for too long, no
+// regular file of `owner` alone, or a write failed.
 AgentReply append_to_mailbox(const std::string& path, const std::string& from_line, uid_t owner,
                              Content& content);
 

@@ -44,6 +44,21 @@ TEST_F(MailboxAppendTest, OneMessageAfterTheOther) {
   EXPECT_EQ(status.st_mode & 07777u, 0600u);
 }
 
+// A process that died in the middle, or a program that is not as careful as we are, wrote it.
+TEST_F(MailboxAppendTest, HalfAMessageOfSomebodyElseEndsBeforeTheNext) {
+  const std::string line = std::string(from_line) + "\n";
+  for (const auto& [there, end] :
+       {std::pair("From a\n\nhalf a li", "\n\n"), std::pair("From a\n\none\n", "\n"),
+        std::pair("x", "\n\n"), std::pair("From a\n\none\n\n", ""), std::pair("\n", "")}) {
+    std::ofstream(path_, std::ios::trunc) << there;
+    EXPECT_EQ(append("two\n").status, AgentStatus::Done);
+    EXPECT_EQ(content(), std::string(there) + end + line + "two\n\n");
+    // Nor does a failure take away what was there.
+    EXPECT_EQ(append(std::string(200'000, 'x'), false).status, AgentStatus::Temporary);
+    EXPECT_EQ(content(), std::string(there) + end + line + "two\n\n");
+  }
+}
+
 // However the content was cut.
 TEST_F(MailboxAppendTest, LinesThatLookLikeTheNextMessage) {
   const std::string text =
