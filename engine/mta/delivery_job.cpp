@@ -15,9 +15,10 @@ namespace {
 constexpr std::string_view search_path =
     "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin";
 
-// Values come from strangers: what a script that forgot its quotes would trip over becomes ':'.
+// Values come from strangers: what a script that forgot its quotes would trip over becomes ':'. A
+// blank would make two words of a value, the second one perhaps an option.
 std::string harmless(std::string_view value) {
-  constexpr std::string_view unsafe = "\\`$\"'";
+  constexpr std::string_view unsafe = "\\`$\"' ";
   std::string result(value);
   std::ranges::replace_if(
       result, [&](char c) { return ascii::is_control(c) || unsafe.contains(c); }, ':');
@@ -107,14 +108,16 @@ std::optional<process::CommandOrder> DeliveryJob::command_order(
   }
   process::CommandOrder result;
   result.command = std::move(*text);
-  result.folder = writer.directory;
+  // A user of the system may have no home; an agent is told a folder.
+  const std::string home = writer.directory.starts_with('/') ? writer.directory : "/";
+  result.folder = home;
   result.seconds_max = config.engine.command_seconds_max;
   const auto set = [&result](std::string_view name, std::string_view value) {
     result.environment.push_back(fmt::format("{}={}", name, value));
   };
   set("PATH", search_path);
   set("SHELL", "/bin/sh");
-  set("HOME", writer.directory);
+  set("HOME", home);
   set("LOGNAME", owner.username);
   set("USER", owner.username);
   set("SENDER", harmless(address_text(sender)));

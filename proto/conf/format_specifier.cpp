@@ -34,6 +34,12 @@ std::string_view without_dots(std::string_view value) {
   return value == "." ? ":" : value == ".." ? "::" : value;
 }
 
+// At the beginning of a word of a command a '-' would make an option of a stranger's address.
+bool begins_word(std::string_view command) {
+  while (command.ends_with('"') || command.ends_with('\'')) command.remove_suffix(1);
+  return command.empty() || ascii::is_blank(command.back()) || command.back() == '\n';
+}
+
 void strip_tag(std::string& value, char delimiter) {
   const std::size_t tag = value.find(delimiter);
   if (tag == std::string::npos) return;
@@ -258,7 +264,14 @@ std::optional<std::string> FormatString::expand(const FormatValues& values) cons
     if (!is_ours) hide_unsafe(value, raw && !values.for_shell);
     const auto part = cut(value, piece.begin, piece.single ? piece.begin : piece.end);
     if (!part || result.size() + part->size() > expansion_octets_max) return std::nullopt;
-    result += is_ours ? *part : without_dots(*part);
+    const bool is_option = values.for_shell && part->starts_with('-') && begins_word(result);
+    if (is_ours) {
+      result += *part;
+    } else if (is_option) {
+      result += fmt::format(":{}", part->substr(1));
+    } else {
+      result += without_dots(*part);
+    }
   }
   return result;
 }

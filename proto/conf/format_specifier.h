@@ -27,7 +27,9 @@ struct FormatValues {
   std::string_view directory;  // home folder, absolute
   std::string_view mda = {};   // of a wrapper: the command inside, which stays as it is
   char delimiter = '+';        // for the modifier `strip`
-  bool for_shell = false;      // the modifier `raw` changes nothing: a shell will read the result
+  // A shell will read the result: the modifier `raw` changes nothing, and a value that begins a
+  // word begins no option.
+  bool for_shell = false;
 };
 
 class FormatString {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/process/agent_frame.h"
+
 namespace ringpost::mta {
 namespace {
 
@@ -101,6 +103,21 @@ TEST_F(DeliveryJobTest, ValuesOfStrangersAreHarmless) {
   EXPECT_EQ(variable(*order, "EXTENSION"), "(unset)");
   order_.reverse_path.clear();
   EXPECT_EQ(variable(*job().command_order(format("x")), "SENDER"), "");
+  order_.reverse_path = "\"-x -f /etc/passwd\"@client.example";
+  const auto option = job().command_order(format("deliver %{sender}"));
+  ASSERT_TRUE(option);
+  EXPECT_EQ(option->command, "deliver :x:-f::etc:passwd@client.example");
+  EXPECT_EQ(variable(*option, "SENDER"), "-x:-f:/etc/passwd@client.example");
+}
+
+TEST_F(DeliveryJobTest, ACommandOfAUserWithoutAHome) {
+  DeliveryJob homeless = job();
+  homeless.writer.directory.clear();
+  const auto order = homeless.command_order(format("x"));
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->folder, "/");
+  EXPECT_EQ(variable(*order, "HOME"), "/");
+  EXPECT_TRUE(process::is_within_limits(process::AgentOrder(*order)));
 }
 
 TEST_F(DeliveryJobTest, AWrapperTakesTheCommandAsItIs) {

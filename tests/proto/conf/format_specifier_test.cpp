@@ -70,6 +70,14 @@ TEST(FormatSpecifier, UnsafeOctetsBecomeColons) {
   EXPECT_EQ(expand("mda %{dest.user:raw}", for_shell), "mda a;b|c");
   for_shell.for_shell = true;
   EXPECT_EQ(expand("mda %{dest.user:raw}", for_shell), "mda a:b:c");
+  for_shell = with_user("-oQ-x");
+  EXPECT_EQ(expand("mda %{dest.user}", for_shell), "mda -oQ-x");
+  for_shell.for_shell = true;
+  EXPECT_EQ(expand("mda %{dest.user} '%{dest.user}' \"%{dest.user}\"", for_shell),
+            "mda :oQ-x ':oQ-x' \":oQ-x\"");
+  EXPECT_EQ(expand("%{dest.user} -f%{dest.user} x-%{dest.user[3:]}", for_shell),
+            ":oQ-x -f-oQ-x x--x");
+  EXPECT_EQ(expand("mda %{dest.user[3:]}", for_shell), "mda :x");
 }
 
 TEST(FormatSpecifier, ErrorsHaveTheirPlace) {
