@@ -12,4 +12,11 @@ inline void leave_standard_descriptors() {
   if (nowhere > 2) close(nowhere);
 }
 
+// What is opened later must not take the number of one that is closed.
+inline void fill_standard_descriptors() {
+  int file = 0;
+  while (file >= 0 && file <= 2) file = open("/dev/null", O_RDWR);
+  if (file > 2) close(file);
+}
+
 }  // namespace ringpost::process

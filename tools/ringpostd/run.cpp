@@ -159,6 +159,7 @@ int run_daemon(const DaemonOptions& options) {
       .verbose = options.verbose};
   if (wish.config.path.empty()) wish.config.path = wish.home.config_file;
   if (options.check_only || options.explain) return check(options, wish);
+  process::fill_standard_descriptors();
   umask(0077);
   block_signals();
   process::ParentOptions parent_options;

@@ -475,6 +475,24 @@ match from any for domain "example.test" action "local"
 
 
 @case()
+def started_without_standard_descriptors(t):
+    """What starts it may have closed them: their numbers are not taken by anything else."""
+    daemon = t.daemon()
+    daemon.stop()
+    ours = account.unprivileged()
+    program = account.reachable_program(ours, t.program("ringpostd"), t.directory)
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', program, "--home", daemon.home,
+                           "-f", daemon.configuration_path], timeout=20, check=False,
+                          **account.popen_arguments(ours))
+    t.equal(done.returncode, 0, "exit status")
+    try:
+        send(daemon, 1, "alice@example.test")
+        t.equal(len(daemon.wait_delivered(1)), 1)
+    finally:
+        daemon.control_ok("stop")
+
+
+@case()
 def goes_to_the_background(t):
     """Without -d the start returns when mail is taken, and fails when it is not."""
     daemon = t.daemon()
