@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -43,8 +44,11 @@ bool is_allowed(const AgentUser& user, const AgentOrder& order) {
 }
 
 AgentReply refusal(const AgentUser& user) {
-  return {
-      AgentStatus::Permanent, EPERM, fmt::format("nothing but that is done as {}", user.name), {}};
+  std::string reason =
+      user.mailbox
+          ? fmt::format("this process writes the mailbox of {} and nothing else", user.name)
+          : fmt::format("{} is root: only its mailbox in {} is written", user.name, mail_folder);
+  return {AgentStatus::Permanent, EPERM, std::move(reason), {}};
 }
 
 class Work {

@@ -77,9 +77,9 @@ bool Expander::deliver_directly(const AliasTarget& target, const Source& source)
                     .kind = is_command ? DeliveryKind::Command : DeliveryKind::File,
                     .target = std::string(target.text)};
   if (source.forwarder != nullptr) {
-    if (is_command && source.forwarder->uid == 0) {
-      return fail_for_now(
-          fmt::format("the .forward of {} may not run commands", source.forwarder->username));
+    if (source.forwarder->uid == 0) {
+      return fail_for_now(fmt::format("the .forward of {} may not {}", source.forwarder->username,
+                                      is_command ? "run commands" : "write to files"));
     }
     delivery.user = *source.forwarder;
   } else if (!action.user.empty()) {

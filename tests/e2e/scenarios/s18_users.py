@@ -98,6 +98,23 @@ def every_user_gets_mail_as_that_user(t):
 
 
 @case()
+def nothing_is_delivered_as_root(t):
+    """But to root's mailbox in /var/mail: what else is asked for is held, with the reason."""
+    daemon = start(t, ("zero",), text="""\
+table users { "zero@example.test" = "zero" }
+table base { "zero" = "0:0:{mail}/zero" }
+listen on 127.0.0.1 port {port} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+""")
+    os.chown(daemon.home_of("zero"), 0, 0)
+    send(daemon, 1, "zero@example.test")
+    row = t.eventually(lambda: [r for r in daemon.queue() if r["state"] == "held"], "is held")[0]
+    t.true("zero is root" in row["last_error"], row["last_error"])
+    t.equal(os.listdir(daemon.home_of("zero")), [], "in the home folder")
+
+
+@case()
 def users_whom_nobody_can_be(t):
     """A table of users may hold what no account is called: mail for them waits, and the daemon
     goes on."""

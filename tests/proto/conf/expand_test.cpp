@@ -268,6 +268,8 @@ TEST_F(ExpandTest, ForwardsThatAreRefused) {
             "temporary: the .forward of alice has too many lines");
   EXPECT_EQ(forwarded(plain, "root", {{"root", "|/bin/x"}}),
             "temporary: the .forward of root may not run commands");
+  EXPECT_EQ(forwarded(plain, "root", {{"root", "/var/local/mail"}}),
+            "temporary: the .forward of root may not write to files");
   EXPECT_EQ(forwarded(plain, "root", {{"root", "admin"}}), "l:admin<root@example.org");
 }
 
