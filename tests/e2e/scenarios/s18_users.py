@@ -147,6 +147,7 @@ def agents_have_only_their_users_rights(t):
     send(daemon, 1, "alice@example.test", "bob@example.test")
     daemon.wait_delivered(1, "alice")
     daemon.wait_delivered(1, "bob")
+    daemon.wait_queue_empty()  # what is delivered is seen before its folder is durable and closed
     agents = [pid for pid in family(daemon.process.pid)
               if pid not in (daemon.process.pid, daemon.engine_pid())]
     uids = sorted(int(status_of(pid)["Uid"].split()[0]) for pid in agents)
