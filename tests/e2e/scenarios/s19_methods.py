@@ -30,6 +30,13 @@ def ask(daemon, recipient, code, *status):
         client.quit()
 
 
+def is_sent(daemon, number, recipient):
+    try:
+        return send(daemon, number, recipient)
+    except AssertionError:  # refused
+        return None
+
+
 def attempted(t, daemon, address, state="delayed", seconds=15):
     """The queue's row of a recipient after an attempt, once it is in that state."""
     return t.eventually(lambda: [row for row in daemon.queue() if row["to"] == address
@@ -227,6 +234,33 @@ def forward_files(t):
     with open(os.path.join(daemon.home_of("alice"), ".forward"), "w", encoding="ascii") as file:
         file.write("alice@example.test\n")
     ask(daemon, "alice@example.test", 550, "5.4.6")
+
+
+@case()
+def only_forwards_and_only_expands(t):
+    """forward-only goes where .forward says, expand-only where aliases say; neither has a mailbox
+    to fall back to."""
+    daemon = t.daemon(users=("alice", "bob", "carol"), rules=[
+        f'action "local" maildir {by_user}', f'action "forwards" forward-only {by_user}',
+        'table lists { "team" = "alice@example.test, bob@example.test" }',
+        'action "expands" expand-only alias <lists>',
+        'match from any for rcpt-to { "carol@example.test" } action "forwards"',
+        'match from any for domain "lists.test" action "expands"', default_match])
+    forward = os.path.join(daemon.home_of("carol"), ".forward")
+    ask(daemon, "carol@example.test", 451)
+    with open(forward, "w", encoding="ascii") as file:
+        file.write("bob@example.test\n")
+    os.chmod(forward, 0o600)
+    account.give(daemon.account, daemon.home_of("carol"))
+    # Each core remembers for some seconds that there was none.
+    t.eventually(lambda: is_sent(daemon, 1, "carol@example.test"), "the file is seen")
+    send(daemon, 2, "team@lists.test")
+    ask(daemon, "nobody@lists.test", 550, "5.1.1")
+    daemon.wait_queue_empty()
+    t.equal(sorted(m.content for m in daemon.delivered("bob")),
+            [messages.simple(1), messages.simple(2)])
+    t.equal([m.content for m in daemon.delivered("alice")], [messages.simple(2)])
+    t.equal(daemon.delivered("carol"), [])
 
 
 @case()
