@@ -12,6 +12,7 @@ from harness import account, maildir, smtp
 start_seconds_max = 20.0
 stop_seconds_max = 30.0
 port_attempts_max = 5
+nowhere = "127.0.0.1:9"  # as a name server: a port that refuses
 
 default_match = 'match from any for domain "example.test" action "local"'
 
@@ -127,6 +128,8 @@ class Daemon:
                                             self.test.directory)
         command = [program, "-d", "--home", self.home,
                    "-f", self.configuration_path, *self.arguments]
+        if "resolver " not in self.configuration():  # no case asks the machine's name servers
+            command += ["-R", nowhere]
         environment = dict(os.environ)
         environment.update(self.environment or {})
         with open(self.log_path, "ab") as log:

@@ -78,7 +78,7 @@ def not_available_is_refused_by_name(t):
     keys = 'pki mx.example.test cert "/etc/ssl/mx.crt" key "/etc/ssl/mx.key"\n'
     for directive, word in (
             (keys + 'listen on 127.0.0.1 port 465 smtps pki mx.example.test', "smtps"),
-            ('\naction "out" relay', "relay"),
+            ('\naction "out" relay host smtps://mx.example.test', "TLS"),
             ('\nlisten on 127.0.0.1 port 587 proxy-v2', "proxy-v2")):
         path = write(t, sound + directive + "\n")
         status, found, output = check(t, path)

@@ -208,14 +208,20 @@ def garbage(t):
 
 
 def sockets_of(daemon):
-    """How many sockets the daemon has open. Its segment files come and go by themselves."""
-    folder = f"/proc/{daemon.engine_pid()}/fd"
+    """How many sockets but those to name servers the daemon has open. Those, and its segment files,
+    come and go by themselves."""
+    process = f"/proc/{daemon.engine_pid()}"
+    datagram_sockets = set()
+    for table in ("udp", "udp6"):
+        with open(f"{process}/net/{table}", encoding="ascii") as file:
+            datagram_sockets.update(f"socket:[{line.split()[9]}]" for line in file)
     count = 0
-    for name in os.listdir(folder):
+    for name in os.listdir(f"{process}/fd"):
         try:
-            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+            target = os.readlink(f"{process}/fd/{name}")
         except FileNotFoundError:
-            pass  # closed since the listing
+            continue  # closed since the listing
+        count += target.startswith("socket:") and target not in datagram_sockets
     return count
 
 
