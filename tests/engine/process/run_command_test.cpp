@@ -96,7 +96,7 @@ TEST_F(RunCommandTest, WhatHangsIsKilled) {
   order_.seconds_max = 1;
   const Instant began = test::monotonic_now();
   const AgentReply reply = run("echo begun; (sleep 1000; touch late) & echo $! > child; wait");
-  EXPECT_LT((test::monotonic_now() - began).seconds(), 10);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 30);
   EXPECT_EQ(reply.status, AgentStatus::Temporary);
   EXPECT_EQ(reply.code, ETIMEDOUT);
   EXPECT_EQ(reply.text, "did not end within 1 s and was killed: begun\n");
@@ -114,15 +114,15 @@ TEST_F(RunCommandTest, WhatNeverStopsPrintingIsKilled) {
   const Instant began = test::monotonic_now();
   // Several, so that more is there however fast it is read.
   EXPECT_EQ(run("yes & yes & yes & yes & exec yes").code, ETIMEDOUT);
-  EXPECT_LT((test::monotonic_now() - began).seconds(), 5);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 30);
 }
 
 // What it leaves behind prints on.
 TEST_F(RunCommandTest, TheEndIsSeenBehindOutputWithoutEnd) {
   const Instant began = test::monotonic_now();
-  const AgentReply reply = run("timeout 5 yes & timeout 5 yes & timeout 5 yes & exit 3");
+  const AgentReply reply = run("timeout 10 yes & timeout 10 yes & timeout 10 yes & exit 3");
   EXPECT_EQ(reply.code, 3);
-  EXPECT_LT((test::monotonic_now() - began).seconds(), 4);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 9);
 }
 
 // By the operator, or for want of memory.
@@ -159,14 +159,14 @@ TEST_F(RunCommandTest, AHangingReaderOfALargeMessageIsKilled) {
 // Something that it leaves behind with its output open does not hold the answer.
 TEST_F(RunCommandTest, WhatItLeavesBehindIsNotWaitedFor) {
   const Instant began = test::monotonic_now();
-  EXPECT_EQ(run("sleep 5 & exit 0").status, AgentStatus::Done);
-  EXPECT_LT((test::monotonic_now() - began).seconds(), 4);
+  EXPECT_EQ(run("sleep 60 & exit 0").status, AgentStatus::Done);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 30);
 }
 
 TEST_F(RunCommandTest, NobodyWaitsForItsAnswer) {
   const Instant began = test::monotonic_now();
   const AgentReply reply = run("cat > out; sleep 1000", std::string(100'000, 'x'), false);
-  EXPECT_LT((test::monotonic_now() - began).seconds(), 10);
+  EXPECT_LT((test::monotonic_now() - began).seconds(), 30);
   EXPECT_EQ(reply.status, AgentStatus::Temporary);
   EXPECT_EQ(reply.code, ECONNABORTED);
 }
