@@ -6,15 +6,7 @@ import time
 
 from harness import maildir, messages, smtp
 from harness.case import case
-
-
-def send(daemon, number, *recipients):
-    with daemon.client() as client:
-        client.hello()
-        reply = client.transaction(messages.simple(number), recipients=recipients)
-        smtp.check(reply, 250, "2.0.0")
-        client.quit()
-    return reply.queue_id
+from harness.mail import send
 
 
 @case()

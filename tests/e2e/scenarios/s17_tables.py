@@ -4,8 +4,9 @@ import shutil
 import subprocess
 import time
 
-from harness import account, ledger, messages, smtp
+from harness import account, ledger, smtp
 from harness.case import case
+from harness.mail import ask, send
 
 program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness",
                        "table_program.py")
@@ -46,23 +47,6 @@ def start(t, users, files=(), **options):
     write(os.path.join(home, "base"),
           [f"{user} {owner()}:{mail}/{user}" for user in ("alice", "bob")])
     return t.daemon(text=configuration(users), **options)
-
-
-def ask(daemon, recipient, code, status):
-    """The reply to RCPT."""
-    with daemon.client() as client:
-        client.hello()
-        client.expect("MAIL FROM:<sender@client.test>", 250)
-        client.expect(f"RCPT TO:<{recipient}>", code, status)
-        client.quit()
-
-
-def send(daemon, number, recipient):
-    with daemon.client() as client:
-        client.hello()
-        smtp.check(client.transaction(messages.simple(number), recipients=(recipient,)), 250,
-                   "2.0.0")
-        client.quit()
 
 
 def make_database(t, path, kind, rows):

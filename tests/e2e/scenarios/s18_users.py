@@ -8,6 +8,7 @@ import time
 from harness import account, ledger, maildir, messages, smtp, volume
 from harness.case import case
 from harness.daemon import children, family, is_alive
+from harness.mail import send
 
 first_uid = 20001  # of users that no system knows
 
@@ -36,14 +37,6 @@ def start(t, names=("alice", "bob", "carol"), extra="", text=None):
         os.chown(daemon.home_of(name), first_uid + number, first_uid + number)
         os.chmod(daemon.home_of(name), 0o700)
     return daemon
-
-
-def send(daemon, number, *recipients):
-    with daemon.client() as client:
-        client.hello()
-        reply = client.transaction(messages.simple(number), recipients=recipients)
-        smtp.check(reply, 250, "2.0.0")
-    return reply.queue_id
 
 
 def status_of(pid):

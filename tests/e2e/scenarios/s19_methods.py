@@ -7,27 +7,9 @@ import time
 from harness import account, dovecot, lmtp, maildir, messages, smtp
 from harness.case import case
 from harness.daemon import default_match
+from harness.mail import ask, send
 
 by_user = "virtual <users> userbase <base>"
-
-
-def send(daemon, number, *recipients, fields=(), sender=None):
-    with daemon.client() as client:
-        client.hello()
-        extra = {"sender": sender} if sender is not None else {}
-        reply = client.transaction(messages.simple(number, fields=fields), recipients=recipients,
-                                   **extra)
-        smtp.check(reply, 250, "2.0.0")
-    return reply.queue_id
-
-
-def ask(daemon, recipient, code, *status):
-    """The reply to RCPT."""
-    with daemon.client() as client:
-        client.hello()
-        client.expect("MAIL FROM:<a@client.test>", 250)
-        client.expect(f"RCPT TO:<{recipient}>", code, *status)
-        client.quit()
 
 
 def is_sent(daemon, number, recipient):

@@ -4,7 +4,7 @@ import email
 import re
 import time
 
-from harness import maildir, nameserver
+from harness import mail, maildir, nameserver
 from harness.case import case
 
 reverse_zone = "0.0.127.in-addr.arpa"
@@ -45,11 +45,7 @@ def start(t, resolver, match=rules, **options):
 def ask(daemon, source, code, status=None):
     """RCPT from this address; the whole time it took."""
     began = time.monotonic()
-    with daemon.client(source=source) as client:
-        client.hello()
-        client.expect("MAIL FROM:<a@x.test>", 250)
-        client.expect("RCPT TO:<alice@example.test>", code, status)
-        client.quit()
+    mail.ask(daemon, "alice@example.test", code, status, source)
     return time.monotonic() - began
 
 

@@ -1,26 +1,17 @@
 """Reports to senders: failures, delays and success, as RFC 3461 and RFC 3464 have them."""
 import email
 import email.policy
+import functools
 import os
 import time
 
-from harness import lmtp, maildir, messages, smtp
+from harness import lmtp, mail, maildir, messages
 from harness.case import case
 from harness.daemon import default_match
 
+send = functools.partial(mail.send, sender="alice@example.test")
+
 by_user = "virtual <users> userbase <base>"
-
-
-def send(daemon, number, *recipients, sender="alice@example.test", octets=0, mail="", rcpt=""):
-    """A message with parameters of MAIL and RCPT."""
-    with daemon.client() as client:
-        client.hello()
-        client.expect(f"MAIL FROM:<{sender}>{mail}", 250)
-        for recipient in recipients:
-            client.expect(f"RCPT TO:<{recipient}>{rcpt}", 250)
-        reply = client.data(messages.simple(number, octets))
-        smtp.check(reply, 250, "2.0.0")
-    return reply.queue_id
 
 
 def failing(t, code="exit 3", users=("alice", "bob", "carol"), **options):

@@ -1,9 +1,12 @@
 """Relaying to a host that the configuration names: what goes over, and what becomes of failures."""
+import functools
 import os
 
-from harness import ledger, lmtp, maildir, messages, nameserver, smtp
+from harness import ledger, lmtp, mail, maildir, messages, nameserver
 from harness.case import case
 from harness.daemon import default_match
+
+send = functools.partial(mail.send, sender="alice@example.test")
 
 
 def start(t, *hosts, options="", before=(), local=True, **arguments):
@@ -15,17 +18,6 @@ def start(t, *hosts, options="", before=(), local=True, **arguments):
         rules.append('match from any for rcpt-to "alice@example.test" action "local"')
     rules.append('match from any for any action "out"')
     return t.daemon(directives=["queue retry-interval 100ms", *before], rules=rules, **arguments)
-
-
-def send(daemon, number, *recipients, sender="alice@example.test", mail="", rcpt="", content=None):
-    with daemon.client() as client:
-        client.hello()
-        client.expect(f"MAIL FROM:<{sender}>{mail}", 250)
-        for recipient in recipients:
-            client.expect(f"RCPT TO:<{recipient}>{rcpt}", 250)
-        reply = client.data(content or messages.simple(number))
-        smtp.check(reply, 250, "2.0.0")
-    return reply.queue_id
 
 
 def results(t, daemon, count):
