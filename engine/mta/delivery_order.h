@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/mta/next_hop.h"
 #include "engine/observe/reason.h"
 #include "engine/ring/mailbox.h"
 #include "proto/base/clock.h"
@@ -41,6 +42,7 @@ struct DeliveryOrder : ring::Message {
   store::DsnReturn dsn_return = store::DsnReturn::Unspecified;
   store::Recipient recipient;
   std::vector<store::Extent> extents;
+  std::optional<NextHop> next_hop;  // where it goes when another server takes it
   DeliveryResult result;
 };
 

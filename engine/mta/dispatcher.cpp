@@ -8,7 +8,6 @@
 #include "engine/mta/agents.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/generation.h"
-#include "engine/mta/next_hop.h"
 #include "engine/mta/spool_wait.h"
 #include "engine/mta/user_directory.h"
 #include "store/queue/schedule.h"
@@ -185,11 +184,12 @@ ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
                                              const store::Envelope& envelope, Instant began) {
   const store::Recipient& recipient = envelope.recipients[entry.recipient];
   const store::MessageSummary* message = index_.find(entry.id);
-  const Lane lane =
+  Lane lane =
       lane_of(recipient, message != nullptr ? message->recipients[entry.recipient].attempts : 0);
   if (!lane.name.empty() && !lanes_.enter(lane.name, lane.most, entry)) co_return;
   Attempt order(*this, owner_of(recipient, lane));
   fill(order, entry, envelope);
+  order.next_hop = std::move(lane.next);
   if (&order.away == this) {
     co_await local_.deliver(order);
   } else {
@@ -215,8 +215,10 @@ Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient, unsigned
   if (recipient.target.empty() && action->method == conf::Method::Maildir &&
       is_written_here(*action, recipient))
     return {};
-  if (const auto next = next_hop_of(*action, recipient, attempts))
-    return {next->key(), most_of_window};
+  if (auto next = next_hop_of(*action, recipient, attempts)) {
+    std::string key = next->key();
+    return {std::move(key), most_of_window, std::move(next)};
+  }
   const std::size_t share = (config.engine.deliveries_per_user_max + all_.size() - 1) / all_.size();
   return {recipient.user, std::max<std::size_t>(1, std::min(share, most_of_window))};
 }
@@ -238,12 +240,8 @@ bool Dispatcher::is_written_here(const conf::Action& action,
 
 Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient, const Lane& lane) const {
   const std::hash<std::string> hash;
-  const conf::Action* action = parts_.generation->config.find_action(recipient.action);
-  const bool is_mailbox =
-      action == nullptr || !recipient.target.empty() ||
-      (action->method != conf::Method::Lmtp && action->method != conf::Method::Relay);
   const std::size_t key =
-      is_mailbox ? (hash(recipient.action) * 31) ^ hash(recipient.user) : hash(lane.name);
+      lane.next ? hash(lane.name) : (hash(recipient.action) * 31) ^ hash(recipient.user);
   return *all_[key % all_.size()];
 }
 

@@ -126,6 +126,7 @@ class Dispatcher {
   struct Lane {
     std::string name;  // empty: none
     std::size_t most = 0;
+    std::optional<NextHop> next = {};  // the lane is that of a server
   };
   Lane lane_of(const store::Recipient& recipient, unsigned attempts) const;
   Dispatcher& owner_of(const store::Recipient& recipient, const Lane& lane) const;

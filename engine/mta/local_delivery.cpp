@@ -81,16 +81,15 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   if (action == nullptr) {
     order.result =
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
-  } else if (auto next = next_hop_of(*action, order.recipient, order.attempt - 1u)) {
-    co_await by_server(order, *action, std::move(*next));
+  } else if (order.next_hop) {
+    co_await by_server(order, *action);
   } else {
     order.result = co_await by_user(order, generation, *action);
   }
 }
 
 // RCPT names the address that the recipient has become; by LMTP the user, unless `rcpt-to` is said.
-ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Action& action,
-                                          NextHop next) {
+ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Action& action) {
   smtp::ForwardPath path{{order.recipient.user, {}}};
   if (action.method == conf::Method::Relay || action.lmtp_rcpt_to) {
     const auto final = smtp::parse_forward_path(order.recipient.final_address);
@@ -100,7 +99,7 @@ ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Acti
     }
     path = *final;
   }
-  co_await clients_.deliver(order, std::move(next), smtp::to_text(path));
+  co_await clients_.deliver(order, std::move(*order.next_hop), smtp::to_text(path));
 }
 
 ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,

@@ -35,7 +35,7 @@ class LocalDelivery {
  private:
   using MaybeResult = std::optional<DeliveryResult>;
 
-  ring::Task<void> by_server(DeliveryOrder& order, const conf::Action& action, NextHop next);
+  ring::Task<void> by_server(DeliveryOrder& order, const conf::Action& action);
   ring::Task<DeliveryResult> by_user(const DeliveryOrder& order,
                                      std::shared_ptr<const Generation> generation,
                                      const conf::Action& action);
