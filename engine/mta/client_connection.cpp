@@ -20,7 +20,7 @@ constexpr std::size_t parts_per_send_max = 512;
 std::string enhanced_text(const smtp::ReplyView& reply) {
   const smtp::EnhancedStatus& given = reply.enhanced;
   if (!given.is_present()) return fmt::format("{}.0.0", reply.severity());
-  return fmt::format("{}.{}.{}", given.status_class, given.subject, given.detail);
+  return to_text(given);
 }
 
 // RFC 3464 2.3.3: what a server took by SMTP is on its way; LMTP is final delivery.

@@ -107,8 +107,7 @@ Result give_log(const std::string& path, const process::Identity& to) {
 
 Result hand_over(const Home& home, const conf::Config& config, const process::Identity& to) {
   if (const Result given = give_folder(home.run, to); !given) return given;
-  const std::string& spool = config.spool.path.empty() ? home.spool : config.spool.path;
-  if (const Result given = give_folder(spool, to); !given) return given;
+  if (const Result given = give_folder(spool_folder(home, config), to); !given) return given;
   return config.engine.log_path.empty() ? Result{} : give_log(config.engine.log_path, to);
 }
 
@@ -129,7 +128,7 @@ std::expected<void, std::string> become_engine_user(const Home& home, const conf
   if (done) done = process::become(*identity);
   if (done && !process::die_with_parent(parent)) done = std::unexpected(Fault{"parent", ESRCH});
   if (done) done = check_reach(home.run);
-  if (done) done = check_reach(config.spool.path.empty() ? home.spool : config.spool.path);
+  if (done) done = check_reach(spool_folder(home, config));
   if (!done)
     return std::unexpected(
         fmt::format("cannot run the engine as {}: {}", config.engine.user, to_text(done.error())));

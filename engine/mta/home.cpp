@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/ring/clock.h"
+#include "proto/conf/config.h"
 
 namespace ringpost::mta {
 namespace {
@@ -32,6 +33,10 @@ Home Home::below(std::string folder) {
           .spool = folder + "/spool",
           .run = folder + "/run",
           .log = folder + "/ringpostd.log"};
+}
+
+const std::string& spool_folder(const Home& home, const conf::Config& config) {
+  return config.spool.path.empty() ? home.spool : config.spool.path;
 }
 
 std::expected<void, Fault> make_folders(const std::string& path, unsigned above_mode) {

@@ -10,6 +10,10 @@
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 
+namespace ringpost::conf {
+struct Config;
+}
+
 namespace ringpost::mta {
 
 // A daemon that was killed may take this long to vanish, with its locks and ports.
@@ -34,6 +38,8 @@ struct Home {
   std::string lock_file() const { return run + "/ringpostd.lock"; }
 };
 
+// Where the spool lies: `spool path` of the configuration moves it.
+const std::string& spool_folder(const Home& home, const conf::Config& config);
 // Makes a folder, with mode 0700, and those above it.
 std::expected<void, Fault> make_folders(const std::string& path, unsigned above_mode = 0700);
 // Lets other users through a folder of ours to what they know the name of; they still cannot list

@@ -2,10 +2,10 @@
 #include "engine/mta/next_hop.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include "engine/mta/address_directory.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/random.h"
 #include "engine/mta/resolver.h"
 #include "engine/ring/await.h"
 #include "proto/base/ascii.h"
@@ -41,12 +41,6 @@ std::optional<NextHop> of_domain(const conf::Action& action, const store::Recipi
   next.by_mx = true;
   next.hello = action.relay.helo;
   return next;
-}
-
-std::uint64_t random_number() {
-  std::uint64_t number = 0;
-  CHECK(getrandom(&number, sizeof number, 0) == sizeof number);
-  return number;
 }
 
 std::vector<std::string> own_names(const Generation& generation) {

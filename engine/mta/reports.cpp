@@ -2,16 +2,14 @@
 // text, the content into the spool, the commit.
 #include "engine/mta/reports.h"
 
-#include <array>
-#include <charconv>
-
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/random.h"
 #include "engine/mta/recipients.h"
 #include "engine/mta/spool_wait.h"
+#include "proto/base/ascii.h"
 #include "proto/smtp/path.h"
 
 namespace ringpost::mta {
@@ -23,27 +21,14 @@ constexpr unsigned gather_pauses_max = 250;
 // A header that does not end is cut off here.
 constexpr std::size_t header_octets_max = 256 * 1024;
 
-// "5.1.1" as its three numbers; {} for anything else.
 smtp::EnhancedStatus status_of(std::string_view text) {
-  std::array<unsigned, 3> numbers{};
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const auto read = std::from_chars(at, end, numbers[i]);
-    if (read.ec != std::errc() || numbers[i] > 999) return {};
-    at = read.ptr;
-    if (i + 1 == numbers.size()) break;
-    if (at == end || *at++ != '.') return {};
-  }
-  return {static_cast<std::uint8_t>(numbers[0]), static_cast<std::uint16_t>(numbers[1]),
-          static_cast<std::uint16_t>(numbers[2])};
+  if (text.empty() || !ascii::is_digit(text.front())) return {};
+  return smtp::take_enhanced(text, static_cast<unsigned>(text.front() - '0'));
 }
 
 // Nobody can foresee it and put it into a message.
 std::string new_boundary() {
-  std::array<std::uint64_t, 2> random{};
-  CHECK(getrandom(random.data(), sizeof random, 0) == sizeof random);
-  return fmt::format("rp-{:016x}{:016x}", random[0], random[1]);
+  return fmt::format("rp-{:016x}{:016x}", random_number(), random_number());
 }
 
 dsn::Body body_of(store::BodyType body) {

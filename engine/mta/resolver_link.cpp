@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include <sys/random.h>
+#include "engine/mta/random.h"
 
 namespace ringpost::mta {
 namespace {
@@ -85,7 +85,7 @@ ResolverLink::~ResolverLink() {
 
 std::uint64_t ResolverLink::random() {
   if (random_left_ == 0) {
-    CHECK(getrandom(random_.data(), sizeof random_, 0) == sizeof random_);
+    fill_random(std::as_writable_bytes(std::span(random_)));
     random_left_ = random_.size();
   }
   return std::exchange(random_[--random_left_], 0);

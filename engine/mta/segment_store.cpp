@@ -7,10 +7,10 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "engine/mta/random.h"
 #include "proto/base/ascii.h"
 #include "proto/base/check.h"
 
@@ -30,13 +30,6 @@ std::optional<std::uint32_t> slot_of_name(std::string_view name) {
 }
 
 bool is_damage(const Fault& fault) { return fault.code == EIO || fault.code == EUCLEAN; }
-
-std::uint64_t random_life() {
-  std::uint64_t life = 0;
-  // Never short for so few octets, and never interrupted once the pool is ready (random(7)).
-  CHECK(getrandom(&life, sizeof life, 0) == sizeof life);
-  return life;
-}
 
 }  // namespace
 
@@ -130,7 +123,7 @@ std::optional<store::FreshSegment> SegmentStore::take(WallTime now) {
   note_exhaustion();
   wanted_.notify_all();
   return store::FreshSegment{
-      .slot = slot, .segment = segment, .life = random_life(), .opened = now};
+      .slot = slot, .segment = segment, .life = random_number(), .opened = now};
 }
 
 void SegmentStore::release(store::SegmentId segment) {

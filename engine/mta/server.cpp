@@ -101,7 +101,7 @@ std::expected<void, Fault> Server::open_tables(std::shared_ptr<Generation> gener
 }
 
 std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsigned cores) {
-  const std::string path = config.spool.path.empty() ? options_.home.spool : config.spool.path;
+  const std::string& path = spool_folder(options_.home, config);
   if (auto made = make_folders(path); !made) return made;
   auto lock = FileLock::take(path + "/lock", predecessor_wait_max);
   if (!lock) return std::unexpected(lock.error());

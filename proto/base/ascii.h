@@ -29,6 +29,8 @@ constexpr bool starts_ignoring_case(std::string_view text, std::string_view pref
   return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
+constexpr bool has_high(std::string_view text) { return std::ranges::any_of(text, is_high); }
+
 inline std::string lower(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(), to_lower);

@@ -20,8 +20,6 @@ namespace {
 // More than any address that SMTP can carry, so that the line stays within its limit.
 constexpr std::size_t sender_octets_max = 600;
 
-bool has_high(std::string_view text) { return std::ranges::any_of(text, ascii::is_high); }
-
 std::string_view encoding_of(Body body) {
   return body == Body::SevenBit ? "7bit" : body == Body::EightBitMime ? "8bit" : "binary";
 }
@@ -96,7 +94,8 @@ Report compose(const ReportedMessage& message, std::span<const ReportedRecipient
   CHECK(!message.sender.empty() && !recipients.empty() && is_boundary(frame.boundary));
   Report report;
   // Who sent with SMTPUTF8 can be reached with it; others get addresses in the form of ASCII.
-  report.smtputf8 = message.smtputf8 || (has_high(message.sender) && is_utf8(message.sender));
+  report.smtputf8 =
+      message.smtputf8 || (ascii::has_high(message.sender) && is_utf8(message.sender));
   const bool is_binary = message.body == Body::BinaryMime && returned == Returned::Headers;
   const Body content = is_binary ? Body::EightBitMime : message.body;
   const Body own = report.smtputf8 ? Body::EightBitMime : Body::SevenBit;

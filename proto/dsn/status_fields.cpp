@@ -36,12 +36,6 @@ void append_date_field(std::string& target, std::string_view name, WallTime time
   target += "\r\n";
 }
 
-bool has_high(std::string_view text) {
-  for (const char c : text)
-    if (ascii::is_high(c)) return true;
-  return false;
-}
-
 // "\x{HEX}" at the front of `text`, as RFC 6533 3 embeds a character, and how long it is.
 Utf8Sequence embedded_front(std::string_view text) {
   if (!text.starts_with("\\x{")) return {};
@@ -96,7 +90,7 @@ std::string safe(std::string_view text, bool utf8) {
 }
 
 std::string typed_address(std::string_view address, bool utf8) {
-  if (!has_high(address) || !is_utf8(address)) return "rfc822; " + safe(address, false);
+  if (!ascii::has_high(address) || !is_utf8(address)) return "rfc822; " + safe(address, false);
   return utf8 ? "utf-8; " + safe(address, true) : "utf-8; " + embed(address);
 }
 
@@ -171,9 +165,7 @@ void append_recipient_fields(std::string& target, const ReportedRecipient& recip
       recipient.final_address.empty() ? recipient.address : recipient.final_address;
   append_field(target, "Final-Recipient", typed_address(address, utf8));
   append_field(target, "Action", name_of(recipient.action));
-  const smtp::EnhancedStatus status = told_status(recipient);
-  append_field(target, "Status",
-               fmt::format("{}.{}.{}", status.status_class, status.subject, status.detail));
+  append_field(target, "Status", to_text(told_status(recipient)));
   if (!recipient.server.empty())
     append_field(target, "Remote-MTA", "dns; " + safe(recipient.server, utf8));
   append_diagnostic(target, recipient, utf8);

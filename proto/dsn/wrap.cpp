@@ -2,7 +2,7 @@
 #include "proto/dsn/wrap.h"
 
 #include "proto/base/ascii.h"
-#include "proto/base/utf8.h"
+#include "proto/mail/safe_text.h"
 
 namespace ringpost::dsn {
 namespace {
@@ -23,13 +23,10 @@ std::size_t cut_of(std::string_view word) {
 }  // namespace
 
 std::string printable(std::string_view text, bool utf8_allowed) {
-  const bool keeps_high = utf8_allowed && is_utf8(text);
   std::string result;
   result.reserve(text.size());
-  for (const char c : text) {
-    const bool good = ascii::is_high(c) ? keeps_high : c == '\t' || !ascii::is_control(c);
-    result += good ? c : '?';
-  }
+  mail::append_replacing(result, text, utf8_allowed,
+                         [](char c) { return c == '\t' || !ascii::is_control(c); });
   return result;
 }
 

@@ -15,13 +15,18 @@ inline constexpr std::size_t field_word_octets_max =
     600;  // the longest mailbox, with room for quoting
 
 // Appends `text`; octets for which `is_good` is false, and UTF-8 unless allowed and well-formed,
-// become '?'.
+// become '?'. However long it is.
 template <class Predicate>
-void append_safe(std::string& target, std::string_view text, bool utf8_allowed, Predicate is_good) {
-  text = text.substr(0, field_word_octets_max);
+void append_replacing(std::string& target, std::string_view text, bool utf8_allowed,
+                      Predicate is_good) {
   const bool keeps_high = utf8_allowed && is_utf8(text);
   for (const char c : text)
     target += ascii::is_high(c) ? (keeps_high ? c : '?') : (is_good(c) ? c : '?');
+}
+
+template <class Predicate>
+void append_safe(std::string& target, std::string_view text, bool utf8_allowed, Predicate is_good) {
+  append_replacing(target, text.substr(0, field_word_octets_max), utf8_allowed, is_good);
 }
 
 }  // namespace ringpost::mail

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace ringpost::smtp {
 
@@ -14,5 +16,11 @@ struct EnhancedStatus {
   constexpr bool operator==(const EnhancedStatus&) const = default;
   constexpr bool is_present() const { return status_class != 0; }
 };
+
+// "5.1.1"
+std::string to_text(const EnhancedStatus& status);
+// The status "class.subject.detail", before a blank or the end of `text`, taken off it (RFC 2034
+// 4): only where its class is `severity`.
+EnhancedStatus take_enhanced(std::string_view& text, unsigned severity);
 
 }  // namespace ringpost::smtp

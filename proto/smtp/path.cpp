@@ -136,8 +136,7 @@ std::string to_text(const ForwardPath& path) {
 }
 
 bool has_non_ascii(const Mailbox& mailbox) {
-  return std::ranges::any_of(mailbox.local, ascii::is_high) ||
-         std::ranges::any_of(mailbox.domain, ascii::is_high);
+  return ascii::has_high(mailbox.local) || ascii::has_high(mailbox.domain);
 }
 
 std::optional<Mailbox> parse_mailbox(std::string_view text) {

@@ -75,16 +75,13 @@ class Composer {
     if (result_.recipients.empty())
       return std::unexpected(Complaint{Complaint::Kind::NoRecipients, "no recipients"});
     write_content();
-    result_.smtputf8 = is_high(result_.sender) || std::ranges::any_of(result_.recipients, is_high);
-    result_.eight_bit = is_high(result_.content);
+    result_.smtputf8 =
+        ascii::has_high(result_.sender) || std::ranges::any_of(result_.recipients, ascii::has_high);
+    result_.eight_bit = ascii::has_high(result_.content);
     return std::move(result_);
   }
 
  private:
-  static bool is_high(const std::string& text) {
-    return std::ranges::any_of(text, [](char c) { return ascii::is_high(c); });
-  }
-
   void find_sender() {
     const std::string caller = fmt::format("{}@{}", input_.user, input_.host);
     if (!input_.sender) {

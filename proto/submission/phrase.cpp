@@ -71,7 +71,7 @@ std::string encoded(std::string_view name) {
 
 std::string phrase(std::string_view name) {
   const std::string clean = cleaned(name);
-  if (std::ranges::any_of(clean, ascii::is_high)) return encoded(clean);
+  if (ascii::has_high(clean)) return encoded(clean);
   if (std::ranges::all_of(clean, is_plain) && !clean.contains("=?")) return clean;
   std::string quoted = "\"";
   for (const char c : clean) {
