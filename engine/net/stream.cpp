@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <netinet/tcp.h>
+#include <unistd.h>
 
+#include "engine/net/source_address.h"
 #include "engine/ring/kernel_abi.h"
 
 namespace ringpost::net {
@@ -60,12 +63,32 @@ void Stream::connect(const SocketPath& target, Duration limit) {
   begin_connect(target.kernel(), target.kernel_bytes(), limit);
 }
 
-void Stream::begin_connect(const sockaddr* target, socklen_t bytes, Duration limit) {
+// A plain socket, since a ring binds only since Linux 6.11; none of these calls waits.
+void Stream::connect(const Address& target, const Address& source, Duration limit) {
+  peer_ = target;
+  expect_connect(peer_.kernel(), peer_.kernel_bytes(), limit);
+  const auto file = socket_from(source);
+  if (!file) connect_error_ = file.error().code;
+  io_uring_sqe* sqe = core_.ring().entry();
+  if (file) {
+    bound_file_ = direct_file_ = *file;
+    io_uring_prep_files_update(sqe, &direct_file_, 1, static_cast<int>(IORING_FILE_INDEX_ALLOC));
+  } else {
+    io_uring_prep_close(sqe, -1);  // fails: failures are told from the loop
+  }
+  core_.ring().bind(sqe, set_up_);
+}
+
+void Stream::expect_connect(const sockaddr* target, socklen_t bytes, Duration limit) {
   CHECK(state_ == State::New);
   state_ = State::Connecting;
   target_ = target;
   target_bytes_ = bytes;
   core_.timers().arm(timer_, core_.now() + limit);
+}
+
+void Stream::begin_connect(const sockaddr* target, socklen_t bytes, Duration limit) {
+  expect_connect(target, bytes, limit);
   io_uring_sqe* sqe = core_.ring().entry();
   io_uring_prep_socket_direct_alloc(sqe, target->sa_family, SOCK_STREAM, 0, 0);
   core_.ring().bind(sqe, set_up_);
@@ -94,21 +117,30 @@ void Stream::set_up_done(ring::Completion completion) {
                       : std::nullopt);
 }
 
+// The kernel has written the direct descriptor where the plain one stood, or failed.
+int Stream::adopt_bound_file(int result) {
+  ::close(std::exchange(bound_file_, -1));
+  if (result < 0) return result;
+  return result == 1 ? direct_file_ : -ENFILE;
+}
+
 // socket -> connect -> TCP_NODELAY, for TCP -> opened: each completion starts the next.
 void Stream::connect_step(int result) {
+  if (bound_file_ >= 0) result = adopt_bound_file(result);
+  const bool is_new = file_ < 0;
+  if (is_new && result >= 0) file_ = result;
   if (connect_error_ != 0 || result < 0) {
     fail_connect(connect_error_ != 0 ? connect_error_ : -result);
     return;
   }
-  if (file_ >= 0 && no_delay_set_) {
+  if (!is_new && no_delay_set_) {
     state_ = State::Open;
     core_.timers().disarm(timer_);
     owner_.opened(target_ == peer_.kernel() ? std::optional(peer_) : std::nullopt);
     return;
   }
   io_uring_sqe* sqe = core_.ring().entry();
-  if (file_ < 0) {
-    file_ = result;
+  if (is_new) {
     io_uring_prep_connect(sqe, file_, target_, target_bytes_);
   } else {
     no_delay_set_ = true;

@@ -48,6 +48,9 @@ class Stream {
   const std::optional<ucred>& credentials() const { return credentials_; }
   // Connects; opened() or connect_failed() follows, the latter at the latest after `limit`.
   void connect(const Address& target, Duration limit);
+  // The same from an address of this machine, of the same family; its port should be 0. One that
+  // is not ours is the EADDRNOTAVAIL of connect_failed().
+  void connect(const Address& target, const Address& source, Duration limit);
   // As above; `target` must stay until one of them. opened() names no peer.
   void connect(const SocketPath& target, Duration limit);
 
@@ -92,8 +95,10 @@ class Stream {
   static void wake_starved(memory::BufferWaiter& waiter);
 
   void ask_for_peer(std::size_t address_bytes);
+  void expect_connect(const sockaddr* target, socklen_t bytes, Duration limit);
   void begin_connect(const sockaddr* target, socklen_t bytes, Duration limit);
   void connect_step(int result);
+  int adopt_bound_file(int result);
   void prepare_receive();
   void prepare_shutdown(int how);
   void begin_lingering();
@@ -118,6 +123,8 @@ class Stream {
   Instant linger_end_{};
   Duration patience_{};
   int connect_error_ = 0;
+  int bound_file_ = -1;  // of connect() from a source, until it is a direct descriptor
+  int direct_file_ = -1;
   int no_delay_ = 1;
   std::size_t sending_octets_ = 0;
   msghdr message_{};

@@ -195,6 +195,28 @@ TEST_F(StreamTest, ConnectsAndTalks) {
   EXPECT_EQ(client.peer->to_text(), address_.to_text());
 }
 
+TEST_F(StreamTest, ConnectsFromAnAddressOfOurs) {
+  start();
+  Owner& client = make_owner();
+  client.stream.connect(address_, *Address::parse("127.0.0.7", 0), seconds(5));
+  ASSERT_TRUE(run([&] { return client.is_open && owners_.size() == 2 && owners_[1].is_open; }));
+  EXPECT_EQ(owners_[1].peer->host(), "127.0.0.7");
+  Owner& lost = make_owner();
+  lost.stream.connect(address_, *Address::parse("192.0.2.1", 0), seconds(5));
+  EXPECT_FALSE(lost.failure) << "told from inside connect()";
+  ASSERT_TRUE(run([&] { return lost.is_closed; }));
+  EXPECT_EQ(lost.failure, EADDRNOTAVAIL);
+}
+
+TEST_F(StreamTest, AConnectionFromAnAddressEndsAtOnceWhenItIsNotWanted) {
+  start();
+  Owner& client = make_owner();
+  client.stream.connect(address_, *Address::parse("127.0.0.7", 0), seconds(5));
+  client.stream.abort();
+  ASSERT_TRUE(run([&] { return client.is_closed; }));
+  EXPECT_EQ(client.failure, ECANCELED);
+}
+
 TEST_F(StreamTest, ConnectsToAUnixSocketAndTellsWhyNot) {
   start();
   const test::TemporaryDirectory folder;
