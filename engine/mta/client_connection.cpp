@@ -2,6 +2,8 @@
 // here its octets travel, and its events become results.
 #include "engine/mta/client_connection.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +30,10 @@ observe::AttemptResult result_of(const smtp::ReplyView& reply, bool lmtp) {
   if (reply.severity() == 2)
     return lmtp ? observe::AttemptResult::Delivered : observe::AttemptResult::Relayed;
   return reply.severity() == 5 ? observe::AttemptResult::Failed : observe::AttemptResult::Delayed;
+}
+
+const std::string& sender_of(const DeliveryOrder& order) {
+  return order.relayed_sender ? *order.relayed_sender : order.reverse_path;
 }
 
 smtp::BodyType body_of(store::BodyType body) {
@@ -60,9 +66,8 @@ ring::Task<void> ClientConnection::run() {
   for (const Hop& hop : way.hops) {
     if (stopping_) failure = {.text = "the daemon is stopping"};
     if (stopping_ || served) break;
-    const int error = co_await connect_to(hop);
-    if (error != 0) {
-      failure = {.text = to_text(Fault{"connect", error, hop.name})};
+    if (auto refusal = co_await connect_to(hop)) {
+      failure = std::move(*refusal);
       continue;
     }
     co_await serve();
@@ -77,17 +82,38 @@ ring::Task<void> ClientConnection::serve() {
   session_.emplace(settings_, parts_.core.now());
   stream_->receive();
   co_await converse();
+  std::ranges::move(std::exchange(later_, {}), std::back_inserter(batch_));
   if (!batch_.empty()) owner_.give_back(std::exchange(batch_, {}));
   co_await close();
 }
 
-ring::Task<int> ClientConnection::connect_to(const Hop& hop) {
+// An address of ours that is not there now (the interface is down) gives way to the next one.
+ring::Task<std::optional<NoWay>> ClientConnection::connect_to(const Hop& hop) {
+  const Departures departures = co_await departures_for(parts_, next_, hop);
+  NoWay failure = departures.failure;
+  for (const Departure& departure : departures.ways) {
+    if (stopping_) break;
+    const int error = co_await connect_by(hop, departure);
+    if (error == 0) co_return std::nullopt;
+    const std::string source = departure.source ? " from " + departure.source->host() : "";
+    failure = {.text = to_text(Fault{"connect", error, hop.name + source})};
+    if (error != EADDRNOTAVAIL) break;
+  }
+  co_return failure;
+}
+
+ring::Task<int> ClientConnection::connect_by(const Hop& hop, const Departure& departure) {
+  if (!departure.hello.empty()) settings_.name = departure.hello;
   server_ = hop.name;
   host_ = hop.host;
   open_ = peer_ended_ = sending_ = false;
   unread_.clear();
   stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
-  std::visit([this](const auto& where) { stream_->connect(where, times_.connect); }, hop.where);
+  if (departure.source) {
+    stream_->connect(std::get<net::Address>(hop.where), *departure.source, times_.connect);
+  } else {
+    std::visit([this](const auto& where) { stream_->connect(where, times_.connect); }, hop.where);
+  }
   co_return co_await connected();
 }
 
@@ -147,6 +173,10 @@ bool ClientConnection::feed() {
 }
 
 void ClientConnection::take(const smtp::Ready&) {
+  if (!later_.empty()) {
+    take_batch(std::exchange(later_, {}));
+    return;
+  }
   idle_ = true;
   owner_.idle(*this);
 }
@@ -154,22 +184,29 @@ void ClientConnection::take(const smtp::Ready&) {
 void ClientConnection::give(ClientBatch batch) {
   CHECK(idle_ && batch_.empty() && !batch.empty());
   idle_ = false;
-  given_ = true;
-  batch_ = std::move(batch);
+  take_batch(std::move(batch));
   wake();
+}
+
+void ClientConnection::take_batch(ClientBatch batch) {
+  given_ = true;
+  const std::string& sender = sender_of(batch.front()->order);
+  for (ClientAttempt* attempt : batch)
+    (sender_of(attempt->order) == sender ? batch_ : later_).push_back(attempt);
 }
 
 void ClientConnection::begin() {
   given_ = false;
   const DeliveryOrder& order = batch_.front()->order;
   smtp::OutgoingMessage message;
-  message.sender = order.reverse_path;
+  const std::string& sender = sender_of(order);
+  message.sender = sender;
   message.body = body_of(order.body);
   message.envelope_id = order.envelope_id;
   message.ret = static_cast<smtp::ReturnContent>(order.dsn_return);
   for (const store::Extent& extent : order.extents) message.octets += extent.length;
   recipients_.clear();
-  bool non_ascii = smtp::has_non_ascii({order.reverse_path, {}});
+  bool non_ascii = smtp::has_non_ascii({sender, {}});
   for (const ClientAttempt* attempt : batch_) {
     const store::Recipient& recipient = attempt->order.recipient;
     recipients_.push_back({.path = attempt->path,

@@ -11,6 +11,7 @@
 #include "engine/mta/content_reader.h"
 #include "engine/mta/delivery_order.h"
 #include "engine/mta/next_hop.h"
+#include "engine/mta/relay_options.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
 #include "engine/ring/await.h"
@@ -27,7 +28,7 @@ struct ClientAttempt {
   ring::Signal done = {};
 };
 
-// Recipients of one message, one transaction.
+// Recipients of one message: one transaction, or one for each of their senders.
 using ClientBatch = std::vector<ClientAttempt*>;
 
 class ClientConnection;
@@ -82,7 +83,8 @@ class ClientConnection final : private net::StreamOwner {
   void closed() override;
 
   ring::Task<void> serve();
-  ring::Task<int> connect_to(const Hop& hop);
+  ring::Task<std::optional<NoWay>> connect_to(const Hop& hop);
+  ring::Task<int> connect_by(const Hop& hop, const Departure& departure);
   ring::Task<int> connected();
   ring::Task<void> converse();
   ring::Task<void> close();
@@ -95,6 +97,7 @@ class ClientConnection final : private net::StreamOwner {
   ring::Task<void> wait_idle();
   bool is_broken() const { return peer_ended_ || stream_over_ || error_ != 0; }
   bool feed();
+  void take_batch(ClientBatch batch);
   void begin();
   void take(const smtp::Ready&);
   void take(const smtp::RecipientDone& outcome);
@@ -114,6 +117,7 @@ class ClientConnection final : private net::StreamOwner {
   std::optional<smtp::ClientSession> session_;
 
   ClientBatch batch_;
+  ClientBatch later_;  // of the same message, with another sender
   std::vector<smtp::OutgoingRecipient> recipients_;
   std::string server_, host_;  // of the hop in use, or tried last
   std::string unread_;         // octets that the session would not take yet

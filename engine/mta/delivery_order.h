@@ -42,7 +42,8 @@ struct DeliveryOrder : ring::Message {
   store::DsnReturn dsn_return = store::DsnReturn::Unspecified;
   store::Recipient recipient;
   std::vector<store::Extent> extents;
-  std::optional<NextHop> next_hop;  // where it goes when another server takes it
+  std::optional<NextHop> next_hop;                 // where it goes when another server takes it
+  std::optional<std::string> relayed_sender = {};  // what MAIL says instead of the reverse path
   DeliveryResult result;
 };
 

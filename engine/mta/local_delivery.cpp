@@ -8,6 +8,7 @@
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/our_account.h"
+#include "engine/mta/relay_options.h"
 #include "engine/process/agent_frame.h"
 
 namespace ringpost::mta {
@@ -99,6 +100,8 @@ ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Acti
     }
     path = *final;
   }
+  if (!action.relay.mail_from.empty())
+    order.relayed_sender = relayed_sender(action.relay, order.reverse_path);
   co_await clients_.deliver(order, std::move(*order.next_hop), smtp::to_text(path));
 }
 
@@ -126,7 +129,7 @@ ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,
     case conf::Method::Lmtp:
       co_return delayed("4.3.5", action.lmtp_destination + " is no LMTP destination");
     case conf::Method::Relay:
-      co_return delayed("4.3.5", "action " + action.name + " has no host that can be used");
+      co_return delayed("4.3.5", why_no_next_hop(action, order.recipient));
     case conf::Method::ForwardOnly:
     case conf::Method::ExpandOnly:
       break;

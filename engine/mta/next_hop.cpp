@@ -30,23 +30,48 @@ struct AwaitedAddresses : AddressQuestion {
 constexpr Duration question_limit = seconds(40);
 constexpr std::size_t hops_max = 20;
 
-// Mail for an address literal would go wherever its sender says.
-std::optional<NextHop> of_domain(const conf::Action& action, const store::Recipient& recipient) {
+std::string domain_of(const store::Recipient& recipient) {
   const auto final = smtp::parse_forward_path(recipient.final_address);
-  if (!final || final->mailbox.domain.empty() || final->mailbox.domain.starts_with('['))
-    return std::nullopt;
+  return final ? ascii::lower(final->mailbox.domain) : std::string();
+}
+
+// Mail for an address literal would go wherever its sender says.
+std::optional<NextHop> of_domain(const store::Recipient& recipient) {
+  std::string domain = domain_of(recipient);
+  if (domain.empty() || domain.starts_with('[')) return std::nullopt;
   NextHop next;
-  next.name = next.host = ascii::lower(final->mailbox.domain);
+  next.name = next.host = std::move(domain);
   next.port = port_default;
   next.by_mx = true;
-  next.hello = action.relay.helo;
   return next;
 }
 
-std::vector<std::string> own_names(const Generation& generation) {
+// The text that `host` or `domain` has for a recipient; nothing when there is none.
+std::optional<std::string_view> host_text(const conf::RelaySettings& relay,
+                                          const store::Recipient& recipient, unsigned attempts) {
+  if (relay.domains != nullptr) return relay.domains->find(domain_of(recipient));
+  if (relay.hosts->size() == 0) return std::nullopt;
+  // Messages begin at different hosts, and each retry goes to the next one.
+  const std::size_t first = std::hash<std::string>{}(recipient.final_address);
+  return relay.hosts->row((first + attempts) % relay.hosts->size()).key;
+}
+
+std::optional<NextHop> of_options(const conf::RelaySettings& relay,
+                                  const store::Recipient& recipient, unsigned attempts) {
+  if (relay.hosts == nullptr && relay.domains == nullptr) return of_domain(recipient);
+  const auto text = host_text(relay, recipient, attempts);
+  const auto host = text ? conf::parse_relay_host(*text) : std::nullopt;
+  return host ? NextHop::of_relay(*host) : std::nullopt;
+}
+
+// Beside our own, the one that `backup mx` says.
+std::vector<std::string> own_names(const Generation& generation, const NextHop& next) {
   std::vector<std::string> names{ascii::lower(generation.config.server_name)};
   for (const ListenAddress& listener : generation.listeners)
     names.push_back(ascii::lower(listener.server_name));
+  const conf::Action* action = generation.config.find_action(next.options_of);
+  if (action != nullptr && !action->relay.backup_name.empty())
+    names.push_back(ascii::lower(action->relay.backup_name));
   return names;
 }
 
@@ -83,7 +108,7 @@ ring::Task<Way> find_exchangers(WorkerParts& parts, const NextHop& next) {
   }
   const Instant deadline = parts.core.now() + question_limit;
   const dns::AnswerPointer mx = co_await parts.resolver->find({*domain, dns::Type::Mx}, deadline);
-  const std::vector<std::string> ours = own_names(*parts.generation);
+  const std::vector<std::string> ours = own_names(*parts.generation, next);
   const dns::ExchangePlan plan = dns::plan_exchange(*mx, *domain, ours, random_number());
   if (plan.kind != dns::Exchange::Hosts) {
     way.failure = no_way(plan.kind, next.host, *mx);
@@ -105,7 +130,11 @@ ring::Task<Way> find_exchangers(WorkerParts& parts, const NextHop& next) {
 }  // namespace
 
 std::string NextHop::key() const {
-  return fmt::format("{}{} {} {}", by_mx ? "mx " : lmtp ? "lmtp " : "", name, port, hello);
+  return fmt::format("{}{} {} {}{}{}",
+                     by_mx  ? "mx "
+                     : lmtp ? "lmtp "
+                            : "",
+                     name, port, hello, options_of.empty() ? "" : " as ", options_of);
 }
 
 std::optional<NextHop> NextHop::of_lmtp(std::string_view text) {
@@ -141,16 +170,24 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
   if (!recipient.target.empty()) return std::nullopt;
   if (action.method == conf::Method::Lmtp) return NextHop::of_lmtp(action.lmtp_destination);
   if (action.method != conf::Method::Relay) return std::nullopt;
-  if (action.relay.hosts == nullptr) return of_domain(action, recipient);
-  const conf::Table& hosts = *action.relay.hosts;
-  if (hosts.size() == 0) return std::nullopt;
-  // Messages begin at different hosts, and each retry goes to the next one.
-  const std::size_t first = std::hash<std::string>{}(recipient.final_address);
-  const auto host = conf::parse_relay_host(hosts.row((first + attempts) % hosts.size()).key);
-  if (!host) return std::nullopt;
-  auto next = NextHop::of_relay(*host);
-  if (next) next->hello = action.relay.helo;
+  const conf::RelaySettings& relay = action.relay;
+  auto next = of_options(relay, recipient, attempts);
+  if (!next) return std::nullopt;
+  next->hello = relay.helo;
+  if (relay.sources != nullptr || relay.helo_source != nullptr || !relay.backup_name.empty())
+    next->options_of = action.name;
   return next;
+}
+
+std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient) {
+  const conf::RelaySettings& relay = action.relay;
+  const conf::Table* table = relay.domains != nullptr ? relay.domains : relay.hosts;
+  if (table == nullptr) return recipient.final_address + " has no domain with mail exchangers";
+  const auto text = host_text(relay, recipient, recipient.progress.attempts);
+  if (text)
+    return fmt::format("table \"{}\" names a host that cannot be used: {}", table->name(), *text);
+  if (table->size() == 0) return fmt::format("table \"{}\" is empty", table->name());
+  return fmt::format("table \"{}\" has no host for {}", table->name(), domain_of(recipient));
 }
 
 ring::Task<Way> find_way(WorkerParts& parts, const NextHop& next) {

@@ -26,6 +26,9 @@ struct NextHop {
   bool by_mx = false;  // host is a domain: its mail exchangers (RFC 5321 5.1)
   bool lmtp = false;   // RFC 2033 instead of RFC 5321
   std::string hello;   // what EHLO says; empty: the server's name
+  // The action that says more of connections: where from, with which name, instead of whom. Empty:
+  // none does.
+  std::string options_of = {};
 
   // Of two next hops with equal keys connections may be shared.
   std::string key() const;
@@ -42,6 +45,9 @@ struct NextHop {
 // names no host that can be used now.
 std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Recipient& recipient,
                                    unsigned attempts);
+
+// Why a recipient of a `relay` action has no next hop; it names the table at fault.
+std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient);
 
 // One address that may be tried; a host may have several.
 struct Hop {

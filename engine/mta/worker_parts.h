@@ -45,6 +45,7 @@ struct WorkerParts {
   Enquiries* enquiries = nullptr;
   Resolver* resolver = nullptr;
   PatternMatchers patterns = {};
+  std::size_t sources_used = 0;       // source addresses of relays, which are taken in turns
   std::uint64_t connections_max = 0;  // of this core, by its descriptors
 };
 

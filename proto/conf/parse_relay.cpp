@@ -18,23 +18,30 @@ struct RelayOption {
   std::string RelaySettings::* text = nullptr;
   const Table* RelaySettings::* list = nullptr;
   const Table* RelaySettings::* map = nullptr;
+  bool works = false;
 };
 
 namespace {
 
 constexpr std::array relay_options = std::to_array<RelayOption>({
-    {.word = "helo", .seen = &ActionOptions::helo, .text = &RelaySettings::helo},
+    {.word = "helo", .seen = &ActionOptions::helo, .text = &RelaySettings::helo, .works = true},
     {.word = "pki", .seen = &ActionOptions::pki, .text = &RelaySettings::pki},
     {.word = "ca", .seen = &ActionOptions::ca, .text = &RelaySettings::ca},
     {.word = "ciphers", .seen = &ActionOptions::ciphers, .text = &RelaySettings::ciphers},
     {.word = "protocols", .seen = &ActionOptions::protocols, .text = &RelaySettings::protocols},
-    {.word = "mail-from", .seen = &ActionOptions::mail_from, .text = &RelaySettings::mail_from},
-    {.word = "helo-src", .seen = &ActionOptions::helo_src, .map = &RelaySettings::helo_source},
-    {.word = "src", .seen = &ActionOptions::src, .list = &RelaySettings::sources},
-    {.word = "host", .seen = &ActionOptions::host, .list = &RelaySettings::hosts},
-    {.word = "domain", .seen = &ActionOptions::host, .map = &RelaySettings::domains},
+    {.word = "mail-from",
+     .seen = &ActionOptions::mail_from,
+     .text = &RelaySettings::mail_from,
+     .works = true},
+    {.word = "helo-src",
+     .seen = &ActionOptions::helo_src,
+     .map = &RelaySettings::helo_source,
+     .works = true},
+    {.word = "src", .seen = &ActionOptions::src, .list = &RelaySettings::sources, .works = true},
+    {.word = "host", .seen = &ActionOptions::host, .list = &RelaySettings::hosts, .works = true},
+    {.word = "domain", .seen = &ActionOptions::host, .map = &RelaySettings::domains, .works = true},
     {.word = "auth", .seen = &ActionOptions::auth, .map = &RelaySettings::auth},
-    {.word = "backup", .seen = &ActionOptions::backup},
+    {.word = "backup", .seen = &ActionOptions::backup, .works = true},
     {.word = "tls", .seen = &ActionOptions::tls},
     {.word = "srs", .seen = &ActionOptions::srs},
     {.word = "filter", .seen = &ActionOptions::filter},
@@ -57,23 +64,37 @@ bool Parser::parse_relay_option(Action& action, ActionOptions& options) {
   if (word.text == "srs" && config_.srs.key.empty()) {
     error(word.position, "srs needs an srs key before it");
   }
-  if (word.text != "host" && word.text != "helo")
-    unsupported(word.position, fmt::format("\"{}\" of a relay", word.text));
+  if (!option->works) unsupported(word.position, fmt::format("\"{}\" of a relay", word.text));
   const Token value = token_;
   if (!parse_relay_value(action.relay, *option)) return false;
-  if (word.text == "host" && action.relay.hosts != nullptr)
-    check_relay_hosts(value.position, *action.relay.hosts);
+  check_relay_value(value.position, action.relay, *option);
   return true;
 }
 
-// What cannot be a host is a warning, since it may stand in a file and be mended there.
-void Parser::check_relay_hosts(Position position, const Table& hosts) {
+// What is wrong here is no error, since it may stand in a file and be mended there.
+void Parser::check_relay_value(Position position, const RelaySettings& relay,
+                               const RelayOption& option) {
+  if (option.word == "host" && relay.hosts != nullptr)
+    check_relay_hosts(position, *relay.hosts, &TableRow::key);
+  if (option.word == "domain" && relay.domains != nullptr)
+    check_relay_hosts(position, *relay.domains, &TableRow::value);
+  if (option.word == "src" && relay.sources != nullptr)
+    check_relay_sources(position, *relay.sources);
+  if (option.word == "mail-from" && !parse_sender_pattern(relay.mail_from)) {
+    warning(position, fmt::format("\"{}\" is neither an address nor a part of one: senders stay "
+                                  "as they are",
+                                  relay.mail_from));
+  }
+}
+
+void Parser::check_relay_hosts(Position position, const Table& hosts,
+                               std::string_view TableRow::* column) {
   if (hosts.backend() != TableBackend::Memory) {
     unsupported(position, "a relay's table of hosts that is not in memory");
     return;
   }
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    const std::string text(hosts.row(i).key);
+    const std::string text(hosts.row(i).*column);
     const auto host = parse_relay_host(text);
     if (!host) {
       warning(position, fmt::format("\"{}\" is no host of a relay: mail for it will wait", text));
@@ -81,6 +102,18 @@ void Parser::check_relay_hosts(Position position, const Table& hosts) {
                host->protocol == RelayProtocol::Smtps) {
       unsupported(position, fmt::format("TLS, for \"{}\",", text));
     }
+  }
+}
+
+void Parser::check_relay_sources(Position position, const Table& sources) {
+  if (sources.backend() != TableBackend::Memory) {
+    unsupported(position, "a relay's table of source addresses that is not in memory");
+    return;
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::string text(sources.row(i).key);
+    if (parse_net_address(text)) continue;
+    warning(position, fmt::format("\"{}\" is no address: nothing goes out from it", text));
   }
 }
 

@@ -135,7 +135,10 @@ class Parser {
   FormatString format_of(const Token& text);
   bool parse_local_option(Action& action, ActionOptions& options);
   bool parse_relay_option(Action& action, ActionOptions& options);
-  void check_relay_hosts(Position position, const Table& hosts);
+  void check_relay_value(Position position, const RelaySettings& relay, const RelayOption& option);
+  void check_relay_hosts(Position position, const Table& hosts,
+                         std::string_view TableRow::* column);
+  void check_relay_sources(Position position, const Table& sources);
   bool parse_relay_value(RelaySettings& relay, const RelayOption& option);
   bool parse_match_option(Rule& rule, MatchOptions& options);
   bool parse_match_from(Rule& rule, MatchOptions& options, bool negated);

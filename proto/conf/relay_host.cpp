@@ -5,6 +5,7 @@
 #include <array>
 
 #include "proto/base/ascii.h"
+#include "proto/smtp/path.h"
 
 namespace ringpost::conf {
 namespace {
@@ -75,6 +76,19 @@ std::optional<RelayHost> parse_relay_host(std::string_view text) {
   result.port = place->port.value_or(scheme->port);
   if (result.port == 0) return std::nullopt;
   return result;
+}
+
+std::optional<SenderPattern> parse_sender_pattern(std::string_view text) {
+  if (text.starts_with('@')) {
+    auto domain = smtp::parse_domain(text.substr(1));
+    if (!domain) return std::nullopt;
+    return SenderPattern{{}, std::move(*domain)};
+  }
+  if (auto whole = smtp::parse_mailbox(text))
+    return SenderPattern{std::move(whole->local), std::move(whole->domain)};
+  auto part = smtp::parse_mailbox(std::string(text) + "@x");
+  if (!part) return std::nullopt;
+  return SenderPattern{std::move(part->local), {}};
 }
 
 }  // namespace ringpost::conf

@@ -1,6 +1,6 @@
 // The host of a relay as `host` and `domain` of an action have it:
-// [PROTOCOL://[LABEL@]]HOST[:PORT], HOST a name or a literal in brackets (smtpd.conf(5)). Pure;
-// what it is not is nothing.
+// [PROTOCOL://[LABEL@]]HOST[:PORT], HOST a name or a literal in brackets (smtpd.conf(5)); and the
+// senders of `mail-from`. Pure; what is neither is nothing.
 #pragma once
 
 #include <cstdint>
@@ -37,5 +37,13 @@ struct RelayHost {
 
 // LMTP has no port of its own and needs one.
 std::optional<RelayHost> parse_relay_host(std::string_view text);
+
+// What `mail-from` puts in the place of senders: an address, "@domain" for its domain alone, or
+// "user" for what stands before it. An empty part is kept as it is.
+struct SenderPattern {
+  std::string local;
+  std::string domain;
+};
+std::optional<SenderPattern> parse_sender_pattern(std::string_view text);
 
 }  // namespace ringpost::conf

@@ -10,8 +10,8 @@ class Server:
     at_rcpt, at_end  replies by the path in RCPT, instead of 250; may be changed at any time; by SMTP
                      the first recipient's counts at the end
     greeting, announced  the first reply, and the lines of the reply to EHLO or LHLO
-    messages         what came: dictionaries with connection, sender, recipients, content, and
-                     the lines of MAIL and RCPT
+    messages         what came: dictionaries with connection, client (its address), hello, sender,
+                     recipients, content, and the lines of MAIL and RCPT
     hello            the last name that a client said it has
     """
 
@@ -53,32 +53,32 @@ class Server:
     def accept(self):
         while not self.ended:
             try:
-                connection, _ = self.listener.accept()
+                connection, client = self.listener.accept()
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.serve, args=(connection, self.connections),
-                             daemon=True).start()
+            facts = {"connection": self.connections, "client": client[0] if client else None}
+            threading.Thread(target=self.serve, args=(connection, facts), daemon=True).start()
 
-    def serve(self, connection, number):
+    def serve(self, connection, facts):
         connection.settimeout(60)
         with connection, connection.makefile("rwb") as stream:
             try:
-                self.converse(stream, number)
+                self.converse(stream, facts)
             except (OSError, ValueError):
                 pass  # the client went away
 
-    def converse(self, stream, number):
+    def converse(self, stream, facts):
         say(stream, self.greeting)
         message = None
         for line in stream:
             verb = line[:4].upper()
             if verb == (b"EHLO" if self.smtp else b"LHLO"):
-                self.hello = line[4:].decode().strip()
+                self.hello = facts["hello"] = line[4:].decode().strip()
                 lines = ["lmtp.test", *self.announced]
                 say(stream, *("250-" + one for one in lines[:-1]), "250 " + lines[-1])
             elif verb == b"MAIL":
-                message = {"connection": number, "sender": path_of(line), "recipients": [],
+                message = {**facts, "sender": path_of(line), "recipients": [],
                            "lines": [line.decode().strip()]}
                 say(stream, "250 2.1.0 Ok")
             elif verb == b"RCPT":

@@ -88,6 +88,23 @@ TEST_F(ClientDeliveryTest, RecipientsOfOneMessageShareATransaction) {
   EXPECT_EQ(messages[0].content, "Subject: x\r\n\r\n..dot\r\nend\r\n");
 }
 
+TEST_F(ClientDeliveryTest, RecipientsWithDifferentSendersHaveTransactionsOfTheirOwn) {
+  const LmtpServer server({});
+  const QueueId id = spool("Subject: x\r\n\r\nx\r\n");
+  order(id, "a", server.destination()).relayed_sender = "one@us.test";
+  order(id, "b", server.destination());
+  order(id, "c", server.destination()).relayed_sender = "one@us.test";
+  ASSERT_TRUE(finish());
+  for (const Order& one : orders_) EXPECT_EQ(one.words(), "delivered 2.0.0");
+  const auto messages = server.messages();
+  ASSERT_EQ(messages.size(), 2u);
+  EXPECT_EQ(messages[0].sender, "<one@us.test>");
+  EXPECT_EQ(messages[0].recipients, (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(messages[1].sender, "<sender@example.org>");
+  EXPECT_EQ(messages[1].recipients, std::vector<std::string>{"b"});
+  EXPECT_EQ(server.connections(), 1u);
+}
+
 TEST_F(ClientDeliveryTest, OneConnectionServesManyMessagesOverAUnixSocket) {
   const LmtpServer server({}, folder_.file("lmtp.sock"));
   for (int i = 0; i < 5; ++i) {

@@ -68,6 +68,58 @@ TEST(NextHop, ADomainHasMailExchangersButALiteralHasNone) {
   }
 }
 
+TEST(NextHop, DomainsHaveHostsOfTheirOwn) {
+  const conf::TableRow rows[] = {
+      {.key = "a.test", .value = "smtp://hub.test:2525"},
+      {.key = "b.test", .value = "not a host"},
+      {.key = "[192.0.2.1]", .value = "lmtp://[192.0.2.1]:24"},
+  };
+  const conf::Table table("routes", conf::TableKind::Map, rows);
+  conf::Action action;
+  action.method = conf::Method::Relay;
+  action.relay.domains = &table;
+  store::Recipient recipient;
+  recipient.final_address = "x@A.test";
+  EXPECT_EQ(next_hop_of(action, recipient, 3)->name, "hub.test:2525");
+  recipient.final_address = "x@[192.0.2.1]";
+  EXPECT_EQ(next_hop_of(action, recipient, 0)->name, "[192.0.2.1]:24");
+  recipient.final_address = "x@b.test";
+  EXPECT_FALSE(next_hop_of(action, recipient, 0));
+  EXPECT_EQ(why_no_next_hop(action, recipient),
+            "table \"routes\" names a host that cannot be used: not a host");
+  recipient.final_address = "x@c.test";
+  EXPECT_FALSE(next_hop_of(action, recipient, 0));
+  EXPECT_EQ(why_no_next_hop(action, recipient), "table \"routes\" has no host for c.test");
+}
+
+TEST(NextHop, AnEmptyTableIsNamed) {
+  const conf::Table table = hosts({});
+  conf::Action action;
+  action.method = conf::Method::Relay;
+  store::Recipient literal;
+  literal.final_address = "x@[::1]";
+  EXPECT_EQ(why_no_next_hop(action, literal), "x@[::1] has no domain with mail exchangers");
+  action.relay.hosts = &table;
+  EXPECT_FALSE(next_hop_of(action, {}, 0));
+  EXPECT_EQ(why_no_next_hop(action, {}), "table \"hosts\" is empty");
+}
+
+TEST(NextHop, OptionsOfAConnectionForbidToShareIt) {
+  const conf::Table sources = hosts({"192.0.2.1"});
+  conf::Action action;
+  action.method = conf::Method::Relay;
+  action.name = "out";
+  store::Recipient recipient;
+  recipient.final_address = "x@y.test";
+  action.relay.mail_from = "@us.test";
+  EXPECT_EQ(next_hop_of(action, recipient, 0)->key(), "mx y.test 25 ");
+  action.relay.sources = &sources;
+  EXPECT_EQ(next_hop_of(action, recipient, 0)->key(), "mx y.test 25  as out");
+  action.relay.sources = nullptr;
+  action.relay.backup_name = "mx2.test";
+  EXPECT_EQ(next_hop_of(action, recipient, 0)->key(), "mx y.test 25  as out");
+}
+
 TEST(NextHop, WhatIsDeliveredHereHasNone) {
   conf::Action action;
   EXPECT_FALSE(next_hop_of(action, {}, 0));

@@ -271,6 +271,8 @@ const Case without_behaviour[] = {
      "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
     {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
     {"action a relay host smtps://x", "2:21: TLS, for \"smtps://x\", is not available yet"},
+    {"action a relay domain { x = \"smtp+tls://y\" }",
+     "2:23: TLS, for \"smtp+tls://y\", is not available yet"},
     {"action a relay host x tls", "2:23: \"tls\" of a relay is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
      "3:18: \"wrapper\" of a method that runs no command is not available yet"},
@@ -291,6 +293,11 @@ TEST(Parse, NotesByNameWhatHasNoBehaviourYet) {
 
 // What OpenSMTPD takes without a word and what is doubtful all the same.
 const Case doubtful[] = {
+    {"action a relay src { 192.0.2.1, y }", "1:20: \"y\" is no address: nothing goes out from it"},
+    {"action a relay mail-from \"a@b@c\"",
+     "1:26: \"a@b@c\" is neither an address nor a part of one: senders stay as they are"},
+    {"action a relay domain { x = \"lmtp://y\" }",
+     "1:23: \"lmtp://y\" is no host of a relay: mail for it will wait"},
     {"action a relay host \"smtp://x:99999\"",
      "1:21: \"smtp://x:99999\" is no host of a relay: mail for it will wait"},
     {"listen on lo\nlisten on lo inet4",

@@ -40,5 +40,24 @@ TEST(RelayHost, AnythingElseIsNone) {
   EXPECT_FALSE(parse_relay_host(std::string(256, 'x')));
 }
 
+TEST(SenderPattern, AnAddressOrAPartOfOne) {
+  struct SenderCase {
+    const char* text;
+    const char* local;
+    const char* domain;
+  };
+  for (const SenderCase& c :
+       {SenderCase{"a.b@Example.Org", "a.b", "example.org"},
+        SenderCase{"\"a b\"@x.test", "a b", "x.test"},
+        SenderCase{"@Example.org", "", "example.org"}, SenderCase{"bounces", "bounces", ""}}) {
+    const auto pattern = parse_sender_pattern(c.text);
+    ASSERT_TRUE(pattern) << c.text;
+    EXPECT_EQ(pattern->local, c.local) << c.text;
+    EXPECT_EQ(pattern->domain, c.domain) << c.text;
+  }
+  for (const char* text : {"", "@", "a b", "a@", "a@b@c", "a@x\r\nRSET", "<a@b>"})
+    EXPECT_FALSE(parse_sender_pattern(text)) << text;
+}
+
 }  // namespace
 }  // namespace ringpost::conf

@@ -1,0 +1,134 @@
+"""The options of `relay`: from where, under which name, as whom, to which hosts."""
+import functools
+import os
+
+from harness import lmtp, mail, maildir, nameserver
+from harness.case import case
+
+send = functools.partial(mail.send, sender="alice@example.test")
+
+
+def start(t, *actions, before=(), **arguments):
+    """A daemon that relays everything by the action `out`."""
+    return t.daemon(
+        directives=["queue retry-interval 100ms", *before],
+        rules=[*actions, 'match from any for any action "out"'], **arguments)
+
+
+def last_error(t, daemon):
+    """Why the only recipient of the queue waits."""
+    rows = t.eventually(lambda: [row for row in daemon.queue() if row["attempts"] > 0], "an attempt")
+    return rows[0]["last_error"]
+
+
+@case()
+def source_addresses_take_turns(t):
+    """Each connection goes out from the next address, under the name that it has."""
+    servers = [lmtp.Server(t, smtp=True) for _ in range(2)]
+    hosts = ", ".join(f'"{server.destination}"' for server in servers)
+    daemon = start(t, f'action "out" relay host {{ {hosts} }} '
+                      'src { 127.0.0.11, "::1", 127.0.0.12 } '
+                      'helo-src { 127.0.0.11 = "eleven.test", 127.0.0.12 = "twelve.test" }',
+                   before=["engine cores 1"])
+    for number in range(8):
+        send(daemon, number, f"user{number}@there.test")
+        daemon.wait_queue_empty()
+    t.equal(sorted({(m["client"], m["hello"]) for server in servers for m in server.messages}),
+            [("127.0.0.11", "eleven.test"), ("127.0.0.12", "twelve.test")])
+
+
+@case()
+def a_source_that_is_not_ours(t):
+    """Gives way to the next one; alone it makes mail wait, and the reason names it."""
+    server = lmtp.Server(t, smtp=True)
+    daemon = start(t, f'action "out" relay host "{server.destination}" src '
+                      '{ 192.0.2.1, 127.0.0.13 }')
+    for number in range(3):
+        send(daemon, number, f"user{number}@there.test")
+    daemon.wait_queue_empty()
+    t.equal({m["client"] for m in server.messages}, {"127.0.0.13"})
+    alone = start(t, f'action "out" relay host "{server.destination}" src 192.0.2.1')
+    send(alone, 1, "x@there.test")
+    reason = last_error(t, alone)
+    t.true("from 192.0.2.1" in reason and "assign" in reason, reason)
+
+
+@case()
+def tables_that_cannot_help(t):
+    """Mail waits, and the reason names the table."""
+    server = lmtp.Server(t, smtp=True)
+    host = f'host "{server.destination}"'
+    for number, (options, expected) in enumerate((
+            (host + " src <six>", '"six" has no address'),
+            (host + " helo-src <names>", 'no name for 127.0.0.1 in table "names"'),
+            ("domain <routes>", '"routes" has no host for there.test'),
+            ("host <none>", '"none" is empty'))):
+        daemon = start(t, f'action "out" relay {options}', before=[
+            'table six { "::1" }', 'table names { 192.0.2.1 = x.test }',
+            'table routes { other.test = "smtp://127.0.0.1:9" }', f"table none file:{empty(t)}"])
+        send(daemon, number, "x@there.test")
+        reason = last_error(t, daemon)
+        t.true(expected in reason, (options, reason))
+    t.equal(server.messages, [])
+
+
+def empty(t):
+    path = t.path("empty")
+    with open(path, "w", encoding="ascii"):
+        pass
+    os.chmod(path, 0o644)
+    return path
+
+
+@case()
+def domains_have_hosts(t):
+    """Each domain goes to its own host, and no MX is asked for."""
+    first = lmtp.Server(t, smtp=True)
+    second = lmtp.Server(t)
+    daemon = start(t, f'action "out" relay domain {{ one.test = "smtp://{first.destination}", '
+                      f'two.test = "lmtp://{second.destination}" }}')
+    send(daemon, 1, "a@one.test", "b@Two.test")
+    daemon.wait_queue_empty()
+    t.equal([m["recipients"] for m in first.messages], [["a@one.test"]])
+    t.equal([m["recipients"] for m in second.messages], [["b@two.test"]])
+
+
+@case()
+def senders_are_replaced(t):
+    """`mail-from` is what the server hears; reports go to whom they went, and keep the null path."""
+    server = lmtp.Server(t, smtp=True)
+    server.at_rcpt["no@there.test"] = "550 5.1.1 No such user"
+    daemon = t.daemon(
+        directives=["queue retry-interval 100ms"],
+        rules=['action "local" maildir virtual <users> userbase <base>',
+               f'action "out" relay host "{server.destination}" mail-from "@us.test"',
+               'match from any for rcpt-to "alice@example.test" action "local"',
+               'match from any for any action "out"'])
+    send(daemon, 1, "x@there.test", "no@there.test")
+    send(daemon, 2, "x@there.test", sender="")
+    daemon.wait_queue_empty()
+    t.equal(sorted(m["sender"] for m in server.messages), ["", "alice@us.test"])
+    t.equal(maildir.count(daemon.maildir_of("alice")), 1, "the report")
+
+
+@case()
+def backup_servers(t):
+    """`backup mx NAME`: only servers that are preferred to NAME; none is a loop."""
+    if os.getuid() != 0:
+        t.skip("only root can listen on port 25")
+    server = nameserver.Nsd(t, {"test": [
+        "one MX 10 first", "one MX 20 mx2", "one MX 30 third", "two MX 10 mx2", "two MX 20 third",
+        "first A 127.0.2.1", "mx2 A 127.0.2.2", "third A 127.0.2.3"]})
+    try:
+        third = lmtp.Server(t, smtp=True, address=("127.0.2.3", 25))
+    except OSError as fault:
+        t.skip(f"cannot listen on port 25: {fault}")
+    daemon = start(t, 'action "out" relay backup mx "mx2.test"',
+                   before=[f"resolver {server.address}"])
+    send(daemon, 1, "x@one.test")
+    reason = last_error(t, daemon)
+    t.true("first.test[127.0.2.1]" in reason, reason)
+    send(daemon, 2, "x@two.test")
+    t.eventually(lambda: [e for e in daemon.events("attempt.finished")
+                          if e["to"] == "x@two.test" and e["status"] == "5.4.6"], "a loop")
+    t.equal(third.messages, [])
