@@ -38,7 +38,7 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-constexpr std::array<Decoder, 15> decoders{{
+constexpr std::array<Decoder, 16> decoders{{
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
     {"proto/smtp/data_decoder.h", "smtp_data"},
@@ -54,6 +54,7 @@ constexpr std::array<Decoder, 15> decoders{{
     {"scan/pattern/database.h", "pattern_image"},
     {"store/spool/envelope.h", "envelope"},
     {"store/log/recovery.h", "spool_recovery"},
+    {"tools/load/script.h", "load_script"},
 }};
 
 // tests/a/b/c_test.cpp is about a/b/c.{h,cpp}, about an aspect of it (c_aspect_test.cpp), or about
