@@ -30,11 +30,12 @@ std::string to_text(const MessageId& id) {
   return fmt::format("{:08x}-{:06}-{:010}", id.run, id.slot, id.sequence);
 }
 
-void append_id_fields(std::string& target, const MessageId& id) {
+void append_id_fields(std::string& target, const MessageId& id, Instant sent) {
   const std::size_t start = target.size();
   const std::string text = to_text(id);
   fmt::format_to(std::back_inserter(target),
-                 "X-Ringpost-Load: {0}\r\nMessage-ID: <{0}@load.ringpost.invalid>\r\n", text);
+                 "{1}: {0}\r\n{2}: {3:020}\r\nMessage-ID: <{0}@load.ringpost.invalid>\r\n", text,
+                 id_field, sent_field, sent.ns);
   CHECK(target.size() - start == id_fields_octets);
 }
 

@@ -24,9 +24,14 @@ struct MessageId {
 // run-slot-sequence, as it stands in the X-Ringpost-Load field and in the ledger.
 std::string to_text(const MessageId& id);
 
-// Appends the header fields that carry `id`: always id_fields_octets of them.
-void append_id_fields(std::string& target, const MessageId& id);
-inline constexpr std::size_t id_fields_octets = 109;
+// Appends the header fields that carry `id` and when its content was sent, on the monotonic clock:
+// always id_fields_octets of them.
+void append_id_fields(std::string& target, const MessageId& id, Instant sent);
+inline constexpr std::size_t id_fields_octets = 148;
+
+// The fields' names; arrival.h reads them again.
+inline constexpr std::string_view id_field = "X-Ringpost-Load";
+inline constexpr std::string_view sent_field = "X-Ringpost-Sent";
 
 // The smallest message that holds the header.
 inline constexpr std::uint64_t message_octets_min = 512;

@@ -91,8 +91,6 @@ void SourceConnection::send_message(const Content& content, std::uint64_t number
   recipient_path_ = numbered_recipient(source_.options().recipient, number);
   recipient_ = {.path = recipient_path_};
   ++id_.sequence;
-  id_fields_.clear();
-  append_id_fields(id_fields_, id_);
   session_->begin({.sender = source_.options().sender,
                    .recipients = {&recipient_, 1},
                    .octets = content.octets()},
@@ -104,6 +102,8 @@ void SourceConnection::send_message(const Content& content, std::uint64_t number
 void SourceConnection::take(const smtp::ContentWanted& wanted) {
   content_wanted_ = true;
   content_chunked_ = wanted.chunked;
+  id_fields_.clear();
+  append_id_fields(id_fields_, id_, source_.core().now());
 }
 
 void SourceConnection::take(const smtp::RecipientDone& outcome) {

@@ -36,12 +36,13 @@ TEST(LoadContent, StuffsItsDotsOnlyForData) {
 
 TEST(LoadContent, IdFieldsAreOfOneSize) {
   std::string fields;
-  append_id_fields(fields, {.run = 0xdeadbeef, .slot = 12, .sequence = 345});
+  append_id_fields(fields, {.run = 0xdeadbeef, .slot = 12, .sequence = 345}, Instant{67'890});
   EXPECT_EQ(fields,
             "X-Ringpost-Load: deadbeef-000012-0000000345\r\n"
+            "X-Ringpost-Sent: 00000000000000067890\r\n"
             "Message-ID: <deadbeef-000012-0000000345@load.ringpost.invalid>\r\n");
   EXPECT_EQ(fields.size(), id_fields_octets);
-  append_id_fields(fields, {.run = 0, .slot = 999'999, .sequence = 9'999'999'999});
+  append_id_fields(fields, {.run = 0, .slot = 999'999, .sequence = 9'999'999'999}, never);
   EXPECT_EQ(fields.size(), 2 * id_fields_octets);
 }
 
