@@ -34,6 +34,12 @@ void Ledger::add(std::string_view id) {
   pending_ += '\n';
 }
 
+void Ledger::add(std::string_view id, std::string_view recipient) {
+  if (file_ < 0) return;
+  pending_.append(id).append(" ");
+  add(recipient);
+}
+
 bool Ledger::flush() {
   if (pending_.empty()) return true;
   const ssize_t written = write(file_, pending_.data(), pending_.size());

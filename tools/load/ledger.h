@@ -1,6 +1,7 @@
-// The ledger: the ids of acknowledged messages, one a line, appended to a file as they are
-// acknowledged, so that after a crash of the server every one of them can be looked for.
-// Owner: one thread; several may append to the same file, lines stay whole (O_APPEND).
+// The ledger: the ids of acknowledged messages, one a line (a sink's with the recipient behind it),
+// appended to a file as they are acknowledged, so that after a crash of the server every one of
+// them can be looked for. Owner: one thread; several may append to the same file, lines stay whole
+// (O_APPEND).
 #pragma once
 
 #include <expected>
@@ -20,6 +21,8 @@ class Ledger {
   Ledger& operator=(Ledger&& other) noexcept;
 
   void add(std::string_view id);
+  // A line of two words.
+  void add(std::string_view id, std::string_view recipient);
   // Writes what was added to the file; once a turn. False when the file did not take it.
   [[nodiscard]] bool flush();
 

@@ -1,26 +1,52 @@
 // ringpost-load: a source of generated mail and a sink for mail, for measuring on one machine.
-// Exit status 0: all messages were taken; 1: some were not, or it could not run; 2: wrong usage.
+// Exit status 0: all messages were taken; 1: some were not, or it could not run; 2: wrong usage, or
+// a script with mistakes.
 #include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "tools/load/options.h"
 #include "tools/load/run.h"
 
+namespace {
+
+// Reads the script that the options name, if any. False: it has been said what is wrong.
+bool read_script(ringpost::load::Options& options) {
+  if (options.script.empty()) return true;
+  std::ifstream file(options.script, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad()) {
+    std::fprintf(stderr, "ringpost-load: '%s' cannot be read\n", options.script.c_str());
+    return false;
+  }
+  auto rules = ringpost::load::parse_script(text, options.script);
+  if (rules) options.rules = std::move(*rules);
+  if (!rules)
+    for (const auto& mistake : rules.error())
+      std::fprintf(stderr, "%s\n", to_text_with_caret(mistake).c_str());
+  return rules.has_value();
+}
+
+}  // namespace
+
 int main(int count, char** words) {
   using namespace ringpost;
   const std::vector<std::string_view> arguments(words + 1, words + count);
-  const auto options = load::parse_options(arguments);
+  auto options = load::parse_options(arguments);
   if (!options) {
     const load::UsageText& usage = options.error();
     std::fputs(usage.text.c_str(), usage.is_error ? stderr : stdout);
     return usage.is_error ? 2 : 0;
   }
+  if (!read_script(*options)) return 2;
   const auto report = load::run(*options);
   if (!report) {
     std::fprintf(stderr, "ringpost-load: %s\n", to_text(report.error()).c_str());
     return 1;
   }
-  std::puts((options->json ? to_json(*report) : to_line(*report)).c_str());
+  std::puts((options->json ? to_json(*report, *options) : to_line(*report, *options)).c_str());
   return options->mode == load::Mode::Sink || report->is_clean() ? 0 : 1;
 }

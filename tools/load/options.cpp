@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view usage =
     R"(usage: ringpost-load [source] [options] HOST:PORT
-       ringpost-load sink [-t threads] [--json] [--seconds N] ADDR:PORT
+       ringpost-load sink [options] ADDR:PORT | FIRST-LAST:PORT ...
 
 source: sends generated messages to a server on this machine
   -c, --connections N    connections open at the same time (20)
@@ -35,7 +35,15 @@ source: sends generated messages to a server on this machine
   --patience N           give up when no connection succeeds for N seconds (5)
   --ledger FILE          append the id of each acknowledged message to FILE
   --json                 one JSON object instead of a line
-sink: takes mail and throws it away
+sink: takes mail and throws it away; -t, --seconds and --json as above, and
+  --listen ADDR:PORT | FIRST-LAST:PORT
+                         listen here too; a range is all its IPv4 addresses
+  --script FILE          answer as the rules of FILE say, see ringpost-load(1)
+  --announce KEYWORDS    announce these of PIPELINING, SIZE, SIZE=N, 8BITMIME, SMTPUTF8,
+                         DSN, CHUNKING (all of them), with commas between; none for none
+  --lmtp                 speak LMTP
+  --ledger FILE          append the id and the recipient of what was taken to FILE
+SIGUSR1 prints what was counted so far
 exit status: 0 all messages were taken, 1 some were not, 2 wrong usage
 )";
 
@@ -105,90 +113,106 @@ bool take_recipient(Options& options, std::string_view text) {
   return smtp::parse_forward_path(numbered_recipient(text, 0)).has_value();
 }
 
+bool take_listen(Options& options, std::string_view text) {
+  const auto addresses = parse_listen(text);
+  if (!addresses || options.listen.size() + addresses->size() > listen_addresses_max) return false;
+  options.listen.insert(options.listen.end(), addresses->begin(), addresses->end());
+  return true;
+}
+
+bool take_announce(Options& options, std::string_view text) {
+  const auto announced = parse_announce(text);
+  if (announced) options.announced = *announced;
+  return announced.has_value();
+}
+
+// What is wrong with an argument that take_listen() or take_announce() would not take.
+std::string why_not_listen(std::string_view text) {
+  const auto addresses = parse_listen(text);
+  return addresses ? fmt::format("'{}' makes more than {} addresses", text, listen_addresses_max)
+                   : addresses.error();
+}
+
+std::string why_not_announce(std::string_view text) { return parse_announce(text).error(); }
+
 struct Option {
   std::string_view name;
   std::string_view letter;
   bool takes_value;
+  bool in_source;
   bool in_sink;
   bool (*take)(Options& options, std::string_view value);
+  std::string (*why_not)(std::string_view value) = nullptr;  // where that needs more words
 };
 
 using Value = std::string_view;
 
 constexpr std::array option_table{
-    Option{"--connections", "-c", true, false,
+    Option{"--connections", "-c", true, true, false,
            [](Options& o, Value v) { return take_number(o.connections, v, 1, connections_max); }},
-    Option{"--messages-per-connection", "-m", true, false,
+    Option{"--messages-per-connection", "-m", true, true, false,
            [](Options& o, Value v) {
              return take_number(o.messages_per_connection, v, 1, UINT32_MAX);
            }},
-    Option{"--messages", "-n", true, false,
+    Option{"--messages", "-n", true, true, false,
            [](Options& o, Value v) {
              o.messages = number(v, 1, UINT32_MAX);
              return o.messages.has_value();
            }},
-    Option{"--size", "-s", true, false, take_size},
-    Option{"--sizes", "", true, false, take_sizes},
-    Option{"--threads", "-t", true, true,
+    Option{"--size", "-s", true, true, false, take_size},
+    Option{"--sizes", "", true, true, false, take_sizes},
+    Option{"--threads", "-t", true, true, true,
            [](Options& o, Value v) { return take_number(o.threads, v, 1, threads_max); }},
-    Option{"--pipeline", "", false, false,
+    Option{"--pipeline", "", false, true, false,
            [](Options& o, Value) {
              o.chunking = false;
              return o.pipelining = true;
            }},
-    Option{"--no-pipeline", "", false, false,
+    Option{"--no-pipeline", "", false, true, false,
            [](Options& o, Value) {
              o.chunking = o.pipelining = false;
              return true;
            }},
-    Option{"--bdat", "", false, false,
+    Option{"--bdat", "", false, true, false,
            [](Options& o, Value) { return o.pipelining = o.chunking = true; }},
-    Option{"--one-per-connection", "", false, false,
+    Option{"--one-per-connection", "", false, true, false,
            [](Options& o, Value) {
              o.messages_per_connection = 1;
              return true;
            }},
-    Option{"--from", "", true, false,
+    Option{"--from", "", true, true, false,
            [](Options& o, Value v) {
              o.sender = v;
              return smtp::parse_reverse_path(v).has_value();
            }},
-    Option{"--to", "", true, false, take_recipient},
-    Option{"--seconds", "", true, true,
+    Option{"--to", "", true, true, false, take_recipient},
+    Option{"--seconds", "", true, true, true,
            [](Options& o, Value v) { return take_seconds(o.run_time, v); }},
     Option{
-        "--rate", "", true, false,
+        "--rate", "", true, true, false,
         [](Options& o, Value v) { return take_number(o.messages_per_second, v, 1, 10'000'000); }},
-    Option{"--idle", "", true, false,
+    Option{"--idle", "", true, true, false,
            [](Options& o, Value v) { return take_number(o.idle_sessions, v, 1, connections_max); }},
-    Option{"--patience", "", true, false,
+    Option{"--patience", "", true, true, false,
            [](Options& o, Value v) { return take_seconds(o.patience, v); }},
-    Option{"--ledger", "", true, false,
+    Option{"--ledger", "", true, true, true,
            [](Options& o, Value v) {
              o.ledger = v;
              return !v.empty();
            }},
-    Option{"--json", "", false, true, [](Options& o, Value) { return o.json = true; }},
+    Option{"--json", "", false, true, true, [](Options& o, Value) { return o.json = true; }},
+    Option{"--listen", "", true, false, true, take_listen, why_not_listen},
+    Option{"--announce", "", true, false, true, take_announce, why_not_announce},
+    Option{"--lmtp", "", false, false, true, [](Options& o, Value) { return o.lmtp = true; }},
+    Option{"--script", "", true, false, true,
+           [](Options& o, Value v) {
+             o.script = v;
+             return !v.empty();
+           }},
 };
 
 std::unexpected<UsageText> wrong(std::string_view what) {
   return std::unexpected(UsageText{fmt::format("ringpost-load: {}; see --help\n", what), true});
-}
-
-std::expected<net::Address, std::string> address_of(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos)
-    return std::unexpected(fmt::format("'{}' is not HOST:PORT", text));
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  const auto port = number(text.substr(colon + 1), 1, 65'535);
-  const auto address =
-      port ? net::Address::parse(host, static_cast<std::uint16_t>(*port)) : std::nullopt;
-  if (!address) return std::unexpected(fmt::format("'{}' is not an address with a port", text));
-  if (!address->is_loopback())
-    return std::unexpected(fmt::format("'{}' is not a loopback address, no other is taken", text));
-  return *address;
 }
 
 // Reads the words of one command line from the left.
@@ -205,7 +229,7 @@ class Reader {
       const auto problem = word.starts_with('-') ? take_option(word) : take_target(word);
       if (!problem.empty()) return wrong(problem);
     }
-    if (!has_target_) return wrong("HOST:PORT is missing");
+    if (!has_target_ && options_.listen.empty()) return wrong("HOST:PORT is missing");
     if (options_.idle_sessions > 0 && options_.messages)
       return wrong("--idle sends no messages, so --messages has no meaning with it");
     return options_;
@@ -219,8 +243,10 @@ class Reader {
   }
 
   std::string take_target(std::string_view word) {
+    if (options_.mode == Mode::Sink)
+      return take_listen(options_, word) ? std::string() : why_not_listen(word);
     if (has_target_) return fmt::format("'{}' is one argument too many", word);
-    auto address = address_of(word);
+    const auto address = parse_target(word);
     if (!address) return address.error();
     options_.target = *address;
     has_target_ = true;
@@ -233,8 +259,9 @@ class Reader {
       return name == candidate.name || name == candidate.letter;
     });
     if (option == option_table.end()) return fmt::format("there is no option '{}'", word);
-    if (options_.mode == Mode::Sink && !option->in_sink)
-      return fmt::format("'{}' has no meaning for a sink", name);
+    if (options_.mode == Mode::Sink ? !option->in_sink : !option->in_source)
+      return fmt::format("'{}' has no meaning for a {}", name,
+                         options_.mode == Mode::Sink ? "sink" : "source");
     const bool joined = name.size() < word.size();
     std::string_view value;
     if (joined) value = word.substr(name.size() + 1);
@@ -243,8 +270,9 @@ class Reader {
       if (at_ == words_.size()) return fmt::format("'{}' needs a value", name);
       value = words_[at_++];
     }
-    if (!option->take(options_, value)) return fmt::format("'{}' cannot be '{}'", name, value);
-    return {};
+    if (option->take(options_, value)) return {};
+    if (option->why_not != nullptr) return fmt::format("{}: {}", name, option->why_not(value));
+    return fmt::format("'{}' cannot be '{}'", name, value);
   }
 
   std::span<const std::string_view> words_;

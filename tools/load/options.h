@@ -12,6 +12,9 @@
 
 #include "engine/net/address.h"
 #include "proto/base/clock.h"
+#include "proto/smtp/announced.h"
+#include "tools/load/script.h"
+#include "tools/load/sink_options.h"
 
 namespace ringpost::load {
 
@@ -27,7 +30,7 @@ struct SizeShare {
 
 struct Options {
   Mode mode = Mode::Source;
-  net::Address target;  // to connect to, or to listen on
+  net::Address target;  // to connect to
   unsigned threads = 1;
   unsigned connections = 20;  // open at the same time, over all threads
   std::uint64_t messages_per_connection = 10;
@@ -44,6 +47,13 @@ struct Options {
   Duration patience = seconds(5);  // how long no connection may succeed before the run is given up
   std::string ledger;              // file for the ids of acknowledged messages
   bool json = false;
+
+  // Of a sink.
+  std::vector<net::Address> listen;
+  smtp::Announced announced = announced_by_default;
+  bool lmtp = false;
+  std::string script;       // file
+  std::vector<Rule> rules;  // that were read from it
 };
 
 // What is printed instead of running: an error (exit 2) or the help that was asked for (exit 0).

@@ -32,6 +32,21 @@ struct Seat {
   std::optional<Fault> fault;
   bool is_set_up = false;
   std::atomic<bool> is_over{false};
+
+  // What SIGUSR1 asks for; the worker's thread fills it in, under the lock.
+  struct CountsAsked : ring::Message {
+    explicit CountsAsked(Seat& owner) : Message(&CountsAsked::answer), seat(owner) {}
+    static void answer(ring::Message& message) {
+      Seat& seat = static_cast<CountsAsked&>(message).seat;
+      const std::scoped_lock hold(seat.lock);
+      seat.counts = Report::of(seat.statistics);
+      seat.is_asked = false;
+    }
+    Seat& seat;
+  };
+  CountsAsked counts_asked{*this};
+  bool is_asked = false;
+  Report counts;
 };
 
 template <class Worker, class Create>
@@ -54,12 +69,21 @@ void work(Seat<Worker>& seat, const Create& create) {
   seat.is_over.store(true, std::memory_order_release);
 }
 
-sigset_t stop_signals() {
+sigset_t signals_taken() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
   return signals;
+}
+
+// A sink may listen on thousands of addresses, a source open thousands of connections.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 double cpu_seconds() {
@@ -119,17 +143,63 @@ void stop_all(std::vector<Seat<Worker>>& seats) {
   }
 }
 
+// Prints what was counted so far, once each thread has said it. A thread that has ended keeps
+// still.
+template <class Worker>
+class CountsSoFar {
+ public:
+  CountsSoFar(std::vector<Seat<Worker>>& seats, const Options& options)
+      : seats_(seats), options_(options) {}
+
+  void ask() {
+    wanted_ = true;
+    for (auto& seat : seats_) {
+      const std::scoped_lock hold(seat.lock);
+      if (!seat.worker || seat.is_asked) continue;
+      seat.is_asked = true;
+      seat.worker->core().post(seat.counts_asked);
+    }
+  }
+
+  void print_when_known() {
+    if (!wanted_) return;
+    Report report;
+    for (auto& seat : seats_) {
+      const std::scoped_lock hold(seat.lock);
+      const bool is_over = seat.is_over.load(std::memory_order_acquire);
+      if (!is_over && seat.is_asked) return;
+      if (is_over)
+        report.add(seat.statistics);
+      else
+        report.add(seat.counts);
+    }
+    wanted_ = false;
+    report.cpu_seconds = cpu_seconds();
+    std::puts((options_.json ? to_json(report, options_) : to_line(report, options_)).c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  std::vector<Seat<Worker>>& seats_;
+  const Options& options_;
+  bool wanted_ = false;
+};
+
 // Waits until every thread is over, and asks them to stop at the first signal or fault.
 template <class Worker>
 void watch(std::vector<Seat<Worker>>& seats, const Options& options) {
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = signals_taken();
   IdleAnnouncement announcement(options.idle_sessions);
+  CountsSoFar<Worker> counts(seats, options);
   bool wanted = false;
   bool stopped = false;
   while (!all_over(seats)) {
-    wanted = sigtimedwait(&signals, nullptr, &poll_pause) > 0 || wanted;
+    const int signal = sigtimedwait(&signals, nullptr, &poll_pause);
+    wanted = wanted || signal == SIGINT || signal == SIGTERM;
     const State state = state_of(seats);
     announcement.update(state.sessions_held);
+    if (signal == SIGUSR1) counts.ask();
+    counts.print_when_known();
     if (stopped || !state.all_set_up || !(wanted || state.any_fault)) continue;
     stopped = true;
     stop_all(seats);
@@ -160,8 +230,9 @@ std::expected<Report, Fault> run_threads(const Options& options, const Create& c
 
 std::expected<Report, Fault> run(const Options& options) {
   // Threads inherit the mask, so the signals come to watch() and to nobody else.
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = signals_taken();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  raise_descriptor_limit();
   if (options.mode == Mode::Sink) {
     return run_threads<Sink>(options, [&options](unsigned thread, Statistics& statistics) {
       return Sink::create(options, thread, statistics);

@@ -18,7 +18,71 @@ double milliseconds_of(const Report& report, unsigned permille) {
   return static_cast<double>(std::min(ns, report.latency_max_ns)) / 1e6;
 }
 
+void append_sink(std::string& line, const SinkCounts& counts) {
+  const DestinationCounts sum = counts.sum();
+  const auto used = std::ranges::count_if(counts.destinations,
+                                          [](const auto& one) { return one.connections > 0; });
+  line += fmt::format(
+      "; {} recipients at {} of {} destinations, {} refused, {} dropped, {} times what was not "
+      "announced",
+      sum.recipients, used, counts.destinations.size(), sum.refused, sum.dropped,
+      counts.unannounced);
+}
+
+using Object = nlohmann::ordered_json;
+
+Object destinations_of(const SinkCounts& counts, const Options& options) {
+  Object all = Object::object();
+  for (std::size_t i = 0; i < counts.destinations.size(); ++i) {
+    const DestinationCounts& one = counts.destinations[i];
+    if (one.connections == 0) continue;
+    all[options.listen[i].to_text()] = {{"connections", one.connections},
+                                        {"messages", one.messages},
+                                        {"recipients", one.recipients},
+                                        {"refused", one.refused},
+                                        {"dropped", one.dropped}};
+  }
+  return all;
+}
+
+void add_sink(Object& object, const SinkCounts& counts, const Options& options) {
+  const DestinationCounts sum = counts.sum();
+  object["recipients"] = sum.recipients;
+  object["refused"] = sum.refused;
+  object["dropped"] = sum.dropped;
+  object["unannounced"] = counts.unannounced;
+  object["rules"] = Object::array();
+  for (std::size_t i = 0; i < counts.rules.size(); ++i)
+    object["rules"].push_back({{"line", options.rules[i].line},
+                               {"rule", options.rules[i].text},
+                               {"acted", counts.rules[i]}});
+  object["destinations"] = destinations_of(counts, options);
+}
+
 }  // namespace
+
+void DestinationCounts::add(const DestinationCounts& other) {
+  connections += other.connections;
+  messages += other.messages;
+  recipients += other.recipients;
+  refused += other.refused;
+  dropped += other.dropped;
+}
+
+void SinkCounts::add(const SinkCounts& other) {
+  destinations.resize(std::max(destinations.size(), other.destinations.size()));
+  for (std::size_t i = 0; i < other.destinations.size(); ++i)
+    destinations[i].add(other.destinations[i]);
+  rules.resize(std::max(rules.size(), other.rules.size()));
+  for (std::size_t i = 0; i < other.rules.size(); ++i) rules[i] += other.rules[i];
+  unannounced += other.unannounced;
+}
+
+DestinationCounts SinkCounts::sum() const {
+  DestinationCounts sum;
+  for (const DestinationCounts& one : destinations) sum.add(one);
+  return sum;
+}
 
 void ErrorCounts::add(std::string_view text, std::uint64_t count) {
   text = text.substr(0, std::min(text.find('\n'), text_octets_max));
@@ -37,29 +101,50 @@ void Statistics::begin(Instant now) {
 
 void Statistics::end(Instant now) { last = std::max(last, now); }
 
-void Report::add(const Statistics& statistics) {
-  connections += statistics.connections;
-  sessions_lost += statistics.sessions_lost;
-  messages += statistics.messages;
-  octets += statistics.octets;
-  failed += statistics.failed;
-  uncertain += statistics.uncertain;
-  sessions_held += statistics.sessions_held.value();
-  gave_up = gave_up || statistics.gave_up;
-  ledger_failed = ledger_failed || statistics.ledger_failed;
-  if (statistics.first != Instant{})
-    first = first == Instant{} ? statistics.first : std::min(first, statistics.first);
-  last = std::max(last, statistics.last);
-  statistics.latency.add_to(latency);
-  latency_max_ns = std::max(latency_max_ns, statistics.latency.max());
-  errors.add(statistics.errors);
+Report Report::of(const Statistics& statistics) {
+  Report report;
+  report.connections = statistics.connections;
+  report.sessions_lost = statistics.sessions_lost;
+  report.messages = statistics.messages;
+  report.octets = statistics.octets;
+  report.failed = statistics.failed;
+  report.uncertain = statistics.uncertain;
+  report.sessions_held = statistics.sessions_held.value();
+  report.gave_up = statistics.gave_up;
+  report.ledger_failed = statistics.ledger_failed;
+  report.first = statistics.first;
+  report.last = statistics.last;
+  statistics.latency.add_to(report.latency);
+  report.latency_max_ns = statistics.latency.max();
+  report.errors = statistics.errors;
+  report.sink = statistics.sink;
+  return report;
+}
+
+void Report::add(const Report& other) {
+  connections += other.connections;
+  sessions_lost += other.sessions_lost;
+  messages += other.messages;
+  octets += other.octets;
+  failed += other.failed;
+  uncertain += other.uncertain;
+  sessions_held += other.sessions_held;
+  gave_up = gave_up || other.gave_up;
+  ledger_failed = ledger_failed || other.ledger_failed;
+  if (other.first != Instant{})
+    first = first == Instant{} ? other.first : std::min(first, other.first);
+  last = std::max(last, other.last);
+  for (std::size_t i = 0; i < latency.size(); ++i) latency[i] += other.latency[i];
+  latency_max_ns = std::max(latency_max_ns, other.latency_max_ns);
+  errors.add(other.errors);
+  sink.add(other.sink);
 }
 
 double Report::seconds() const {
   return last > first ? static_cast<double>((last - first).ns) / 1e9 : 0;
 }
 
-std::string to_line(const Report& report) {
+std::string to_line(const Report& report, const Options& options) {
   const double time = report.seconds();
   std::string line = fmt::format(
       "{} messages in {:.3f} s: {:.0f} messages/s, {:.1f} MB/s; latency ms p50 {:.2f} p99 {:.2f} "
@@ -73,6 +158,7 @@ std::string to_line(const Report& report) {
   if (report.sessions_wanted > 0)
     line += fmt::format("; {} of {} idle sessions held to the end", report.sessions_held,
                         report.sessions_wanted);
+  if (options.mode == Mode::Sink) append_sink(line, report.sink);
   if (report.gave_up) line += "; gave up: no connection succeeded";
   if (report.ledger_failed) line += "; the ledger could not be written";
   for (const auto& [text, count] : report.errors.by_text())
@@ -80,9 +166,9 @@ std::string to_line(const Report& report) {
   return line;
 }
 
-std::string to_json(const Report& report) {
+std::string to_json(const Report& report, const Options& options) {
   const double time = report.seconds();
-  nlohmann::ordered_json object;
+  Object object;
   object["messages"] = report.messages;
   object["seconds"] = time;
   object["messages_per_second"] = per_second(report.messages, time);
@@ -99,10 +185,11 @@ std::string to_json(const Report& report) {
   object["sessions_held"] = report.sessions_held;
   object["gave_up"] = report.gave_up;
   object["cpu_seconds"] = report.cpu_seconds;
-  object["errors"] = nlohmann::ordered_json::object();
+  object["errors"] = Object::object();
   for (const auto& [text, count] : report.errors.by_text()) object["errors"][text] = count;
+  if (options.mode == Mode::Sink) add_sink(object, report.sink, options);
   // A server's reply may hold octets that are no UTF-8.
-  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return object.dump(-1, ' ', false, Object::error_handler_t::replace);
 }
 
 }  // namespace ringpost::load

@@ -6,9 +6,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/observe/counter.h"
 #include "proto/base/clock.h"
+#include "tools/load/options.h"
 
 namespace ringpost::load {
 
@@ -25,6 +27,27 @@ class ErrorCounts {
   std::map<std::string, std::uint64_t, std::less<>> by_text_;
 };
 
+// Of one address that a sink listens on.
+struct DestinationCounts {
+  std::uint64_t connections = 0;
+  std::uint64_t messages = 0;    // acknowledged
+  std::uint64_t recipients = 0;  // of these
+  std::uint64_t refused = 0;     // replies 4yz and 5yz by the script
+  std::uint64_t dropped = 0;     // connections by the script, without a goodbye
+
+  void add(const DestinationCounts& other);
+};
+
+// What a sink counts besides.
+struct SinkCounts {
+  std::vector<DestinationCounts> destinations;  // in the order of Options::listen
+  std::vector<std::uint64_t> rules;             // how often each acted, in the order of the script
+  std::uint64_t unannounced = 0;                // uses of an extension that was not announced
+
+  void add(const SinkCounts& other);
+  DestinationCounts sum() const;
+};
+
 struct Statistics {
   std::uint64_t connections = 0;
   std::uint64_t sessions_lost = 0;  // that ended otherwise than by QUIT
@@ -37,8 +60,10 @@ struct Statistics {
   bool ledger_failed = false;
   Instant first{};  // when the first message began and the last one ended
   Instant last{};
-  observe::Histogram latency;  // ns from MAIL to the final reply
+  // ns from MAIL to the final reply (source), from the sending of the content to its end (sink)
+  observe::Histogram latency;
   ErrorCounts errors{};
+  SinkCounts sink{};
 
   void begin(Instant now);
   void end(Instant now);
@@ -61,9 +86,12 @@ struct Report {
   observe::Histogram::Buckets latency{};
   std::uint64_t latency_max_ns = 0;
   ErrorCounts errors{};
+  SinkCounts sink{};
   double cpu_seconds = 0;  // of this program
 
-  void add(const Statistics& statistics);
+  static Report of(const Statistics& statistics);
+  void add(const Statistics& statistics) { add(of(statistics)); }
+  void add(const Report& other);
   double seconds() const;
   // Everything that was wanted was done, and that is more than nothing.
   bool is_clean() const {
@@ -72,7 +100,8 @@ struct Report {
   }
 };
 
-std::string to_line(const Report& report);
-std::string to_json(const Report& report);
+// `options` are those of the run: they name the destinations and rules of a sink.
+std::string to_line(const Report& report, const Options& options);
+std::string to_json(const Report& report, const Options& options);
 
 }  // namespace ringpost::load

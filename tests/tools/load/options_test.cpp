@@ -65,6 +65,57 @@ TEST(LoadOptions, ASinkTakesWhatMakesSenseForIt) {
   EXPECT_NE(error_of({"sink", "-c", "2", "127.0.0.1:25"}).find("'-c'"), std::string::npos);
 }
 
+TEST(LoadOptions, ReadsEveryOptionOfTheSink) {
+  const auto options =
+      parse({"sink", "--listen", "127.1.0.254-127.1.1.1:2525", "--lmtp", "--script", "rules",
+             "--ledger=ids", "--announce", "pipelining,SIZE=1000,8BITMIME", "[::1]:24"});
+  ASSERT_TRUE(options) << options.error().text;
+  std::vector<std::string> listen;
+  for (const net::Address& address : options->listen) listen.push_back(address.to_text());
+  EXPECT_EQ(listen, (std::vector<std::string>{"127.1.0.254:2525", "127.1.0.255:2525",
+                                              "127.1.1.0:2525", "127.1.1.1:2525", "[::1]:24"}));
+  EXPECT_TRUE(options->lmtp);
+  EXPECT_EQ(options->script, "rules");
+  EXPECT_EQ(options->ledger, "ids");
+  EXPECT_EQ(
+      options->announced,
+      (smtp::Announced{
+          .pipelining = true, .eight_bit_mime = true, .size = true, .size_octets_max = 1000}));
+}
+
+TEST(LoadOptions, ASinkAnnouncesEverythingItKnowsUnlessTold) {
+  EXPECT_EQ(parse({"sink", "[::1]:24"})->announced, announced_by_default);
+  EXPECT_EQ(parse({"sink", "--announce", "none", "[::1]:24"})->announced, smtp::Announced{});
+  EXPECT_EQ(parse({"sink", "--announce", "SMTPUTF8,DSN,CHUNKING,SIZE", "[::1]:24"})->announced,
+            (smtp::Announced{.smtputf8 = true, .dsn = true, .chunking = true, .size = true}));
+}
+
+TEST(LoadOptions, RefusesMistakesOfASinkByName) {
+  struct Mistake {
+    std::vector<std::string_view> words;
+    std::string_view said;
+  };
+  for (const Mistake& mistake : std::vector<Mistake>{
+           {{"sink"}, "HOST:PORT"},
+           {{"sink", "--announce", "STARTTLS", "[::1]:24"}, "has no TLS"},
+           {{"sink", "--announce", "DSN,", "[::1]:24"}, "'' cannot"},
+           {{"sink", "--announce", "XCLIENT", "[::1]:24"}, "'XCLIENT'"},
+           {{"sink", "--announce", "SIZE=x", "[::1]:24"}, "'SIZE=x'"},
+           {{"sink", "--announce", "DSN=1", "[::1]:24"}, "'DSN=1'"},
+           {{"sink", "127.1.0.2-127.1.0.1:25"}, "FIRST-LAST"},
+           {{"sink", "127.1.0.2-:25"}, "FIRST-LAST"},
+           {{"sink", "127.1.0.2:25-127.1.0.3"}, "with a port"},
+           {{"sink", "127.1.0.1-127.1.0.2:0"}, "port"},
+           {{"sink", "127.0.0.0-127.1.0.0:25"}, "more than 16384"},
+           {{"sink", "127.0.0.0-127.0.63.255:25", "127.1.0.0:25"}, "more than 16384"},
+           {{"sink", "126.255.255.255-127.0.0.1:25"}, "loopback"},
+           {{"sink", "--listen", "192.0.2.1:25"}, "loopback"},
+           {{"sink", "--script", "", "[::1]:24"}, "--script"},
+           {{"--lmtp", "[::1]:24"}, "for a source"}})
+    EXPECT_NE(error_of(mistake.words).find(mistake.said), std::string::npos)
+        << mistake.words.back() << ": " << error_of(mistake.words);
+}
+
 TEST(LoadOptions, HelpIsNoError) {
   const auto options = parse({"--help"});
   ASSERT_FALSE(options);

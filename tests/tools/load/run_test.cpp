@@ -6,7 +6,6 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <set>
 #include <string>
 #include <thread>
@@ -17,51 +16,10 @@
 #include <unistd.h>
 
 #include "engine/net/listener.h"
-#include "tools/load/sink.h"
+#include "tests/tools/load/running_sink.h"
 
 namespace ringpost::load {
 namespace {
-
-// A loopback port that stays ours: bound, but not listening, so that a sink may share it.
-class Port {
- public:
-  Port() : file_(net::bind_socket(*net::Address::parse("127.0.0.1", 0)).value_or(-1)) {}
-  ~Port() { close(file_); }
-  net::Address address() const { return *net::bound_address(file_); }
-  int file() const { return file_; }
-
- private:
-  int file_;
-};
-
-// Runs a sink beside `act`; returns what it counted.
-template <class Act>
-Report with_sink(const Port& port, const Act& act) {
-  Options options;
-  options.mode = Mode::Sink;
-  options.target = port.address();
-  Statistics statistics;
-  std::promise<Sink*> started;
-  std::promise<void> released;
-  std::thread thread([&] {
-    auto sink = Sink::create(options, 0, statistics);
-    started.set_value(sink ? sink->get() : nullptr);
-    if (!sink) return;
-    (*sink)->run_to_end();
-    released.get_future().wait();  // stop() has returned: nobody else touches the sink
-  });
-  Sink* const sink = started.get_future().get();
-  EXPECT_NE(sink, nullptr);
-  if (sink != nullptr) {
-    act();
-    sink->stop();
-    released.set_value();
-  }
-  thread.join();
-  Report report;
-  report.add(statistics);
-  return report;
-}
 
 Options source(const Port& port) {
   Options options;
@@ -81,7 +39,7 @@ Report run_source(const Options& options) {
 TEST(LoadRun, EveryMessageArrivesInEveryManner) {
   const Port port;
   std::uint64_t octets = 0;
-  const Report taken = with_sink(port, [&] {
+  const Report taken = with_sink(sink_at(port), [&] {
     for (const auto [pipelining, chunking] :
          std::to_array<std::pair<bool, bool>>({{true, false}, {false, false}, {true, true}})) {
       Options options = source(port);
@@ -89,7 +47,7 @@ TEST(LoadRun, EveryMessageArrivesInEveryManner) {
       options.chunking = chunking;
       options.sizes = {{.octets = 600, .weight = 1}, {.octets = 100'000, .weight = 1}};
       const Report report = run_source(options);
-      EXPECT_TRUE(report.is_clean()) << to_line(report);
+      EXPECT_TRUE(report.is_clean()) << to_line(report, options);
       EXPECT_EQ(report.messages, 103u);
       EXPECT_GE(report.connections, 11u);
       octets += report.octets;
@@ -107,7 +65,7 @@ TEST(LoadRun, ThreadsShareTheMessagesAndTheLedgerNamesEachOnce) {
   Options options = source(port);
   options.threads = 3;
   options.ledger = path;
-  with_sink(port, [&] { EXPECT_EQ(run_source(options).messages, 103u); });
+  with_sink(sink_at(port), [&] { EXPECT_EQ(run_source(options).messages, 103u); });
   std::ifstream file(path);
   std::set<std::string> ids;
   for (std::string line; std::getline(file, line);) EXPECT_TRUE(ids.insert(line).second) << line;
@@ -120,9 +78,9 @@ TEST(LoadRun, KeepsToARate) {
   Options options = source(port);
   options.messages = 50;
   options.messages_per_second = 100;
-  with_sink(port, [&] {
+  with_sink(sink_at(port), [&] {
     const Report report = run_source(options);
-    EXPECT_TRUE(report.is_clean()) << to_line(report);
+    EXPECT_TRUE(report.is_clean()) << to_line(report, options);
     EXPECT_GE(report.seconds(), 0.45);
   });
 }
@@ -133,7 +91,7 @@ TEST(LoadRun, HoldsIdleSessions) {
   options.messages.reset();
   options.idle_sessions = 300;
   options.run_time = seconds(1);
-  const Report taken = with_sink(port, [&] {
+  const Report taken = with_sink(sink_at(port), [&] {
     const Report report = run_source(options);
     EXPECT_EQ(report.connections, 300u);
   });
@@ -147,7 +105,8 @@ TEST(LoadRun, GivesUpWhereNobodyListens) {
   const Report report = run_source(options);
   EXPECT_TRUE(report.gave_up);
   EXPECT_FALSE(report.is_clean());
-  EXPECT_TRUE(report.errors.by_text().contains("connect: Connection refused")) << to_line(report);
+  EXPECT_TRUE(report.errors.by_text().contains("connect: Connection refused"))
+      << to_line(report, options);
 }
 
 // A server that plays one script to every connection and then breaks it off.
@@ -195,7 +154,8 @@ TEST(LoadRun, CountsWhatAServerRefuses) {
   const Report report = run_source(options);
   EXPECT_EQ(report.messages, 0u);
   EXPECT_EQ(report.failed, 3u);
-  EXPECT_EQ(report.errors.by_text().find("550 no such user")->second, 3u) << to_line(report);
+  EXPECT_EQ(report.errors.by_text().find("550 no such user")->second, 3u)
+      << to_line(report, options);
   EXPECT_EQ(report.sessions_lost, 3u);
   EXPECT_FALSE(report.is_clean());
   server.end(port);
@@ -208,7 +168,7 @@ TEST(LoadRun, DoesNotAskABusyServerForEver) {
   options.patience = seconds(1);
   const Report report = run_source(options);
   EXPECT_TRUE(report.gave_up);
-  EXPECT_TRUE(report.errors.by_text().contains("session: 421 busy")) << to_line(report);
+  EXPECT_TRUE(report.errors.by_text().contains("session: 421 busy")) << to_line(report, options);
   server.end(port);
 }
 
@@ -223,7 +183,7 @@ TEST(LoadRun, FailsWhereItCannotListenOrWrite) {
   Options sink;
   sink.mode = Mode::Sink;
   sink.threads = 2;
-  sink.target = *net::Address::parse("127.0.0.1", net::bound_address(squatter)->port());
+  sink.listen = {*net::Address::parse("127.0.0.1", net::bound_address(squatter)->port())};
   EXPECT_FALSE(run(sink));
   close(squatter);
 }

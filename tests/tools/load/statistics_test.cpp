@@ -49,7 +49,7 @@ TEST(LoadStatistics, OnlyARunThatDidSomethingIsClean) {
 }
 
 TEST(LoadStatistics, PrintsOneLine) {
-  const std::string line = to_line(report_of_two_threads());
+  const std::string line = to_line(report_of_two_threads(), {});
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_TRUE(line.starts_with("3 messages in 2.000 s: 2 messages/s, 1.5 MB/s; latency ms p50 2."))
       << line;
@@ -62,7 +62,7 @@ TEST(LoadStatistics, PrintsAnObjectWhateverAServerSaid) {
   ErrorCounts strange;
   strange.add("550 \xff\xfe \"quoted\"");
   report.errors.add(strange);
-  const auto object = nlohmann::json::parse(to_json(report), nullptr, false);
+  const auto object = nlohmann::json::parse(to_json(report, {}), nullptr, false);
   ASSERT_FALSE(object.is_discarded());
   EXPECT_EQ(object["messages"], 3);
   EXPECT_EQ(object["failed"], 2);
@@ -70,6 +70,37 @@ TEST(LoadStatistics, PrintsAnObjectWhateverAServerSaid) {
   EXPECT_NEAR(object["latency_ms"]["p99"].get<double>(), 100, 1);
   EXPECT_EQ(object["errors"]["451 4.3.0 later"], 2);
   EXPECT_EQ(object["errors"].size(), 2u);
+}
+
+TEST(LoadStatistics, NamesTheDestinationsAndRulesOfASink) {
+  Options options;
+  options.mode = Mode::Sink;
+  for (const std::string_view host : {"127.1.0.1", "127.1.0.2", "127.1.0.3"})
+    options.listen.push_back(*net::Address::parse(host, 25));
+  options.rules = *parse_script("\nrcpt every 2 reply 450 later\n", "script");
+  Statistics one;
+  one.sink.destinations = {{.connections = 1, .messages = 2, .recipients = 3}, {}, {}};
+  one.sink.rules = {4};
+  Statistics two;
+  two.sink.destinations = {{}, {}, {.connections = 1, .refused = 5, .dropped = 6}};
+  two.sink.rules = {1};
+  two.sink.unannounced = 7;
+  Report report;
+  report.add(one);
+  report.add(two);
+  const auto object = nlohmann::json::parse(to_json(report, options), nullptr, false);
+  EXPECT_EQ(object["recipients"], 3);
+  EXPECT_EQ(object["refused"], 5);
+  EXPECT_EQ(object["dropped"], 6);
+  EXPECT_EQ(object["unannounced"], 7);
+  EXPECT_EQ(object["destinations"].size(), 2u);
+  EXPECT_EQ(object["destinations"]["127.1.0.1:25"]["messages"], 2);
+  EXPECT_EQ(object["destinations"]["127.1.0.3:25"]["refused"], 5);
+  EXPECT_EQ(object["rules"][0]["line"], 2);
+  EXPECT_EQ(object["rules"][0]["acted"], 5);
+  EXPECT_NE(to_line(report, options).find("3 recipients at 2 of 3 destinations, 5 refused"),
+            std::string::npos)
+      << to_line(report, options);
 }
 
 TEST(LoadStatistics, KeepsABoundedNumberOfTexts) {
