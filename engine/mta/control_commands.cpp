@@ -14,24 +14,6 @@ namespace {
 constexpr Duration answer_max = seconds(10);
 constexpr std::string_view too_slow = "a core did not answer in time; try again";
 
-// "ID.recipient", the cursor between two pages.
-std::string cursor_of(const QueueEntry& entry) {
-  return fmt::format("{}.{}", to_text(entry.id), entry.recipient);
-}
-
-bool read_cursor(std::string_view text, ListingWish& wish) {
-  if (text.empty()) return true;
-  const std::size_t dot = text.find('.');
-  const auto id = parse_queue_id(text.substr(0, dot));
-  if (!id || dot == std::string_view::npos) return false;
-  const auto recipient = ascii::parse_decimal<std::uint32_t>(text.substr(dot + 1));
-  if (!recipient) return false;
-  wish.after_id = *id;
-  wish.after_recipient = *recipient;
-  wish.has_after = true;
-  return true;
-}
-
 // The ids named, or nothing for the single word "all"; fails the reply when a word is neither.
 std::optional<std::vector<QueueId>> ids_of(const ControlRequest& request, ControlReply& reply) {
   std::vector<QueueId> ids;
@@ -47,10 +29,6 @@ std::optional<std::vector<QueueId>> ids_of(const ControlRequest& request, Contro
   return ids;
 }
 
-bool wants_all(const ControlRequest& request) {
-  return request.arguments.size() == 1 && request.arguments.front() == "all";
-}
-
 using Count = Gathering<std::uint64_t>;
 
 std::optional<std::uint64_t> sum(Count& counts) {
@@ -61,26 +39,13 @@ std::optional<std::uint64_t> sum(Count& counts) {
   return total;
 }
 
-// Removes messages one by one, then tells how many there were.
-void remove_each(Worker& worker, std::shared_ptr<std::vector<QueueId>> ids, std::size_t at,
-                 std::uint64_t removed, std::shared_ptr<Count> counts) {
-  if (at == ids->size()) {
-    counts->answer(removed);
-    return;
-  }
-  worker.dispatcher().remove((*ids)[at], [&worker, ids, at, removed, counts](bool done) {
-    worker.post([ids, at, removed, counts, done](Worker& same) {
-      remove_each(same, ids, at + 1, removed + (done ? 1 : 0), counts);
-    });
-  });
-}
-
 }  // namespace
 
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
                                  Reloader& reloader, std::function<void()> stop)
     : workers_(workers.begin(), workers.end()),
+      queue_(workers),
       log_(log),
       metrics_(std::move(metrics)),
       reloader_(reloader),
@@ -88,11 +53,17 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
 
 void ControlCommands::register_on(ControlServer& server) {
   using Request = const ControlRequest&;
-  server.on("show queue", [this](Request q, ControlReply& r) { show_queue(q, r); });
+  server.on("show queue", [this](Request q, ControlReply& r) { queue_.show(q, r); });
   server.on("show envelope", [this](Request q, ControlReply& r) { show_envelope(q, r); });
   server.on("show stats", [this](Request q, ControlReply& r) { show_stats(q, r); });
-  server.on("schedule", [this](Request q, ControlReply& r) { schedule(q, r), note(q, r); });
-  server.on("remove", [this](Request q, ControlReply& r) { remove(q, r), note(q, r); });
+  const auto order = [this, &server](const char* command, OperatorOrder what, const char* done) {
+    server.on(command, [this, what, done](Request q, ControlReply& r) {
+      queue_.order(q, r, what, done);
+      if (q.after.empty() || r.failed()) note(q, r);  // further pages belong to the same command
+    });
+  };
+  order("schedule", OperatorOrder::Schedule, "scheduled");
+  order("remove", OperatorOrder::Remove, "removed");
   server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
@@ -106,40 +77,6 @@ void ControlCommands::note(const ControlRequest& request, const ControlReply& re
   log_.emit(ring::wall_now(),
             observe::ControlCommand{
                 .command = request.command, .arguments = arguments, .ok = !reply.failed()});
-}
-
-void ControlCommands::show_queue(const ControlRequest& request, ControlReply& reply) {
-  ListingWish wish;
-  wish.limit = request.limit;
-  if (!read_cursor(request.after, wish)) {
-    reply.fail("the place to go on from is not one of ours");
-    return;
-  }
-  if (!request.arguments.empty()) {
-    const auto ids = ids_of(request, reply);
-    if (!ids) return;
-    wish.only = ids->front();
-  }
-  auto gathering = std::make_shared<Gathering<QueuePart>>(workers_.size());
-  for (Worker* worker : workers_)
-    worker->post(
-        [wish, gathering](Worker& on) { on.dispatcher().run(list_queue(on, wish, gathering)); });
-  auto parts = gathering->wait(answer_max);
-  if (!parts) {
-    reply.fail(too_slow);
-    return;
-  }
-  std::vector<QueueEntry> entries;
-  for (QueuePart& part : *parts) std::ranges::move(part, std::back_inserter(entries));
-  std::ranges::sort(entries, {}, [](const QueueEntry& e) { return std::pair(e.id, e.recipient); });
-  std::string last;
-  for (const QueueEntry& entry : entries) {
-    if (!reply.row(to_json(row_of(entry)))) {
-      reply.next(last);
-      return;
-    }
-    last = cursor_of(entry);
-  }
 }
 
 void ControlCommands::show_envelope(const ControlRequest& request, ControlReply& reply) {
@@ -166,56 +103,6 @@ void ControlCommands::show_envelope(const ControlRequest& request, ControlReply&
 
 void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
   for (const observe::Sample& sample : observe::samples(metrics_)) reply.row(to_json(sample));
-}
-
-void ControlCommands::schedule(const ControlRequest& request, ControlReply& reply) {
-  auto counts = std::make_shared<Count>(workers_.size());
-  std::function<void(Worker&)> call;
-  if (wants_all(request)) {
-    call = [counts](Worker& on) { counts->answer(on.dispatcher().schedule_all()); };
-  } else {
-    const auto ids = ids_of(request, reply);
-    if (!ids || ids->empty()) return;
-    call = [counts, ids = *ids](Worker& on) {
-      std::uint64_t found = 0;
-      for (const QueueId id : ids) found += on.dispatcher().schedule(id) ? 1 : 0;
-      counts->answer(found);
-    };
-  }
-  for (Worker* worker : workers_) worker->post(call);
-  const auto total = sum(*counts);
-  if (!total) {
-    reply.fail(too_slow);
-  } else if (*total == 0 && !wants_all(request)) {
-    reply.fail("no such message is in the queue");
-  } else {
-    reply.set("scheduled", *total);
-  }
-}
-
-void ControlCommands::remove(const ControlRequest& request, ControlReply& reply) {
-  auto counts = std::make_shared<Count>(workers_.size());
-  const bool all = wants_all(request);
-  std::vector<QueueId> named;
-  if (!all) {
-    const auto ids = ids_of(request, reply);
-    if (!ids || ids->empty()) return;
-    named = *ids;
-  }
-  for (Worker* worker : workers_) {
-    worker->post([counts, all, named](Worker& on) {
-      auto ids = std::make_shared<std::vector<QueueId>>(all ? on.dispatcher().all_ids() : named);
-      remove_each(on, std::move(ids), 0, 0, counts);
-    });
-  }
-  const auto total = sum(*counts);
-  if (!total) {
-    reply.fail(all ? "removing goes on; ask show queue how far it is" : too_slow);
-  } else if (*total == 0 && !all) {
-    reply.fail("no such message is in the queue");
-  } else {
-    reply.set("removed", *total);
-  }
 }
 
 void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, bool paused) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/control.h"
+#include "engine/mta/control_queue.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
@@ -26,11 +27,8 @@ class ControlCommands {
   void register_on(ControlServer& server);
 
  private:
-  void show_queue(const ControlRequest& request, ControlReply& reply);
   void show_envelope(const ControlRequest& request, ControlReply& reply);
   void show_stats(const ControlRequest& request, ControlReply& reply);
-  void schedule(const ControlRequest& request, ControlReply& reply);
-  void remove(const ControlRequest& request, ControlReply& reply);
   void pause(const ControlRequest& request, ControlReply& reply, bool paused);
   void log_level(const ControlRequest& request, ControlReply& reply);
   void reload(ControlReply& reply);
@@ -38,6 +36,7 @@ class ControlCommands {
   void note(const ControlRequest& request, const ControlReply& reply);
 
   std::vector<Worker*> workers_;
+  QueueCommands queue_;
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
   Reloader& reloader_;

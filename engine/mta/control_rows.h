@@ -1,14 +1,15 @@
 // What the control commands answer: a struct per kind of row, so that daemon and ringpostctl agree.
-//   show queue [ID]           QueueRow per recipient that is not done, by id, paged
+//   show queue [SELECTION]    QueueRow per recipient that is not done, paged; each page by id
 //   show envelope ID          EnvelopeRow
 //   show stats                a row per observe::Sample
 //   pause                     {"name":"mda","paused":false} per thing that can be paused
 //   pause|resume mda|smtp     no row                  log brief|verbose|reopen   no row
-//   schedule ID…|all          no row, "scheduled":N beside "ok"
-//   remove ID…|all            no row, "removed":N beside "ok"
+//   schedule SELECTION        no row, "scheduled":N beside "ok", paged: the client adds up;
+//                             "busy":N for those that nothing could be done to
+//   remove SELECTION          the same with "removed":N
 //   stop                      no row; the daemon drains after the answer
 // The command is the words up to "show queue", "log" and so on; the rest are arguments. An ID is a
-// queue id of 16 hex digits.
+// queue id of 16 hex digits, a SELECTION that of proto/control/selection.h.
 #pragma once
 
 #include <cstdint>

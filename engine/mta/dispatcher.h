@@ -27,6 +27,19 @@ struct DispatcherOptions {
   std::size_t envelopes_kept_max = 2048;  // of new messages, so that they need not be read back
 };
 
+// What the operator may do to recipients that wait.
+enum class OperatorOrder : std::uint8_t {
+  Schedule,  // try it now
+  Remove,    // forget it, and tell nobody
+};
+
+// How many recipients of an order were changed. Busy: they are in the middle of an attempt, or of
+// another order.
+struct Obeyed {
+  std::size_t done = 0;
+  std::size_t busy = 0;
+};
+
 class Dispatcher {
  public:
   Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index& index,
@@ -77,7 +90,9 @@ class Dispatcher {
   std::string_view last_error(QueueId id, std::uint32_t recipient) const;
   // Makes the waiting recipients of a message due now; false: no such message here.
   bool schedule(QueueId id);
-  std::size_t schedule_all();
+  // Does to the recipients of a message what the operator has ordered, durably where it is to last.
+  // Those that are not there or done are left out.
+  ring::Task<Obeyed> obey(OperatorOrder order, QueueId id, std::vector<std::uint32_t> recipients);
   // Forgets a message durably; `done` is called then, or with false at once when it is not here. A
   // message that is just being done with counts as removed.
   void remove(QueueId id, std::function<void(bool)> done);
@@ -113,6 +128,10 @@ class Dispatcher {
   std::size_t attempts_of(QueueId id) const;
   ring::Task<void> complete(QueueId id);
   ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
+  ring::Task<Obeyed> remove_some(QueueId id, std::vector<std::uint32_t> recipients);
+  ring::Task<bool> settle(QueueId id, std::uint32_t recipient, store::DeliveryStatus status);
+  bool schedule(QueueId id, std::uint32_t recipient);
+  bool withdraw(QueueId id, std::uint32_t recipient);
   void forget_notes(QueueId id);
   void hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault);
   void fill(Attempt& order, const store::QueuedRecipient& entry, const store::Envelope& envelope);

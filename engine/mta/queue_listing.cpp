@@ -1,44 +1,163 @@
 // Queue listings: see queue_listing.h.
 #include "engine/mta/queue_listing.h"
 
-#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
 
 namespace ringpost::mta {
 namespace {
 
+using control::QueueState;
+
 // What no retry would put off so far is not tried again by itself.
 constexpr Duration held_beyond = seconds(10LL * 365 * 86'400);
+// Between two looks at the clock, and turns for others.
+constexpr std::size_t places_per_turn = 2'048;
+constexpr Duration page_time_max = seconds(2);
+// Text of one page: the answer has its limit, and JSON may need six octets for one.
+constexpr std::size_t text_octets_max = std::size_t{2} << 20;
 
 bool is_held(WallTime next_due, WallTime now) { return next_due - now > held_beyond; }
 
-std::string_view state_word(const Dispatcher& dispatcher, QueueId id, std::uint32_t recipient,
-                            bool held, store::DeliveryStatus status) {
-  if (dispatcher.is_active(id, recipient)) return "active";
-  if (held) return "held";
-  return dispatcher.paused() ? "paused" : to_text(status);
-}
+class Search {
+ public:
+  Search(ring::Core& core, Dispatcher& dispatcher, QueueWish wish)
+      : core_(core),
+        dispatcher_(dispatcher),
+        wish_(std::move(wish)),
+        filter_(wish_.selection->filter),
+        place_(wish_.from) {}
 
-// The ids of this core that come next, in order; messages before the cursor are left out.
-std::vector<QueueId> ids_wanted(const Worker& worker, const ListingWish& wish) {
-  if (wish.only)
-    return worker.index().find(*wish.only) != nullptr ? std::vector{*wish.only}
-                                                      : std::vector<QueueId>{};
-  std::vector<QueueId> ids;
-  std::size_t cursor = 0;
-  do {
-    cursor = worker.index().visit(cursor, 65'536, [&](const store::MessageSummary& message) {
-      if (!wish.has_after || message.id >= wish.after_id) ids.push_back(message.id);
-    });
-  } while (cursor != 0);
-  const std::size_t wanted = std::min(ids.size(), wish.limit + 1);
-  std::ranges::partial_sort(ids, ids.begin() + static_cast<std::ptrdiff_t>(wanted));
-  ids.resize(wanted);
-  return ids;
-}
+  ring::Task<QueuePart> run() {
+    const Instant end = core_.now() + page_time_max;
+    for (std::size_t steps = 1; !at_end_; ++steps) {
+      const std::optional<QueueId> id = id_here();
+      if (id && is_worth_a_look(*id)) co_await look_at(*id);
+      if (is_full()) break;
+      advance();
+      if (steps % places_per_turn != 0) continue;
+      if (core_.now() >= end) break;
+      co_await ring::Pause(core_, Duration{0});
+    }
+    if (!at_end_) part_.next = place_;
+    co_return std::move(part_);
+  }
 
-bool is_behind(const ListingWish& wish, QueueId id, std::uint32_t recipient) {
-  return !wish.has_after || id > wish.after_id || recipient > wish.after_recipient;
-}
+ private:
+  bool is_full() const {
+    return part_.entries.size() >= wish_.limit || text_octets_ >= text_octets_max;
+  }
+
+  // The message at this place; another one than the last page saw there is looked at as a whole.
+  std::optional<QueueId> id_here() {
+    std::optional<QueueId> id;
+    const auto& named = wish_.selection->named;
+    const store::Index& index = dispatcher_.index();
+    if (named.empty()) {
+      next_position_ =
+          index.visit(place_.position, 1, [&](const store::MessageSummary& m) { id = m.id; });
+    } else {
+      if (place_.position < named.size()) id = named[place_.position].id;
+      next_position_ = place_.position + 1 < named.size() ? place_.position + 1 : 0;
+      if (id && index.find(*id) == nullptr) id.reset();
+    }
+    if (!id || place_.id != *id) place_.recipient = 0;
+    place_.id = id.value_or(QueueId{});
+    return id;
+  }
+
+  void advance() {
+    at_end_ = next_position_ == 0;
+    place_.position = next_position_;
+    place_.recipient = 0;
+    place_.id = {};
+  }
+
+  // By what memory alone knows.
+  bool is_worth_a_look(QueueId id) const {
+    const store::MessageSummary& message = *dispatcher_.index().find(id);
+    if (!filter_.takes_age(core_.wall() - message.received)) return false;
+    for (std::uint32_t i = place_.recipient; i < message.recipients.size(); ++i)
+      if (is_meant(message, i)) return true;
+    return false;
+  }
+
+  bool is_meant(const store::MessageSummary& message, std::uint32_t recipient) const {
+    if (store::is_final(message.recipients[recipient].status)) return false;
+    const auto& named = wish_.selection->named;
+    if (!named.empty() && named[place_.position].recipient.value_or(recipient) != recipient)
+      return false;
+    return filter_.takes_state(state_of(message, recipient));
+  }
+
+  QueueState state_of(const store::MessageSummary& message, std::uint32_t recipient) const {
+    const store::RecipientProgress& progress = message.recipients[recipient];
+    if (dispatcher_.is_active(message.id, recipient)) return QueueState::Active;
+    if (is_held(progress.next_due, core_.wall())) return QueueState::Held;
+    if (dispatcher_.paused()) return QueueState::Paused;
+    return progress.status == store::DeliveryStatus::Pending ? QueueState::Pending
+                                                             : QueueState::Delayed;
+  }
+
+  ring::Task<void> look_at(QueueId id) {
+    std::shared_ptr<const store::Envelope> envelope;
+    if (wish_.with_details || filter_.needs_addresses()) {
+      const auto read = co_await dispatcher_.envelope_of(id);
+      if (read) envelope = *read;
+    }
+    const store::MessageSummary* message = dispatcher_.index().find(id);
+    if (message == nullptr) co_return;
+    for (std::uint32_t& i = place_.recipient; i < message->recipients.size() && !is_full(); ++i)
+      if (is_meant(*message, i) && has_addresses(envelope.get(), i))
+        take(*message, envelope.get(), i);
+  }
+
+  // One that cannot be read has none that could be compared.
+  bool has_addresses(const store::Envelope* envelope, std::uint32_t recipient) const {
+    if (!filter_.needs_addresses()) return true;
+    if (envelope == nullptr || !filter_.takes_sender(envelope->reverse_path)) return false;
+    const store::Recipient& meant = envelope->recipients[recipient];
+    return filter_.takes_recipient(meant.accepted_address, meant.final_address);
+  }
+
+  void take(const store::MessageSummary& message, const store::Envelope* envelope,
+            std::uint32_t recipient) {
+    QueueEntry entry;
+    entry.id = message.id;
+    entry.recipient = recipient;
+    entry.state = state_of(message, recipient);
+    if (wish_.with_details) describe(message, envelope, entry);
+    text_octets_ += entry.from.size() + entry.to.size() + entry.last_error.size();
+    part_.entries.push_back(std::move(entry));
+  }
+
+  void describe(const store::MessageSummary& message, const store::Envelope* envelope,
+                QueueEntry& entry) const {
+    const store::RecipientProgress& progress = message.recipients[entry.recipient];
+    entry.accepted = message.received;
+    entry.attempts = progress.attempts;
+    entry.last_error = dispatcher_.last_error(entry.id, entry.recipient);
+    if (entry.state != QueueState::Held && entry.state != QueueState::Active)
+      entry.next_try = next_try(progress);
+    if (envelope == nullptr) return;
+    const store::Recipient& recipient = envelope->recipients[entry.recipient];
+    entry.octets = store::content_octets(*envelope);
+    entry.from = envelope->reverse_path;
+    entry.to = recipient.final_address;
+    entry.action = recipient.action;
+  }
+
+  ring::Core& core_;
+  Dispatcher& dispatcher_;
+  QueueWish wish_;
+  const control::QueueFilter& filter_;
+  QueuePlace place_;
+  std::size_t next_position_ = 0;
+  std::size_t text_octets_ = 0;
+  bool at_end_ = false;
+  QueuePart part_;
+};
 
 }  // namespace
 
@@ -50,43 +169,44 @@ QueueRow row_of(const QueueEntry& entry) {
           .from = entry.from,
           .to = entry.to,
           .action = entry.action,
-          .state = entry.state,
+          .state = to_text(entry.state),
           .attempts = entry.attempts,
           .next_try = entry.next_try,
           .last_error = entry.last_error};
 }
 
-ring::Task<void> list_queue(Worker& worker, ListingWish wish,
-                            std::shared_ptr<Gathering<QueuePart>> gathering) {
-  QueuePart part;
-  Dispatcher& dispatcher = worker.dispatcher();
-  for (const QueueId id : ids_wanted(worker, wish)) {
-    if (part.size() > wish.limit) break;
-    const auto envelope = co_await dispatcher.envelope_of(id);
-    const store::MessageSummary* message = worker.index().find(id);
-    if (message == nullptr) continue;
-    for (std::uint32_t i = 0; i < message->recipients.size(); ++i) {
-      const store::RecipientProgress& progress = message->recipients[i];
-      if (store::is_final(progress.status) || !is_behind(wish, id, i)) continue;
-      QueueEntry entry;
-      entry.id = id;
-      entry.recipient = i;
-      entry.accepted = message->received;
-      if (envelope) {
-        const store::Recipient& recipient = (*envelope)->recipients[i];
-        entry.octets = store::content_octets(**envelope);
-        entry.from = (*envelope)->reverse_path;
-        entry.to = recipient.final_address;
-        entry.action = recipient.action;
-      }
-      const bool held = is_held(progress.next_due, worker.core().wall());
-      entry.state = state_word(dispatcher, id, i, held, progress.status);
-      entry.attempts = progress.attempts;
-      if (!held && !dispatcher.is_active(id, i)) entry.next_try = next_try(progress);
-      entry.last_error = dispatcher.last_error(id, i);
-      part.push_back(std::move(entry));
-    }
+std::string to_text(const QueuePlace& place) {
+  return fmt::format("{}.{}.{}.{}.{}", place.core, place.position, ringpost::to_text(place.id),
+                     place.recipient, place.found);
+}
+
+std::optional<QueuePlace> parse_queue_place(std::string_view text) {
+  if (text.empty()) return QueuePlace{};
+  std::array<std::string_view, 5> fields;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::size_t dot = text.find('.');
+    const bool is_last = i + 1 == fields.size();
+    if (is_last != (dot == std::string_view::npos)) return std::nullopt;
+    fields[i] = text.substr(0, dot);
+    if (!is_last) text.remove_prefix(dot + 1);
   }
+  const auto core = ascii::parse_decimal<unsigned>(fields[0]);
+  const auto position = ascii::parse_decimal<std::size_t>(fields[1]);
+  const auto id = parse_queue_id(fields[2]);
+  const auto recipient = ascii::parse_decimal<std::uint32_t>(fields[3]);
+  const auto found = ascii::parse_decimal<std::uint64_t>(fields[4]);
+  if (!core || !position || !id || !recipient || !found) return std::nullopt;
+  return QueuePlace{*core, *position, *id, *recipient, *found};
+}
+
+ring::Task<QueuePart> find_in_queue(ring::Core& core, Dispatcher& dispatcher, QueueWish wish) {
+  Search search(core, dispatcher, std::move(wish));
+  co_return co_await search.run();
+}
+
+ring::Task<void> list_queue(Worker& worker, QueueWish wish,
+                            std::shared_ptr<Gathering<QueuePart>> gathering) {
+  QueuePart part = co_await find_in_queue(worker.core(), worker.dispatcher(), std::move(wish));
   gathering->answer(std::move(part));
 }
 

@@ -9,12 +9,23 @@
 #include <fmt/ranges.h>
 
 #include "proto/base/queue_id.h"
+#include "proto/control/selection.h"
 #include "tools/ringpostctl/make_map.h"
 
 namespace ringpost::ctl {
 namespace {
 
-enum class Takes { Nothing, OneId, MaybeId, IdsOrAll, Paused, MaybePaused, LogWord, Name, Folder };
+enum class Takes {
+  Nothing,
+  OneId,
+  MaybeSelection,
+  Selection,
+  Paused,
+  MaybePaused,
+  LogWord,
+  Name,
+  Folder
+};
 
 struct CommandEntry {
   Verb verb;
@@ -26,13 +37,14 @@ struct CommandEntry {
 };
 
 constexpr std::array<CommandEntry, 16> commands{{
-    {Verb::ShowQueue, "show", "queue", Takes::MaybeId, "show queue [ID]", "recipients that wait"},
+    {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
+     "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
     {Verb::ShowEnvelope, "show", "envelope", Takes::OneId, "show envelope ID",
      "sender, recipients, progress"},
     {Verb::ShowStats, "show", "stats", Takes::Nothing, "show stats", "figures of all cores"},
-    {Verb::Schedule, "schedule", "", Takes::IdsOrAll, "schedule ID...|all", "try again now"},
-    {Verb::Remove, "remove", "", Takes::IdsOrAll, "remove ID...|all", "delete from the queue"},
+    {Verb::Schedule, "schedule", "", Takes::Selection, "schedule WHICH", "try again now"},
+    {Verb::Remove, "remove", "", Takes::Selection, "remove WHICH", "delete from the queue"},
     {Verb::Pause, "pause", "", Takes::MaybePaused, "pause [mda|smtp]",
      "stop deliveries or new mail; alone: list"},
     {Verb::Resume, "resume", "", Takes::Paused, "resume mda|smtp", "the opposite"},
@@ -134,9 +146,9 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
   switch (takes) {
     case Takes::Nothing:
       return {0, 0};
-    case Takes::IdsOrAll:
-      return {1, many};
-    case Takes::MaybeId:
+    case Takes::Selection:
+    case Takes::MaybeSelection:
+      return {0, many};
     case Takes::MaybePaused:
       return {0, 1};
     case Takes::OneId:
@@ -156,15 +168,16 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
     return std::unexpected(fmt::format("expected: {}", entry.synopsis));
   }
   std::vector<std::string> arguments(words.begin(), words.end());
-  const bool all = entry.takes == Takes::IdsOrAll && words.size() == 1 && words[0] == "all";
   switch (entry.takes) {
     case Takes::OneId:
-    case Takes::MaybeId:
-    case Takes::IdsOrAll:
-      if (auto complaint = complaint_about_ids(words); complaint && !all) {
-        return std::unexpected(*complaint);
-      }
+      if (auto complaint = complaint_about_ids(words)) return std::unexpected(*complaint);
       return arguments;
+    case Takes::Selection:
+    case Takes::MaybeSelection: {
+      const auto selection = control::parse_selection(words, entry.takes != Takes::Selection);
+      if (!selection) return std::unexpected(selection.error());
+      return arguments;
+    }
     case Takes::Paused:
     case Takes::MaybePaused:
       if (words.empty()) return arguments;
@@ -255,6 +268,9 @@ std::string usage() {
   for (const CommandEntry& entry : commands) {
     text += fmt::format("  {:<26} {}\n", entry.synopsis, entry.meaning);
   }
+  text +=
+      "WHICH: ID[.N]..., or all, or conditions that must all be met: domain NAME, sender ADDRESS,\n"
+      "  recipient ADDRESS, older TIME, newer TIME, status WORD, held, limit NUMBER\n";
   text += fmt::format("and without a daemon:\n  {}\n", make_map_usage);
   return text;
 }

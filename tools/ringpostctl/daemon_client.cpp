@@ -103,16 +103,30 @@ std::expected<Page, std::string> ask_page(const std::string& socket_path,
   return parse_page(*text);
 }
 
+// Numbers beside "ok" count what one page was about.
+void add_counts(const Json& last, Json& counted) {
+  for (const auto& [name, value] : last.items())
+    if (value.is_number_unsigned())
+      counted[name] = counted.value(name, std::uint64_t{0}) + value.get<std::uint64_t>();
+}
+
+Json with_counts(Json last, const Json& counted) {
+  last.update(counted);
+  return last;
+}
+
 }  // namespace
 
 std::expected<Json, std::string> ask(const std::string& socket_path, control::Request request,
                                      const std::function<void(std::span<const Json>)>& page) {
+  Json counted = Json::object();
   while (true) {
     auto answer = ask_page(socket_path, request);
     if (!answer) return std::unexpected(answer.error());
     page(answer->rows);
+    add_counts(answer->last, counted);
     const std::string next = text_member(answer->last, "next");
-    if (next.empty()) return std::move(answer->last);
+    if (next.empty()) return with_counts(std::move(answer->last), counted);
     if (next == request.after) return std::unexpected("the daemon's answer does not go on");
     request.after = next;
   }

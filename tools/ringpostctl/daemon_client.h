@@ -18,7 +18,8 @@ using mta::Json;
 inline constexpr Duration answer_max = seconds(60);
 
 // Calls `page` with the rows of each page, in the order of arrival, and gives the members beside
-// "ok" of the last line. The error is a sentence: nobody listens, or what the daemon said.
+// "ok" of the last line, numbers added up over all pages. The error is a sentence: nobody listens,
+// or what the daemon said.
 std::expected<Json, std::string> ask(const std::string& socket_path, control::Request request,
                                      const std::function<void(std::span<const Json>)>& page);
 

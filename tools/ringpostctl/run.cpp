@@ -40,12 +40,22 @@ std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   return text;
 }
 
-// "3 messages scheduled", or without the number when the daemon does not tell it.
+std::uint64_t count_of(const Json& last, const char* name) {
+  const auto count = last.find(name);
+  return count != last.end() && count->is_number_unsigned() ? count->get<std::uint64_t>() : 0;
+}
+
+std::string recipients_text(std::uint64_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "recipient" : "recipients");
+}
+
+// "3 recipients scheduled", and how many it could not be done to.
 std::string count_text(const Json& last, const char* done) {
-  const auto count = last.find(done);
-  if (count == last.end() || !count->is_number_unsigned()) return fmt::format("{}\n", done);
-  const auto messages = count->get<std::uint64_t>();
-  return fmt::format("{} {} {}\n", messages, messages == 1 ? "message" : "messages", done);
+  std::string text = fmt::format("{} {}\n", recipients_text(count_of(last, done)), done);
+  if (const std::uint64_t busy = count_of(last, "busy"); busy != 0)
+    text += fmt::format("{} under way, or changed at the moment: nothing was done to {}\n",
+                        recipients_text(busy), busy == 1 ? "it" : "them");
+  return text;
 }
 
 // What happened, for commands that give no rows.

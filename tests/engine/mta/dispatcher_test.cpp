@@ -134,6 +134,36 @@ TEST_F(DispatcherTest, RemovingWhatIsBeingRemovedSucceeds) {
   EXPECT_FALSE(told.back());
 }
 
+TEST_F(DispatcherTest, RemovesSomeRecipientsAndThenTheMessage) {
+  const QueueId id = rig_.accept("x\r\n", 3).id;
+  const auto remove = [&](std::vector<std::uint32_t> recipients) {
+    return *test::result_of(*rig_.core,
+                            rig_.dispatcher->obey(OperatorOrder::Remove, id, recipients));
+  };
+  EXPECT_EQ(remove({1}).done, 1u);
+  EXPECT_EQ(rig_.index.find(id)->recipients.at(1).status, store::DeliveryStatus::Removed);
+  EXPECT_EQ(rig_.index.pending_recipients(), 2u);
+  EXPECT_EQ(remove({1, 7}).done, 0u);  // done with, and not there
+  EXPECT_EQ(remove({0}).done, 1u);
+  EXPECT_EQ(remove({2}).done, 1u);
+  EXPECT_EQ(rig_.index.find(id), nullptr);
+  EXPECT_TRUE(logged("message.removed"));
+  EXPECT_EQ(remove({2}).done, 0u);
+}
+
+TEST_F(DispatcherTest, WhatWasScheduledCanBeScheduledAndRemovedAgain) {
+  const QueueId id = rig_.accept("x\r\n", 2, seconds(3'600)).id;
+  const auto obey = [&](OperatorOrder order, std::vector<std::uint32_t> recipients) {
+    return *test::result_of(*rig_.core, rig_.dispatcher->obey(order, id, recipients));
+  };
+  EXPECT_EQ(obey(OperatorOrder::Schedule, {0, 1}).done, 2u);
+  EXPECT_EQ(obey(OperatorOrder::Schedule, {1}).done, 1u);
+  EXPECT_EQ(obey(OperatorOrder::Remove, {1}).done, 1u);
+  ASSERT_TRUE(attempt(1));
+  EXPECT_EQ(rig_.index.find(id)->recipients.at(0).attempts, 1u);
+  EXPECT_EQ(rig_.index.find(id)->recipients.at(1).attempts, 0u);
+}
+
 TEST_F(DispatcherTest, AnErrorOfAnEarlierLifeIsShown) {
   const QueueId id = rig_.accept("x\r\n").id;
   rig_.dispatcher->restore_error(id, 0, "Permission denied");

@@ -96,8 +96,21 @@ TEST_F(RunTest, PassesArgumentsAndTellsWhatHappened) {
   });
   const Captured human = ctl({"remove", "0100123456789abc"});
   EXPECT_EQ(human.status(), exit_ok);
-  EXPECT_EQ(human.out(), "1 message removed\n");
+  EXPECT_EQ(human.out(), "1 recipient removed\n");
   EXPECT_EQ(ctl({"--json", "remove", "0100123456789abc"}).out(), "{\"ok\":true,\"removed\":1}\n");
+}
+
+TEST_F(RunTest, AddsUpWhatThePagesOfAnOrderDid) {
+  const auto server = daemon("schedule", [](const ControlRequest& request, ControlReply& reply) {
+    reply.set("scheduled", 1'000);
+    if (request.after.empty()) reply.next("page two");
+    if (!request.after.empty()) reply.set("busy", 2);
+  });
+  EXPECT_EQ(ctl({"schedule", "all"}).out(),
+            "2000 recipients scheduled\n"
+            "2 recipients under way, or changed at the moment: nothing was done to them\n");
+  EXPECT_EQ(ctl({"--json", "schedule", "all"}).out(),
+            "{\"ok\":true,\"scheduled\":2000,\"busy\":2}\n");
 }
 
 TEST_F(RunTest, ListsWhatIsPausedOnlyWithoutArgument) {
