@@ -11,40 +11,43 @@ def swaks(test):
 
 
 def smtp_source(test):
-    """Postfix's load generator with the directory of its libraries: (path, library path).
-
-    The Debian package is downloaded once and unpacked below the build directory, not installed:
-    that would bring a running mail server along.
-    """
-    place = os.path.join(test.build, "peers")
-    path = os.path.join(place, "postfix", "usr", "sbin", "smtp-source")
-    if not os.path.exists(path) and not os.access(test.build, os.W_OK):
-        place = test.path("peers")  # somebody else's build
-        path = os.path.join(place, "postfix", "usr", "sbin", "smtp-source")
-    root = os.path.join(place, "postfix")
-    if not os.path.exists(path):
-        unpack(test, "postfix", place)
-    if not os.path.exists(path):
-        test.skip("the Debian package postfix could not be downloaded")
-    return path, os.path.join(root, "usr", "lib", "postfix")
+    """Postfix's load generator with the directory of its libraries: (path, library path)."""
+    root = unpacked(test, "postfix", "usr/sbin/smtp-source")
+    return os.path.join(root, "usr/sbin/smtp-source"), os.path.join(root, "usr/lib/postfix")
 
 
 def opensmtpd(test):
-    """OpenSMTPD's smtpd, unpacked beside the build as smtp_source is: only for `smtpd -n`."""
-    place = os.path.join(test.build, "peers")
-    path = os.path.join(place, "opensmtpd", "usr", "sbin", "smtpd")
-    if not os.path.exists(path) and not os.access(test.build, os.W_OK):
-        place = test.path("peers")  # somebody else's build
-        path = os.path.join(place, "opensmtpd", "usr", "sbin", "smtpd")
-    if not os.path.exists(path):
-        unpack(test, "opensmtpd", place)
-    if not os.path.exists(path):
-        test.skip("the Debian package opensmtpd could not be downloaded")
-    libraries = subprocess.run(["ldd", path], capture_output=True, text=True, timeout=20,
-                               check=False).stdout
-    if "not found" in libraries:
-        test.skip("libraries of OpenSMTPD are missing (package libevent-2.1-7)")
+    """OpenSMTPD's smtpd: only for `smtpd -n`; harness/peers.py runs it."""
+    path = os.path.join(unpacked(test, "opensmtpd", "usr/sbin/smtpd"), "usr/sbin/smtpd")
+    need_libraries(test, path)
     return path
+
+
+def need_libraries(test, path, directory=""):
+    """Skip when the program lacks a library, looking into `directory` too."""
+    environment = dict(os.environ, LD_LIBRARY_PATH=directory)
+    libraries = subprocess.run(["ldd", path], capture_output=True, text=True, timeout=20,
+                               check=False, env=environment).stdout
+    missing = [line.strip() for line in libraries.splitlines() if "not found" in line]
+    if missing:
+        test.skip(f"{os.path.basename(path)}: {', '.join(missing)} (tools/setup test)")
+
+
+def unpacked(test, package, program):
+    """The root of a Debian package that holds this program.
+
+    It is downloaded once and unpacked below the build directory, not installed: that would bring a
+    running mail server along, and mail servers cannot be installed together.
+    """
+    place = os.path.join(test.build, "peers")
+    if not os.path.exists(os.path.join(place, package, program)):
+        if not os.access(test.build, os.W_OK):
+            place = test.path("peers")  # somebody else's build
+        unpack(test, package, place)
+    root = os.path.join(place, package)
+    if not os.path.exists(os.path.join(root, program)):
+        test.skip(f"the Debian package {package} could not be downloaded")
+    return root
 
 
 def unpack(test, package, place):
