@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/mta/generation_loader.h"
+#include "engine/mta/sender_rewriting.h"
 #include "engine/mta/table_sources.h"
 #include "engine/mta/user_directory.h"
 #include "engine/mta/user_files.h"
@@ -182,7 +183,7 @@ std::expected<std::string, std::string> explain(Generation& generation, const Ex
                                  .client_name = {wish.client_name}};
   const conf::Config& config = generation.config;
   const conf::Expansion expansion =
-      conf::expand(config, generation.host, facts, address_of(wish.recipient), lookups);
+      expand_recipient(generation, facts, address_of(wish.recipient), lookups, ring::wall_now());
   std::string text = fmt::format("from       <{}>\nto         <{}>\n", wish.sender, wish.recipient);
   text += lookups.notes();
   text += fmt::format("decided    {}\n", conf::trace(config, expansion.rule));

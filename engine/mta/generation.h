@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "proto/conf/config.h"
 #include "proto/conf/ruleset.h"
 #include "proto/dns/settings.h"
+#include "proto/mail/srs.h"
 #include "proto/smtp/server_session.h"
 
 namespace ringpost::mta {
@@ -45,6 +47,7 @@ struct Generation {
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
   dns::ResolverSettings resolver;
+  std::optional<mail::Srs> srs;    // nothing without a key
   bool needs_client_name = false;  // a rule asks for it, so clients wait until it is known
 };
 

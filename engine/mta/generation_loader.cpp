@@ -14,6 +14,7 @@
 #include "engine/mta/host_name.h"
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
+#include "engine/mta/sender_rewriting.h"
 #include "scan/pattern/posix.h"
 
 namespace ringpost::mta {
@@ -80,6 +81,7 @@ std::shared_ptr<Generation> generation_of(const LoadWish& wish, conf::Config con
   generation->connection_limits = {config.smtp.connections_max,
                                    config.smtp.connections_per_address_max};
   generation->resolver = resolver_of(wish, config);
+  generation->srs = srs_of(config.srs);
   generation->needs_client_name = tests_client_name(config);
   generation->config = std::move(config);
   return generation;

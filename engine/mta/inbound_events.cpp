@@ -4,6 +4,7 @@
 
 #include "engine/mta/inbound.h"
 #include "engine/mta/recipients.h"
+#include "engine/mta/sender_rewriting.h"
 #include "proto/mail/received.h"
 #include "proto/smtp/replies.h"
 
@@ -153,8 +154,8 @@ void Inbound::judge_recipient() {
   const std::string_view domain = rcpt_->recipient.is_bare_postmaster()
                                       ? std::string_view(listener_.server_name)
                                       : std::string_view(mailbox.domain);
-  conf::Expansion expansion = conf::expand(generation_->config, generation_->host, facts(),
-                                           {mailbox.local, domain}, *lookups_);
+  conf::Expansion expansion = expand_recipient(*generation_, facts(), {mailbox.local, domain},
+                                               *lookups_, parts_.core.wall());
   if (expansion.outcome == conf::Outcome::Later) {
     waiting_ = Waiting::Answer;
     asked_ = std::move(*expansion.waiting_for);

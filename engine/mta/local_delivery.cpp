@@ -100,8 +100,8 @@ ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Acti
     }
     path = *final;
   }
-  if (!action.relay.mail_from.empty())
-    order.relayed_sender = relayed_sender(action.relay, order.reverse_path);
+  order.relayed_sender = relayed_sender(*parts_.generation, action.relay, order.reverse_path,
+                                        order.recipient, parts_.core.wall());
   co_await clients_.deliver(order, std::move(*order.next_hop), smtp::to_text(path));
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/mta/enquiries.h"
 #include "engine/mta/lookups.h"
+#include "engine/mta/sender_rewriting.h"
 #include "proto/smtp/path.h"
 
 namespace ringpost::mta {
@@ -27,7 +28,7 @@ ring::Task<conf::Expansion> expand_own(WorkerParts& parts,
   facts.helo = generation->config.server_name;
   while (true) {
     conf::Expansion expansion =
-        conf::expand(generation->config, generation->host, facts, {local, domain}, lookups);
+        expand_recipient(*generation, facts, {local, domain}, lookups, parts.core.wall());
     if (expansion.outcome != conf::Outcome::Later) co_return expansion;
     conf::Question question = std::move(*expansion.waiting_for);
     conf::Answer answer = co_await parts.enquiries->find(question, generation);

@@ -7,6 +7,7 @@
 
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/sender_rewriting.h"
 #include "engine/net/source_address.h"
 #include "proto/smtp/path.h"
 
@@ -50,6 +51,16 @@ ring::Task<std::optional<NoWay>> find_name(WorkerParts& parts,
                                    : "there is none";
   co_return misconfigured(
       fmt::format("no name for {} in table \"{}\": {}", address, names.name(), why));
+}
+
+std::string replaced_sender(const std::string& mail_from, const std::string& reverse_path) {
+  const auto pattern = conf::parse_sender_pattern(mail_from);
+  const auto sender = smtp::parse_reverse_path(reverse_path);
+  if (!pattern || !sender || sender->is_null()) return reverse_path;
+  smtp::Mailbox given = sender->mailbox;
+  if (!pattern->local.empty()) given.local = pattern->local;
+  if (!pattern->domain.empty()) given.domain = pattern->domain;
+  return smtp::to_text(given);
 }
 
 }  // namespace
@@ -108,14 +119,12 @@ ring::Task<Departures> departures_for(WorkerParts& parts, const NextHop& next, c
   co_return result;
 }
 
-std::string relayed_sender(const conf::RelaySettings& relay, const std::string& reverse_path) {
-  const auto pattern = conf::parse_sender_pattern(relay.mail_from);
-  const auto sender = smtp::parse_reverse_path(reverse_path);
-  if (!pattern || !sender || sender->is_null()) return reverse_path;
-  smtp::Mailbox given = sender->mailbox;
-  if (!pattern->local.empty()) given.local = pattern->local;
-  if (!pattern->domain.empty()) given.domain = pattern->domain;
-  return smtp::to_text(given);
+std::string relayed_sender(const Generation& generation, const conf::RelaySettings& relay,
+                           const std::string& reverse_path, const store::Recipient& recipient,
+                           WallTime now) {
+  std::string sender =
+      relay.mail_from.empty() ? reverse_path : replaced_sender(relay.mail_from, reverse_path);
+  return relay.srs ? forwarded_sender(generation, sender, recipient, now) : sender;
 }
 
 }  // namespace ringpost::mta

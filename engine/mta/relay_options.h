@@ -1,5 +1,5 @@
 // What the options of a `relay` action say of a connection (`src`, `helo-src`) and of senders
-// (`mail-from`). They are those of the configuration in use when the connection is made.
+// (`mail-from`, `srs`). They are those of the configuration in use when the connection is made.
 #pragma once
 
 #include <optional>
@@ -30,6 +30,8 @@ std::vector<net::Address> sources_of(const conf::Table& table, int family, std::
 
 // What MAIL says when a message with this reverse path is relayed. The null path stays what it is:
 // reports must not be answered (RFC 5321 4.5.5).
-std::string relayed_sender(const conf::RelaySettings& relay, const std::string& reverse_path);
+std::string relayed_sender(const Generation& generation, const conf::RelaySettings& relay,
+                           const std::string& reverse_path, const store::Recipient& recipient,
+                           WallTime now);
 
 }  // namespace ringpost::mta

@@ -50,13 +50,13 @@ Expansion Expander::run(AddressView recipient) {
 
 bool Expander::expand_address(std::uint32_t index) {
   const AddressView address{nodes_[index].user, nodes_[index].domain};
-  const bool forwarded = nodes_[index].parent != no_parent;
-  Decision decision = decide(config_, host_, session_, address, lookups_, forwarded);
+  const bool is_first = nodes_[index].parent == no_parent;
+  Decision decision = decide(config_, host_, session_, address, lookups_, forwarded_ || !is_first);
   if (decision.state == Decision::State::Later) return wait_for(std::move(*decision.waiting_for));
   if (decision.state == Decision::State::TemporaryFailure)
     return fail_for_now(std::move(decision.reason));
   const Rule* rule = decision.rule;
-  if (!forwarded) result_.rule = rule;
+  if (is_first) result_.rule = rule;
   if (rule == nullptr || rule->action == nullptr) return stop(Outcome::Refused);
   if (rule->action->method == Method::Relay) {
     return deliver({.action = rule->action, .rule = rule}, nodes_[index]);
@@ -191,8 +191,8 @@ bool Expander::insert(Node node, std::uint32_t parent) {
 }
 
 Expansion expand(const Config& config, const LocalHost& host, const SessionFacts& session,
-                 AddressView recipient, Lookups& lookups) {
-  return Expander(config, host, session, lookups).run(recipient);
+                 AddressView recipient, Lookups& lookups, bool forwarded) {
+  return Expander(config, host, session, lookups, forwarded).run(recipient);
 }
 
 std::optional<std::string> maildir_path(const Config& config, const Delivery& delivery,

@@ -59,8 +59,9 @@ struct Expansion {
   std::string reply_text;
 };
 
+// `forwarded` as for decide().
 Expansion expand(const Config& config, const LocalHost& host, const SessionFacts& session,
-                 AddressView recipient, Lookups& lookups);
+                 AddressView recipient, Lookups& lookups, bool forwarded = false);
 
 // The maildir of a delivery. Nothing when the path's specifiers cannot be filled: a configuration
 // error that shows only with this recipient; the delivery fails.

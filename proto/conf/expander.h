@@ -40,8 +40,8 @@ class SeenPlaces {
 class Expander {
  public:
   Expander(const Config& config, const LocalHost& host, const SessionFacts& session,
-           Lookups& lookups)
-      : config_(config), host_(host), session_(session), lookups_(lookups) {}
+           Lookups& lookups, bool forwarded)
+      : config_(config), host_(host), session_(session), lookups_(lookups), forwarded_(forwarded) {}
 
   Expansion run(AddressView recipient);
 
@@ -112,6 +112,7 @@ class Expander {
   const LocalHost& host_;
   const SessionFacts& session_;
   Lookups& lookups_;
+  const bool forwarded_;     // the recipient itself
   std::vector<Node> nodes_;  // in the order of their expansion
   SeenPlaces seen_nodes_;
   SeenPlaces seen_deliveries_;

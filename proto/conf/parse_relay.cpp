@@ -43,7 +43,7 @@ constexpr std::array relay_options = std::to_array<RelayOption>({
     {.word = "auth", .seen = &ActionOptions::auth, .map = &RelaySettings::auth},
     {.word = "backup", .seen = &ActionOptions::backup, .works = true},
     {.word = "tls", .seen = &ActionOptions::tls},
-    {.word = "srs", .seen = &ActionOptions::srs},
+    {.word = "srs", .seen = &ActionOptions::srs, .works = true},
     {.word = "filter", .seen = &ActionOptions::filter},
 });
 

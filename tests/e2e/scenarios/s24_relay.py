@@ -252,11 +252,11 @@ def what_needs_tls_is_refused_by_name(t):
     path = t.path("smtpd.conf")
     with open(path, "w", encoding="utf-8") as file:
         file.write('listen on 127.0.0.1 port 2599\naction a relay host smtps://x.test\n'
-                   'srs key "k"\naction b relay\naction c relay host x.test srs\n'
+                   'srs key "k"\naction b relay srs\naction c relay host x.test tls\n'
                    'match for any action a\n')
     done = t.run_daemon("-d", "--home", t.path("home"), "-f", path)
     t.equal(done.returncode, 1)
     for part in ('smtpd.conf:2', 'TLS, for "smtps://x.test"', 'smtpd.conf:5',
-                 '"srs" of a relay'):
+                 '"tls" of a relay'):
         t.true(part in done.stderr, done.stderr)
     t.true(not os.path.exists(t.path("home", "spool")), "nothing was started")

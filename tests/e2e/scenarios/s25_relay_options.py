@@ -112,6 +112,38 @@ def senders_are_replaced(t):
 
 
 @case()
+def forwarded_mail_has_a_sender_of_ours(t):
+    """`srs`: the next server sees a sender of our domain; reports to it go to the first sender,
+    what is forged is refused, and mail that is not forwarded keeps its sender."""
+    server = lmtp.Server(t, smtp=True)
+    rules = ['action "local" maildir virtual <users> userbase <base>',
+             f'action "out" relay host "{server.destination}" srs',
+             'match from any for domain "example.test" action "local"',
+             'match from any for domain "there.test" action "out"',
+             'match from local for any action "out"']
+    daemon = t.daemon(directives=["srs key one"], rules=rules,
+                      virtual={"fwd@example.test": "x@there.test", "@example.test": "alice"})
+    send(daemon, 1, "fwd@example.test", "direct@there.test", sender="bob@away.test")
+    daemon.wait_queue_empty()
+    senders = {m["recipients"][0]: m["sender"] for m in server.messages}
+    rewritten = senders["x@there.test"]
+    t.true(rewritten.startswith("SRS0=") and rewritten.endswith("=away.test=bob@example.test"),
+           rewritten)
+    t.equal(senders["direct@there.test"], "bob@away.test")
+    t.equal(len({m["connection"] for m in server.messages}), 1, "one connection")
+    send(daemon, 2, rewritten.lower(), sender="")
+    daemon.wait_queue_empty()
+    t.equal((server.messages[-1]["sender"], server.messages[-1]["recipients"]),
+            ("", ["bob@away.test"]))
+    forged = rewritten.replace("=bob@", "=eve@")
+    with daemon.client() as client:
+        client.hello()
+        client.expect("MAIL FROM:<>", 250)
+        client.expect(f"RCPT TO:<{forged}>", 550, "5.1.1")
+        client.quit()
+
+
+@case()
 def backup_servers(t):
     """`backup mx NAME`: only servers that are preferred to NAME; none is a loop."""
     if os.getuid() != 0:

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/mta/sender_rewriting.h"
 #include "tests/engine/mta/rig.h"
 
 namespace ringpost::mta {
@@ -27,6 +28,10 @@ TEST(RelayOptions, SourcesOfAFamilyTakeTurns) {
   EXPECT_TRUE(sources_of(conf::Table("none", conf::TableKind::List, {}), AF_INET, 7).empty());
 }
 
+std::string relayed_sender(const conf::RelaySettings& relay, const std::string& sender) {
+  return mta::relayed_sender({}, relay, sender, {}, {});
+}
+
 TEST(RelayOptions, SendersGiveWayInWholeOrInPart) {
   conf::RelaySettings relay;
   EXPECT_EQ(relayed_sender(relay, "a@b.test"), "a@b.test");
@@ -40,6 +45,20 @@ TEST(RelayOptions, SendersGiveWayInWholeOrInPart) {
   EXPECT_EQ(relayed_sender(relay, ""), "") << "a report";
   relay.mail_from = "no address@";
   EXPECT_EQ(relayed_sender(relay, "a@b.test"), "a@b.test");
+}
+
+TEST(RelayOptions, TheSenderToRewriteIsTheOneThatWasPut) {
+  Generation generation;
+  generation.srs = srs_of({.key = "k", .backup_key = {}});
+  conf::RelaySettings relay;
+  relay.mail_from = "list@lists.test";
+  store::Recipient recipient;
+  recipient.accepted_address = "a@us.test";
+  recipient.final_address = "b@there.test";
+  EXPECT_EQ(mta::relayed_sender(generation, relay, "x@y.test", recipient, {}), "list@lists.test");
+  relay.srs = true;
+  const std::string sender = mta::relayed_sender(generation, relay, "x@y.test", recipient, {});
+  EXPECT_TRUE(sender.ends_with("=lists.test=list@us.test")) << sender;
 }
 
 class DeparturesTest : public testing::Test {
