@@ -3,6 +3,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 head = """$TTL 300
@@ -111,3 +112,37 @@ class Silent:
         except BlockingIOError:
             pass
         return self._count
+
+
+class Losing:
+    """A name server in front of another one: it loses every question about names with a label."""
+
+    def __init__(self, test, server, label):
+        self.server = server
+        self.label = bytes([len(label)]) + label.encode("ascii")
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.lost = 0
+        test.defer(self.socket.close)
+        for _ in range(4):
+            threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                question, client = self.socket.recvfrom(4096)
+                if self.label in question.lower():
+                    self.lost += 1
+                    continue
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+                    onward.settimeout(2)
+                    onward.connect(("127.0.0.1", self.server.port))
+                    onward.send(question)
+                    answer = onward.recv(4096)
+                self.socket.sendto(answer, client)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
