@@ -82,8 +82,7 @@ ring::Task<void> ClientConnection::serve() {
   session_.emplace(settings_, parts_.core.now());
   stream_->receive();
   co_await converse();
-  std::ranges::move(std::exchange(later_, {}), std::back_inserter(batch_));
-  if (!batch_.empty()) owner_.give_back(std::exchange(batch_, {}));
+  if (batch_ != nullptr) owner_.give_back(*std::exchange(batch_, nullptr));
   co_await close();
 }
 
@@ -173,31 +172,24 @@ bool ClientConnection::feed() {
 }
 
 void ClientConnection::take(const smtp::Ready&) {
-  if (!later_.empty()) {
-    take_batch(std::exchange(later_, {}));
-    return;
-  }
   idle_ = true;
   owner_.idle(*this);
 }
 
-void ClientConnection::give(ClientBatch batch) {
-  CHECK(idle_ && batch_.empty() && !batch.empty());
+void ClientConnection::give(OutgoingBatch& batch) {
+  CHECK(idle_ && batch_ == nullptr);
   idle_ = false;
-  take_batch(std::move(batch));
-  wake();
-}
-
-void ClientConnection::take_batch(ClientBatch batch) {
   given_ = true;
-  const std::string& sender = sender_of(batch.front()->order);
-  for (ClientAttempt* attempt : batch)
-    (sender_of(attempt->order) == sender ? batch_ : later_).push_back(attempt);
+  batch_ = &batch;
+  wake();
 }
 
 void ClientConnection::begin() {
   given_ = false;
-  const DeliveryOrder& order = batch_.front()->order;
+  attempts_.clear();
+  for (OutgoingAttempt& attempt : batch_->attempts)
+    if (!attempt.is_settled) attempts_.push_back(&attempt);
+  const DeliveryOrder& order = *attempts_.front();
   smtp::OutgoingMessage message;
   const std::string& sender = sender_of(order);
   message.sender = sender;
@@ -207,8 +199,8 @@ void ClientConnection::begin() {
   for (const store::Extent& extent : order.extents) message.octets += extent.length;
   recipients_.clear();
   bool non_ascii = smtp::has_non_ascii({sender, {}});
-  for (const ClientAttempt* attempt : batch_) {
-    const store::Recipient& recipient = attempt->order.recipient;
+  for (const OutgoingAttempt* attempt : attempts_) {
+    const store::Recipient& recipient = attempt->recipient;
     recipients_.push_back({.path = attempt->path,
                            .notify = {recipient.notify_flags},
                            .original_recipient = recipient.original});
@@ -223,7 +215,7 @@ void ClientConnection::begin() {
 }
 
 void ClientConnection::take(const smtp::RecipientDone& outcome) {
-  DeliveryResult& result = batch_[outcome.recipient]->order.result;
+  DeliveryResult& result = attempts_[outcome.recipient]->result;
   if (spool_fault_) {
     result = {observe::AttemptResult::Delayed, "4.3.0", to_text(*spool_fault_)};
     if (spool_fault_->code == EBADMSG) result.damage = spool_fault_;
@@ -246,13 +238,13 @@ void ClientConnection::take(const smtp::RecipientDone& outcome) {
 }
 
 void ClientConnection::take(const smtp::MessageDone&) {
-  ClientBatch batch = std::exchange(batch_, {});
-  const bool unseen = session_->ended() && !heard_ && messages_ > 1 && !batch.front()->repeated;
+  OutgoingBatch& batch = *std::exchange(batch_, nullptr);
+  const bool unseen = session_->ended() && !heard_ && messages_ > 1 && !batch.repeated;
   if (unseen) {
-    owner_.give_back(std::move(batch));
-    return;
+    owner_.give_back(batch);
+  } else {
+    owner_.tried(*this, batch, session_->ended() && !spool_fault_);
   }
-  for (ClientAttempt* attempt : batch) attempt->done.set();
 }
 
 void ClientConnection::take(const smtp::Ended& ended) {
@@ -317,8 +309,7 @@ ring::Task<void> ClientConnection::send_content() {
 ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
   const auto buffer = buffers_.borrow();
   if (!buffer) co_return buffer.error();
-  ContentReader content(parts_.core.ring(), segments_, buffer->room(),
-                        batch_.front()->order.extents);
+  ContentReader content(parts_.core.ring(), segments_, buffer->room(), attempts_.front()->extents);
   smtp::DataEncoder encoder;
   std::vector<Bytes> pieces;
   while (true) {

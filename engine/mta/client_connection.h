@@ -1,6 +1,6 @@
 // ClientConnection: one connection to an SMTP or LMTP server, from connect to close; it carries
 // one transaction after the other. Every failure, the server's or the network's, ends as a result
-// of each recipient that was under way. Owner: one ClientRoute, on its core; lives until run()
+// of each recipient that was under way. Owner: one OutgoingSession, on its core; lives until run()
 // ended.
 #pragma once
 
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/mta/content_reader.h"
-#include "engine/mta/delivery_order.h"
 #include "engine/mta/next_hop.h"
+#include "engine/mta/outgoing_batch.h"
 #include "engine/mta/relay_options.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
@@ -20,17 +20,6 @@
 
 namespace ringpost::mta {
 
-// One recipient that waits for its result; caller-owned, and must stay until `done`.
-struct ClientAttempt {
-  DeliveryOrder& order;
-  std::string path;       // what RCPT says
-  bool repeated = false;  // a connection that stood idle was lost under it: not twice
-  ring::Signal done = {};
-};
-
-// Recipients of one message: one transaction, or one for each of their senders.
-using ClientBatch = std::vector<ClientAttempt*>;
-
 class ClientConnection;
 
 struct ClientTimes {
@@ -39,15 +28,17 @@ struct ClientTimes {
   smtp::ClientTimeouts dialogue{};
 };
 
-// What a connection tells its route.
+// What a connection tells its session.
 class ClientConnectionOwner {
  public:
   // It stands and may be given a batch, now or later.
   virtual void idle(ClientConnection& connection) = 0;
   // The server was not there, or ended the connection before it was given anything.
   virtual void not_connected(ClientConnection& connection, const NoWay& why) = 0;
+  // Every attempt of the batch has its result. `lost`: the connection broke under it.
+  virtual void tried(ClientConnection& connection, OutgoingBatch& batch, bool lost) = 0;
   // The connection was lost before the server could have seen any of it.
-  virtual void give_back(ClientBatch batch) = 0;
+  virtual void give_back(OutgoingBatch& batch) = 0;
   // run() is about to end.
   virtual void gone(ClientConnection& connection) = 0;
 
@@ -67,8 +58,8 @@ class ClientConnection final : private net::StreamOwner {
   ring::Task<void> run();
 
   bool is_idle() const { return idle_; }
-  // Only while is_idle().
-  void give(ClientBatch batch);
+  // Only while is_idle(). The batch must stay until it is tried or given back.
+  void give(OutgoingBatch& batch);
   // Ends as soon as nothing is under way.
   void stop();
   // Ends now; what is under way is put off.
@@ -97,7 +88,6 @@ class ClientConnection final : private net::StreamOwner {
   ring::Task<void> wait_idle();
   bool is_broken() const { return peer_ended_ || stream_over_ || error_ != 0; }
   bool feed();
-  void take_batch(ClientBatch batch);
   void begin();
   void take(const smtp::Ready&);
   void take(const smtp::RecipientDone& outcome);
@@ -116,8 +106,8 @@ class ClientConnection final : private net::StreamOwner {
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientSession> session_;
 
-  ClientBatch batch_;
-  ClientBatch later_;  // of the same message, with another sender
+  OutgoingBatch* batch_ = nullptr;
+  std::vector<OutgoingAttempt*> attempts_;  // those of the batch that are tried
   std::vector<smtp::OutgoingRecipient> recipients_;
   std::string server_, host_;  // of the hop in use, or tried last
   std::string unread_;         // octets that the session would not take yet

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/mta/next_hop.h"
 #include "engine/observe/reason.h"
 #include "engine/ring/mailbox.h"
 #include "proto/base/clock.h"
@@ -42,7 +41,6 @@ struct DeliveryOrder : ring::Message {
   store::DsnReturn dsn_return = store::DsnReturn::Unspecified;
   store::Recipient recipient;
   std::vector<store::Extent> extents;
-  std::optional<NextHop> next_hop;                 // where it goes when another server takes it
   std::optional<std::string> relayed_sender = {};  // what MAIL says instead of the reverse path
   DeliveryResult result;
 };

@@ -62,11 +62,6 @@ std::optional<dsn::Action> action_to_tell(store::DeliveryStatus status, bool war
   return std::nullopt;
 }
 
-Duration time_to_live(const conf::Config& config, std::string_view action_name) {
-  const conf::Action* action = config.find_action(action_name);
-  return action != nullptr && action->ttl ? *action->ttl : config.queue.ttl;
-}
-
 bool any_pending_but(const store::MessageSummary& message, std::uint32_t recipient) {
   for (std::uint32_t i = 0; i < message.recipients.size(); ++i)
     if (i != recipient && !store::is_final(message.recipients[i].status)) return true;
@@ -83,8 +78,16 @@ Dispatcher::Dispatcher(WorkerParts& parts, SegmentStore& segments, store::Index&
       options_(options),
       local_(parts, segments),
       reports_(parts, segments, buffers_, [this](QueueId id) { return attempts_of(id); }),
+      destinations_(parts, segments),
       ready_(options.attempts_max) {
   allow_attempts(options.attempts_max);
+  use_generation();
+}
+
+void Dispatcher::meet(std::vector<Dispatcher*> all) {
+  all_ = std::move(all);
+  routed_.resize(all_.size());
+  destinations_.meet(all_);
 }
 
 void Dispatcher::allow_attempts(std::size_t most) {
@@ -97,23 +100,28 @@ Dispatcher::~Dispatcher() { parts_.core.timers().disarm(timer_); }
 
 void Dispatcher::accepted(QueueId id, store::Envelope envelope, const store::Extent& where) {
   index_.insert(store::summarize(id, envelope, where));
-  if (kept_.size() < options_.envelopes_kept_max)
-    kept_.emplace(id, std::make_shared<const store::Envelope>(std::move(envelope)));
-  enqueue(*index_.find(id));
+  const auto kept = std::make_shared<const store::Envelope>(std::move(envelope));
+  if (kept_.size() < options_.envelopes_kept_max) kept_.emplace(id, kept);
+  for (std::uint32_t i = 0; i < kept->recipients.size(); ++i) {
+    const store::RecipientProgress& progress = kept->recipients[i].progress;
+    if (store::is_final(progress.status)) continue;
+    if (send_on_its_way(id, i, *kept, progress.next_due)) continue;
+    const store::QueuedRecipient entry{progress.next_due, id, i};
+    paused_ ? set_aside_.push_back(entry) : ready_.add(entry);
+  }
+  update_gauges();
 }
 
+// Where they go is found out when they are due: that takes their Envelopes, and there may be
+// millions.
 void Dispatcher::recovered(const store::MessageSummary& message) {
   index_.insert(message);
-  enqueue(message);
-  // Everything was delivered, but the crash came before that was recorded as a whole.
-  if (!message.any_pending()) run(complete(message.id));
-}
-
-void Dispatcher::enqueue(const store::MessageSummary& message) {
   for (std::uint32_t i = 0; i < message.recipients.size(); ++i)
     if (!store::is_final(message.recipients[i].status))
       ready_.add({message.recipients[i].next_due, message.id, i});
   update_gauges();
+  // Everything was delivered, but the crash came before that was recorded as a whole.
+  if (!message.any_pending()) run(complete(message.id));
 }
 
 void Dispatcher::update_gauges() {
@@ -123,28 +131,36 @@ void Dispatcher::update_gauges() {
 
 void Dispatcher::end_of_turn() {
   start_due();
-  local_.end_of_turn();
+  hand_over_all();
+  destinations_.pump();
 }
 
 void Dispatcher::stop() {
   stopping_ = true;
   reports_.stop();
-  local_.stop();
+  destinations_.stop();
 }
 
 void Dispatcher::start_due() {
-  if (paused_ || stopping_) return;
+  if (stopping_) return;
   while (const auto entry = ready_.take(parts_.core.wall())) {
-    if (index_.find(entry->id) == nullptr) {  // removed by the operator meanwhile
+    if (is_wanted(*entry)) {
+      run(attempt(*entry));
+    } else {
       ready_.done();
-      continue;
     }
-    run(attempt(*entry));
   }
   const auto next = ready_.next_due();
   if (!next || ready_.active() >= options_.attempts_max) return;
   const Duration wait = std::max(*next - parts_.core.wall(), Duration{0});
   parts_.core.timers().arm(timer_, parts_.core.now() + wait);
+}
+
+// The operator may have removed it meanwhile, or have put it into the queue twice.
+bool Dispatcher::is_wanted(const store::QueuedRecipient& entry) const {
+  const store::MessageSummary* message = index_.find(entry.id);
+  return message != nullptr && !store::is_final(message->recipients[entry.recipient].status) &&
+         !is_active(entry.id, entry.recipient);
 }
 
 void Dispatcher::lease_all(const std::vector<store::SegmentUse>& uses) {
@@ -164,10 +180,14 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   const std::vector<store::SegmentUse> uses = index_.find(entry.id)->uses;
   lease_all(uses);
   const auto envelope = co_await envelope_of(entry.id);
-  if (envelope) {
-    co_await attempt_in_lane(entry, **envelope, began);
-  } else {
+  if (!envelope) {
     hold_unreadable(entry, envelope.error());
+  } else if (send_on_its_way(entry.id, entry.recipient, **envelope, parts_.core.wall())) {
+    // Its destination has it now.
+  } else if (paused_) {
+    set_aside_.push_back(entry);
+  } else {
+    co_await attempt_in_lane(entry, **envelope, began);
   }
   return_all(uses);
   active_.erase({entry.id, entry.recipient});
@@ -183,13 +203,10 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
 ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
                                              const store::Envelope& envelope, Instant began) {
   const store::Recipient& recipient = envelope.recipients[entry.recipient];
-  const store::MessageSummary* message = index_.find(entry.id);
-  Lane lane =
-      lane_of(recipient, message != nullptr ? message->recipients[entry.recipient].attempts : 0);
+  const Lane lane = lane_of(recipient);
   if (!lane.name.empty() && !lanes_.enter(lane.name, lane.most, entry)) co_return;
-  Attempt order(*this, owner_of(recipient, lane));
+  Attempt order(*this, owner_of(recipient));
   fill(order, entry, envelope);
-  order.next_hop = std::move(lane.next);
   if (&order.away == this) {
     co_await local_.deliver(order);
   } else {
@@ -198,16 +215,16 @@ ring::Task<void> Dispatcher::attempt_in_lane(store::QueuedRecipient entry,
   }
   if (order.result.damage) {
     hold_unreadable(entry, *order.result.damage);
-  } else {
-    co_await record(order, began);
+  } else if (const auto due = co_await record(order, began)) {
+    ready_.add({*due, entry.id, entry.recipient});
   }
   if (lane.name.empty()) co_return;
   for (const store::QueuedRecipient& back : lanes_.leave(lane.name)) ready_.add(back);
 }
 
-// A server that hangs, or a user whose command or other process does, must not keep everybody else
-// waiting. What the engine writes itself ends by itself.
-Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient, unsigned attempts) const {
+// A user whose command or other process hangs must not keep everybody else waiting. What the engine
+// writes itself ends by itself.
+Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient) const {
   const conf::Config& config = parts_.generation->config;
   const conf::Action* action = config.find_action(recipient.action);
   if (action == nullptr) return {};
@@ -215,10 +232,6 @@ Dispatcher::Lane Dispatcher::lane_of(const store::Recipient& recipient, unsigned
   if (recipient.target.empty() && action->method == conf::Method::Maildir &&
       is_written_here(*action, recipient))
     return {};
-  if (auto next = next_hop_of(*action, recipient, attempts)) {
-    std::string key = next->key();
-    return {std::move(key), most_of_window, std::move(next)};
-  }
   const std::size_t share = (config.engine.deliveries_per_user_max + all_.size() - 1) / all_.size();
   return {recipient.user, std::max<std::size_t>(1, std::min(share, most_of_window))};
 }
@@ -238,14 +251,12 @@ bool Dispatcher::is_written_here(const conf::Action& action,
   return known.state == conf::AnswerState::Found && Agents::is_ourselves(known.user.uid);
 }
 
-Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient, const Lane& lane) const {
+Dispatcher& Dispatcher::owner_of(const store::Recipient& recipient) const {
   const std::hash<std::string> hash;
-  const std::size_t key =
-      lane.next ? hash(lane.name) : (hash(recipient.action) * 31) ^ hash(recipient.user);
-  return *all_[key % all_.size()];
+  return *all_[((hash(recipient.action) * 31) ^ hash(recipient.user)) % all_.size()];
 }
 
-void Dispatcher::fill(Attempt& order, const store::QueuedRecipient& entry,
+void Dispatcher::fill(DeliveryOrder& order, const store::QueuedRecipient& entry,
                       const store::Envelope& envelope) {
   const store::MessageSummary* message = index_.find(entry.id);
   order.id = entry.id;
@@ -325,7 +336,7 @@ void Dispatcher::hold_unreadable(const store::QueuedRecipient& entry, const Faul
   unreadable_.insert({entry.id, entry.recipient});
 }
 
-store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const {
+store::RecipientProgress Dispatcher::progress_after(const DeliveryOrder& order) const {
   store::RecipientProgress progress;
   progress.status = status_of(order.result.result);
   progress.attempts = order.attempt;
@@ -335,7 +346,7 @@ store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const 
   const conf::Action* action = config.find_action(order.recipient.action);
   const bool is_relay = action != nullptr && action->method == conf::Method::Relay;
   schedule.step = config.queue.retry_interval * (is_relay ? store::relay_steps : 1);
-  schedule.time_to_live = time_to_live(config, order.recipient.action);
+  schedule.time_to_live = config.time_to_live(order.recipient.action);
   const WallTime now = parts_.core.wall();
   if (store::is_expired(schedule, order.received, now)) {
     progress.status = store::DeliveryStatus::Failed;
@@ -348,7 +359,7 @@ store::RecipientProgress Dispatcher::progress_after(const Attempt& order) const 
   return progress;
 }
 
-void Dispatcher::note_result(const Attempt& order, const store::RecipientProgress& progress,
+void Dispatcher::note_result(const DeliveryOrder& order, const store::RecipientProgress& progress,
                              Instant began) {
   observe::DeliveryMetrics& metrics = parts_.metrics.delivery;
   const WallTime now = parts_.core.wall();
@@ -385,16 +396,17 @@ void Dispatcher::note_result(const Attempt& order, const store::RecipientProgres
 
 // The outcome is durable before the recipient is forgotten. The last recipient of a message needs
 // no Outcome of its own: the Completed record says it all.
-ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
+ring::Task<std::optional<WallTime>> Dispatcher::record(const DeliveryOrder& order, Instant began) {
+  using Due = std::optional<WallTime>;
   store::RecipientProgress progress = progress_after(order);
   note_result(order, progress, began);
-  if (index_.find(order.id) == nullptr) co_return;  // removed by the operator meanwhile
+  if (index_.find(order.id) == nullptr) co_return Due{};  // removed by the operator meanwhile
   co_await tell_sender(order, progress);
   const store::MessageSummary* message = index_.find(order.id);
-  if (message == nullptr) co_return;
+  if (message == nullptr) co_return Due{};
   if (store::is_final(progress.status) && !any_pending_but(*message, order.recipient_index)) {
     co_await complete(order.id);
-    co_return;
+    co_return Due{};
   }
   const store::Outcome outcome{order.recipient_index, progress,
                                order.result.detail.substr(0, store::outcome_text_octets_max)};
@@ -402,16 +414,15 @@ ring::Task<void> Dispatcher::record(const Attempt& order, Instant began) {
     return parts_.spooler->append(order.id, outcome, commit);
   };
   const auto appended = co_await append_durably(std::move(append));
-  if (!appended) co_return;
+  if (!appended) co_return Due{};
   index_.apply(order.id, outcome, appended->where);
   message = index_.find(order.id);
-  if (message == nullptr) co_return;
+  if (message == nullptr) co_return Due{};
   if (!message->any_pending()) {
     co_await complete(order.id);
-  } else if (!store::is_final(progress.status)) {
-    ready_.add({progress.next_due, order.id, order.recipient_index});
   }
   update_gauges();
+  co_return store::is_final(progress.status) ? Due{} : Due{progress.next_due};
 }
 
 std::size_t Dispatcher::attempts_of(QueueId id) const {
@@ -420,14 +431,17 @@ std::size_t Dispatcher::attempts_of(QueueId id) const {
 }
 
 // The report is durable before the outcome is; what cannot be told is not over.
-ring::Task<void> Dispatcher::tell_sender(const Attempt& order, store::RecipientProgress& progress) {
+ring::Task<void> Dispatcher::tell_sender(const DeliveryOrder& order,
+                                         store::RecipientProgress& progress) {
   const conf::Config& config = parts_.generation->config;
-  const bool warns =
-      store::is_warning(config.queue.warn_after, order.received, order.recipient.progress.next_due);
+  // The moment of a warning came since the attempt was due.
+  const auto warning = store::warning_from(config.queue.warn_after, order.received,
+                                           order.recipient.progress.next_due);
+  const bool warns = warning && *warning <= parts_.core.wall();
   const auto action = action_to_tell(progress.status, warns, order.result.dsn_passed);
   const smtp::NotifySet notify{order.recipient.notify_flags};
   if (!action || !dsn::is_wanted(*action, order.reverse_path, notify)) co_return;
-  const WallTime end = order.received + time_to_live(config, order.recipient.action);
+  const WallTime end = order.received + config.time_to_live(order.recipient.action);
   const Told told = co_await reports_.tell(order, *action, end);
   if (told == Told::Sent) co_return;
   if (*action != dsn::Action::Failed) co_return;  // never delivered again for a report's sake

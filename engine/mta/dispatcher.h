@@ -1,6 +1,8 @@
 // Dispatcher: the queue of one core: which recipients of its messages are due, the attempts that
-// are under way, and what became of them. An attempt runs on the core that owns its destination;
-// the outcome is recorded durably here before the recipient is forgotten. Owner: one core.
+// are under way, and what became of them. Mailboxes are written by the core that owns them; those
+// for other servers wait in the Destinations of the core that owns the server, which asks for them
+// when it has a connection. The outcome is recorded durably here before the recipient is forgotten.
+// Owner: one core.
 #pragma once
 
 #include <functional>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "engine/mta/delivery_order.h"
+#include "engine/mta/destinations.h"
 #include "engine/mta/local_delivery.h"
 #include "engine/mta/reports.h"
 #include "engine/mta/spooler.h"
@@ -50,7 +53,7 @@ class Dispatcher {
 
   // The dispatchers of all cores by index, this one included; they must all outlive each other's
   // attempts.
-  void meet(std::vector<Dispatcher*> all) { all_ = std::move(all); }
+  void meet(std::vector<Dispatcher*> all);
 
   // --- messages --------------------------------------------------------------------------------
   // Durable, and so ours: enters it into the index and the queue.
@@ -69,20 +72,23 @@ class Dispatcher {
   }
   const store::Index& index() const { return index_; }
 
-  // How many attempts may be under way at once, of this core's messages.
+  // How many attempts may be under way at once, of this core's messages, in mailboxes.
   void allow_attempts(std::size_t most);
+  // parts.generation is a new one.
+  void use_generation() { destinations_.use(*parts_.generation); }
   // At the end of every turn: starts what is due.
   void end_of_turn();
   // No new attempts; idle() tells when those under way have ended.
   void stop();
   // Those under way are put off.
-  void abort() { local_.abort(); }
-  bool idle() const { return scope_.idle() && local_.idle() && reports_.idle(); }
+  void abort() { destinations_.abort(); }
+  bool idle() const { return scope_.idle() && destinations_.idle() && reports_.idle(); }
   // Names the attempts that have not ended.
   void report_hung() const;
 
   // --- the operator's hands --------------------------------------------------------------------
-  void pause(bool paused) { paused_ = paused; }
+  // Deliveries to mailboxes and by LMTP.
+  void pause(bool paused);
   bool paused() const { return paused_; }
   bool is_active(QueueId id, std::uint32_t recipient) const {
     return active_.contains({id, recipient});
@@ -99,6 +105,13 @@ class Dispatcher {
   std::vector<QueueId> all_ids() const;
   // Reads the Envelope of a message back, with its present progress. Not kept.
   ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> envelope_of(QueueId id);
+  // --- other servers ---------------------------------------------------------------------------
+  // Those that this core owns.
+  Destinations& destinations() { return destinations_; }
+  ring::Core& core() { return parts_.core; }
+  // Steps of an OutgoingBatch with messages of this core.
+  static void batch_wanted(ring::Message& batch);
+  static void batch_tried(ring::Message& batch);
   // Runs `task` as one of this dispatcher's own.
   void run(ring::Task<void> task) { ring::Task<void>::spawn(scope_, std::move(task)); }
 
@@ -121,10 +134,12 @@ class Dispatcher {
   };
 
   void start_due();
+  bool is_wanted(const store::QueuedRecipient& entry) const;
   ring::Task<void> attempt(store::QueuedRecipient entry);
   ring::Task<void> serve(Attempt& order);
-  ring::Task<void> record(const Attempt& order, Instant began);
-  ring::Task<void> tell_sender(const Attempt& order, store::RecipientProgress& progress);
+  // When it is to be tried again; nothing: it is over, or in the operator's hands.
+  ring::Task<std::optional<WallTime>> record(const DeliveryOrder& order, Instant began);
+  ring::Task<void> tell_sender(const DeliveryOrder& order, store::RecipientProgress& progress);
   std::size_t attempts_of(QueueId id) const;
   ring::Task<void> complete(QueueId id);
   ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
@@ -133,11 +148,13 @@ class Dispatcher {
   bool schedule(QueueId id, std::uint32_t recipient);
   bool withdraw(QueueId id, std::uint32_t recipient);
   void forget_notes(QueueId id);
+  bool withdraw_here(QueueId id, std::uint32_t recipient);
   void hold_unreadable(const store::QueuedRecipient& entry, const Fault& fault);
-  void fill(Attempt& order, const store::QueuedRecipient& entry, const store::Envelope& envelope);
-  store::RecipientProgress progress_after(const Attempt& order) const;
-  void note_result(const Attempt& order, const store::RecipientProgress& progress, Instant began);
-  void enqueue(const store::MessageSummary& message);
+  void fill(DeliveryOrder& order, const store::QueuedRecipient& entry,
+            const store::Envelope& envelope);
+  store::RecipientProgress progress_after(const DeliveryOrder& order) const;
+  void note_result(const DeliveryOrder& order, const store::RecipientProgress& progress,
+                   Instant began);
   void lease_all(const std::vector<store::SegmentUse>& uses);
   void return_all(const std::vector<store::SegmentUse>& uses);
   ring::Task<void> attempt_in_lane(store::QueuedRecipient entry, const store::Envelope& envelope,
@@ -145,12 +162,34 @@ class Dispatcher {
   struct Lane {
     std::string name;  // empty: none
     std::size_t most = 0;
-    std::optional<NextHop> next = {};  // the lane is that of a server
   };
-  Lane lane_of(const store::Recipient& recipient, unsigned attempts) const;
-  Dispatcher& owner_of(const store::Recipient& recipient, const Lane& lane) const;
+  Lane lane_of(const store::Recipient& recipient) const;
+  Dispatcher& owner_of(const store::Recipient& recipient) const;
   // A mailbox that no other process has to write.
   bool is_written_here(const conf::Action& action, const store::Recipient& recipient) const;
+  // For other servers: dispatcher_outgoing.cpp.
+  struct Recording;
+  std::optional<RoutedRecipient> route(QueueId id, std::uint32_t index,
+                                       const store::Recipient& recipient,
+                                       std::string_view reverse_path, WallTime received,
+                                       WallTime due) const;
+  std::optional<NextHop> next_hop(QueueId id, std::uint32_t index,
+                                  const store::Recipient& recipient) const;
+  bool send_on_its_way(QueueId id, std::uint32_t index, const store::Envelope& envelope,
+                       WallTime due);
+  void hand_over(RoutedRecipient recipient);
+  void hand_over_all();
+  WallTime deadline_after(const store::Recipient& recipient, WallTime received, WallTime due) const;
+  ring::Task<void> carry(OutgoingBatch& batch);
+  ring::Task<void> carry_filled(OutgoingBatch& batch, Recording& recording);
+  void fill(OutgoingBatch& batch, const store::Envelope& envelope, Recording& recording);
+  void add_attempt(OutgoingBatch& batch, const store::RecipientKey& key,
+                   const store::Envelope& envelope, NextHop next);
+  ring::Task<void> record_one(OutgoingBatch& batch, OutgoingAttempt& attempt, Recording& recording);
+  void wait_again(OutgoingBatch& batch, const OutgoingAttempt& attempt, WallTime due,
+                  Recording& recording);
+  void settle(OutgoingBatch& batch, Recording& recording);
+  void on_all_destinations(const std::function<void(Destinations&)>& call);
   void update_gauges();
   void timer_fired() {}  // the turn that follows starts what is due
 
@@ -162,12 +201,15 @@ class Dispatcher {
   LocalDelivery local_;
   ReadBuffers buffers_;
   Reports reports_;
+  Destinations destinations_;
+  std::vector<std::vector<RoutedRecipient>> routed_;  // by core, until the end of the turn
   store::ReadyQueue ready_;
   store::Lanes lanes_;
   std::unordered_map<QueueId, std::shared_ptr<const store::Envelope>> kept_;
   std::set<RecipientKey> active_;
   // What is done with, until that is durable; and who is to be told of it.
   std::map<QueueId, std::vector<std::function<void(bool)>>> completing_;
+  std::vector<store::QueuedRecipient> set_aside_;  // due while paused
   std::set<RecipientKey> unreadable_;  // in no queue until the operator asks for another try
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;

@@ -29,8 +29,16 @@ std::string_view Dispatcher::last_error(QueueId id, std::uint32_t recipient) con
   return found == message->second.end() ? std::string_view{} : std::string_view(found->second);
 }
 
-// Takes a recipient out of the queue; false: it is not in it.
+// Takes a recipient out of the queue; false: it is in the middle of an attempt, or of another
+// order.
 bool Dispatcher::withdraw(QueueId id, std::uint32_t recipient) {
+  if (withdraw_here(id, recipient)) return true;
+  if (active_.contains({id, recipient})) return false;
+  on_all_destinations([=](Destinations& destinations) { destinations.forget({id, recipient}); });
+  return true;
+}
+
+bool Dispatcher::withdraw_here(QueueId id, std::uint32_t recipient) {
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) return false;
   const WallTime due = message->recipients[recipient].next_due;
@@ -39,15 +47,28 @@ bool Dispatcher::withdraw(QueueId id, std::uint32_t recipient) {
 }
 
 bool Dispatcher::schedule(QueueId id, std::uint32_t recipient) {
-  if (!withdraw(id, recipient)) return false;
-  ready_.add({due_by_order, id, recipient});
+  if (withdraw_here(id, recipient)) {
+    ready_.add({due_by_order, id, recipient});
+    return true;
+  }
+  if (active_.contains({id, recipient})) return false;
+  on_all_destinations([=](Destinations& destinations) { destinations.hasten({id, recipient}); });
   return true;
+}
+
+void Dispatcher::pause(bool paused) {
+  paused_ = paused;
+  destinations_.pause_lmtp(paused);
+  if (paused) return;
+  for (const store::QueuedRecipient& entry : std::exchange(set_aside_, {})) ready_.add(entry);
+  parts_.core.turn_again();
 }
 
 bool Dispatcher::schedule(QueueId id) {
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) return false;
-  for (std::uint32_t i = 0; i < message->recipients.size(); ++i) schedule(id, i);
+  for (std::uint32_t i = 0; i < message->recipients.size(); ++i)
+    if (!store::is_final(message->recipients[i].status)) schedule(id, i);
   return true;
 }
 
@@ -116,8 +137,12 @@ ring::Task<Obeyed> Dispatcher::remove_some(QueueId id, std::vector<std::uint32_t
     co_return obeyed;
   }
   for (const std::uint32_t recipient : recipients) {
-    const bool removed =
-        withdraw(id, recipient) && co_await settle(id, recipient, store::DeliveryStatus::Removed);
+    bool removed = withdraw(id, recipient);
+    if (removed) {
+      active_.insert({id, recipient});  // no core's destination gets it meanwhile
+      removed = co_await settle(id, recipient, store::DeliveryStatus::Removed);
+      active_.erase({id, recipient});
+    }
     ++(removed ? obeyed.done : obeyed.busy);
   }
   co_return obeyed;

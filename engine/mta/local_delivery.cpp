@@ -68,11 +68,7 @@ DeliveryResult result_of(process::AgentReply reply, bool is_command, std::string
 }  // namespace
 
 LocalDelivery::LocalDelivery(WorkerParts& parts, const SegmentStore& segments)
-    : parts_(parts),
-      segments_(segments),
-      syncs_(parts.core),
-      writer_(parts.core, syncs_),
-      clients_(parts, segments, buffers_, ClientLimits{}) {
+    : parts_(parts), segments_(segments), syncs_(parts.core), writer_(parts.core, syncs_) {
   our_account();  // looked up now: a core must not wait for the name service
 }
 
@@ -82,27 +78,9 @@ ring::Task<void> LocalDelivery::deliver(DeliveryOrder& order) {
   if (action == nullptr) {
     order.result =
         delayed("4.3.5", "action " + order.recipient.action + " is not in the configuration");
-  } else if (order.next_hop) {
-    co_await by_server(order, *action);
   } else {
     order.result = co_await by_user(order, generation, *action);
   }
-}
-
-// RCPT names the address that the recipient has become; by LMTP the user, unless `rcpt-to` is said.
-ring::Task<void> LocalDelivery::by_server(DeliveryOrder& order, const conf::Action& action) {
-  smtp::ForwardPath path{{order.recipient.user, {}}};
-  if (action.method == conf::Method::Relay || action.lmtp_rcpt_to) {
-    const auto final = smtp::parse_forward_path(order.recipient.final_address);
-    if (!final) {
-      order.result = delayed("4.3.5", "there is no address for RCPT");
-      co_return;
-    }
-    path = *final;
-  }
-  order.relayed_sender = relayed_sender(*parts_.generation, action.relay, order.reverse_path,
-                                        order.recipient, parts_.core.wall());
-  co_await clients_.deliver(order, std::move(*order.next_hop), smtp::to_text(path));
 }
 
 ring::Task<DeliveryResult> LocalDelivery::by_user(const DeliveryOrder& order,

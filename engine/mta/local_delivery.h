@@ -1,10 +1,9 @@
 // LocalDelivery: the attempts of the destinations that one core owns. Each is a list of steps: the
 // action as the present configuration has it, whose mailbox and with whose rights, then the method:
-// a Maildir, an mbox, a command, a file, or LMTP. A result is always given; what becomes of it is
+// a Maildir, an mbox, a command or a file. A result is always given; what becomes of it is
 // the queue's. Owner: one core.
 #pragma once
 
-#include "engine/mta/client_delivery.h"
 #include "engine/mta/content_reader.h"
 #include "engine/mta/delivery_job.h"
 #include "engine/mta/delivery_order.h"
@@ -24,18 +23,9 @@ class LocalDelivery {
   // Fills order.result. `order` must stay until the task has ended.
   ring::Task<void> deliver(DeliveryOrder& order);
 
-  // At the end of every turn.
-  void end_of_turn() { clients_.pump(); }
-  // Nothing new is begun; idle() tells when nothing is kept open any more.
-  void stop() { clients_.stop(); }
-  // What is under way is put off.
-  void abort() { clients_.abort(); }
-  bool idle() const { return clients_.idle(); }
-
  private:
   using MaybeResult = std::optional<DeliveryResult>;
 
-  ring::Task<void> by_server(DeliveryOrder& order, const conf::Action& action);
   ring::Task<DeliveryResult> by_user(const DeliveryOrder& order,
                                      std::shared_ptr<const Generation> generation,
                                      const conf::Action& action);
@@ -58,7 +48,6 @@ class LocalDelivery {
   DirectorySync syncs_;
   MaildirWriter writer_;
   ReadBuffers buffers_;
-  ClientDelivery clients_;
 };
 
 }  // namespace ringpost::mta

@@ -130,11 +130,9 @@ ring::Task<Way> find_exchangers(WorkerParts& parts, const NextHop& next) {
 }  // namespace
 
 std::string NextHop::key() const {
-  return fmt::format("{}{} {} {}{}{}",
-                     by_mx  ? "mx "
-                     : lmtp ? "lmtp "
-                            : "",
-                     name, port, hello, options_of.empty() ? "" : " as ", options_of);
+  return fmt::format("{}{}{}{}{}{}", lmtp ? lmtp_prefix : "", name,
+                     hello.empty() ? "" : " helo=", hello, options_of.empty() ? "" : " as ",
+                     options_of);
 }
 
 std::optional<NextHop> NextHop::of_lmtp(std::string_view text) {

@@ -30,8 +30,9 @@ struct NextHop {
   // none does.
   std::string options_of = {};
 
-  // Of two next hops with equal keys connections may be shared.
+  // Names the destination: of two next hops with equal keys connections may be shared.
   std::string key() const;
+  static constexpr std::string_view lmtp_prefix = "lmtp:";
 
   // Of an `lmtp` action: "/path/of/socket", "host:port" or "[2001:db8::1]:port", the port a number;
   // without one it is 25, as mail.lmtp has it. Nothing when the text is none of these.

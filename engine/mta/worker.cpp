@@ -99,6 +99,7 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
   if (setup_.index == 0)
     setup_.metrics.session.connections.max.set(std::min<std::uint64_t>(
         config.smtp.connections_max, parts_.connections_max * setup_.cores));
+  dispatcher_->use_generation();
   dispatcher_->allow_attempts(
       std::max<std::size_t>(1, (config.engine.deliveries_max + setup_.cores - 1) / setup_.cores));
 }

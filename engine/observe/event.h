@@ -289,6 +289,20 @@ struct AttemptHung {
   void fields(auto&& field) const { field("id", id), field("recipient", recipient); }
 };
 
+// No connection reaches it; nothing is tried there for a while.
+struct DestinationLeftAlone {
+  static constexpr std::string_view name = "destination.left-alone";
+  static constexpr Level level = Level::Brief;
+  std::string_view destination = {};
+  std::string_view reason = {};
+  Duration wait = {};
+  std::uint64_t recipients = 0;  // that wait for it
+  void fields(auto&& field) const {
+    field("destination", destination), field("reason", reason), field("wait", wait),
+        field("recipients", recipients);
+  }
+};
+
 // The daemon ends although threads or attempts hang; what is durable stays so.
 struct GivenUp {
   static constexpr std::string_view name = "daemon.given-up";
@@ -407,8 +421,9 @@ using AllEvents =
     EventList<MessageAccepted, AttemptFinished, ReportQueued, SessionClosed, ConnectionRefused,
               MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure,
               MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded,
-              Stopping, Stopped, AttemptHung, GivenUp, FaultSeen, TableStarted, TableEnded,
-              LookupFailed, ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent>;
+              Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
+              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
+              LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -113,7 +113,9 @@ struct DeliveryMetrics {
   Counter expired;
   Counter failed;
   Counter reports;
-  LimitGauge attempts;  // in flight
+  LimitGauge attempts;     // in flight
+  LimitGauge connections;  // to other servers
+  Gauge destinations;
   Gauge messages_queued;
   Gauge recipients_pending;
   Histogram attempt_elapsed;  // µs
@@ -128,6 +130,9 @@ struct DeliveryMetrics {
     visit("ringpost_delivery_failed_total", "recipients refused for good", self.failed);
     visit("ringpost_delivery_reports_total", "reports to senders", self.reports);
     visit("delivery_attempts", "attempts in flight", self.attempts);
+    visit("delivery_connections", "connections to other servers", self.connections);
+    visit("ringpost_delivery_destinations", "servers and domains that are known of",
+          self.destinations);
     visit("ringpost_delivery_queued_messages", "messages in the queue", self.messages_queued);
     visit("ringpost_delivery_pending_recipients", "recipients not yet done",
           self.recipients_pending);

@@ -238,6 +238,8 @@ struct Config {
 
   const Action* find_action(std::string_view name) const;
   const Table* find_table(std::string_view name) const;
+  // How long a recipient of the action, if there is such a one, may wait in the queue.
+  Duration time_to_live(std::string_view action) const;
 };
 
 }  // namespace ringpost::conf

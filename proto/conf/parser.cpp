@@ -375,4 +375,9 @@ const Table* Config::find_table(std::string_view name) const {
   return found == tables.end() ? nullptr : found->get();
 }
 
+Duration Config::time_to_live(std::string_view action_name) const {
+  const Action* action = find_action(action_name);
+  return action != nullptr && action->ttl ? *action->ttl : queue.ttl;
+}
+
 }  // namespace ringpost::conf

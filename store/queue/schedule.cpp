@@ -50,9 +50,9 @@ std::optional<WallTime> next_warning(std::span<const Duration> intervals, WallTi
   return next;
 }
 
-bool is_warning(std::span<const Duration> intervals, WallTime received, WallTime due) {
-  return std::ranges::any_of(intervals,
-                             [&](Duration interval) { return received + interval == due; });
+std::optional<WallTime> warning_from(std::span<const Duration> intervals, WallTime received,
+                                     WallTime from) {
+  return next_warning(intervals, received, WallTime{from.us - 1});
 }
 
 bool is_expired(const Schedule& schedule, WallTime received, WallTime now) {

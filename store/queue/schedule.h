@@ -32,8 +32,9 @@ WallTime next_attempt(const Schedule& schedule, WallTime received, std::uint16_t
 // `received`.
 std::optional<WallTime> next_warning(std::span<const Duration> intervals, WallTime received,
                                      WallTime now);
-// Whether an attempt that was due then is the one made at such a moment.
-bool is_warning(std::span<const Duration> intervals, WallTime received, WallTime due);
+// The same, but `from` may be the moment.
+std::optional<WallTime> warning_from(std::span<const Duration> intervals, WallTime received,
+                                     WallTime from);
 
 bool is_expired(const Schedule& schedule, WallTime received, WallTime now);
 

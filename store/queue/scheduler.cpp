@@ -36,6 +36,12 @@ RecipientState Scheduler::state_of(const RecipientKey& key) const {
   return i == no_item ? RecipientState::None : entries_[i].state;
 }
 
+std::uint16_t Scheduler::origin_of(const RecipientKey& key) const {
+  const std::uint32_t i = find(key);
+  CHECK(i != no_item);
+  return entries_[i].origin;
+}
+
 // --- recipients ----------------------------------------------------------------------------------
 
 void Scheduler::add(const Recipient& recipient, Instant now) {
@@ -47,6 +53,7 @@ void Scheduler::add(const Recipient& recipient, Instant now) {
   entry.recipient = recipient.key.recipient;
   entry.destination = recipient.destination.value;
   entry.sender = recipient.sender;
+  entry.origin = recipient.origin;
   entry.deadline = entry_wheel_.tick_at(recipient.deadline);
   entry_table_.insert(hash_of_key(recipient.key), i,
                       [&](std::uint32_t other) { return hash_of_key(entries_[other].key()); });

@@ -109,6 +109,7 @@ class Scheduler {
     Instant due{};             // of its next attempt
     Instant deadline = never;  // of its next warning, or of being given up
     bool held = false;
+    std::uint16_t origin = 0;  // a number of the owner's, see origin_of()
   };
   // One that is not known. Recipients of one message that are added one after the other go into one
   // transaction.
@@ -118,6 +119,8 @@ class Scheduler {
   // False: it was not known.
   bool forget(const RecipientKey& key, Instant now);
   RecipientState state_of(const RecipientKey& key) const;
+  // What its Recipient said, of one that is known.
+  std::uint16_t origin_of(const RecipientKey& key) const;
 
   // --- time ------------------------------------------------------------------------------------
   // Lets time come to `now`. Looks at `steps` recipients and destinations at most; true: call it
@@ -147,6 +150,9 @@ class Scheduler {
   Taken take(SessionId session, Instant now, std::span<RecipientKey> room);
   // A transaction came to its end, whatever was said of its recipients.
   void succeeded(SessionId session, Instant now);
+  DestinationId destination_of(SessionId session) const {
+    return {sessions_[session.value].destination};
+  }
   // It stays open, to be used again by start(), until the owner closes it.
   void idle(SessionId session, Instant now);
   // After start() gave nothing: an idle connection to close(), the longest idle one, since others
@@ -212,6 +218,7 @@ class Scheduler {
     Link timer;  // in the wheel, while Waiting or Ready; or it is free
     Link order;  // in its stream, while Ready; or among the overdue
     RecipientState state = RecipientState::None;
+    std::uint16_t origin = 0;
     RecipientKey key() const { return {id, recipient}; }
   };
   // What is ready of one sender for one destination.

@@ -61,10 +61,10 @@ TEST(Schedule, WarnsOnceForEachInterval) {
   EXPECT_EQ(next_warning(intervals, received, after_s(100)), after_s(400));
   EXPECT_EQ(next_warning(intervals, received, after_s(400)), std::nullopt);
   EXPECT_EQ(next_warning({}, received, received), std::nullopt);
-  EXPECT_TRUE(is_warning(intervals, received, after_s(100)));
-  EXPECT_TRUE(is_warning(intervals, received, after_s(400)));
-  EXPECT_FALSE(is_warning(intervals, received, after_s(101)));
-  EXPECT_FALSE(is_warning({}, received, received));
+  EXPECT_EQ(warning_from(intervals, received, after_s(100)), after_s(100));
+  EXPECT_EQ(warning_from(intervals, received, after_s(101)), after_s(400));
+  EXPECT_EQ(warning_from(intervals, received, after_s(401)), std::nullopt);
+  EXPECT_EQ(warning_from({}, received, received), std::nullopt);
 }
 
 TEST(Schedule, SurvivesAbsurdSettings) {

@@ -1,0 +1,102 @@
+// Destinations: the servers that one core sends mail to: the recipients that wait for them, in a
+// store::Scheduler, and the connections that it grants. Of a message it knows nothing but names and
+// times; when a connection has room for its recipients, the message's own core is asked for them
+// (OutgoingBatch), and told what became of them. Owner: the dispatcher of one core.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/mta/outgoing_batch.h"
+#include "engine/mta/outgoing_session.h"
+#include "store/queue/limits.h"
+
+namespace ringpost::mta {
+
+struct Generation;
+
+class Destinations final : private OutgoingSessionOwner {
+ public:
+  // Everything named must outlive it.
+  Destinations(WorkerParts& parts, const SegmentStore& segments, const ClientTimes& times = {});
+  ~Destinations();
+  Destinations(const Destinations&) = delete;
+  Destinations& operator=(const Destinations&) = delete;
+
+  // The dispatchers of all cores by index, those of messages.
+  void meet(std::vector<Dispatcher*> all) { homes_ = std::move(all); }
+  // Limits and retry times.
+  void use(const Generation& generation);
+
+  // One that is known already is known by what is said now.
+  void add(const RoutedRecipient& recipient);
+  // Its message was removed, or it goes elsewhere.
+  void forget(const store::RecipientKey& key);
+  // The operator wants it tried now.
+  void hasten(const store::RecipientKey& key);
+
+  // Steps of a batch that comes back from the core of its message.
+  static void batch_filled(ring::Message& batch);
+  static void batch_settled(ring::Message& batch);
+
+  // At the end of every turn: lets time go on, asks for what can be sent.
+  void pump();
+  // `pause mda`: to LMTP servers nothing new is sent.
+  void pause_lmtp(bool paused);
+  // Nothing new is begun; idle() tells when nothing is under way or kept open any more.
+  void stop();
+  // What is under way is put off.
+  void abort();
+  bool idle() const { return sessions_.empty() && closing_.empty() && batches_.empty(); }
+
+  store::Scheduler& scheduler() { return scheduler_; }
+  ring::Core& core() { return parts_.core; }
+  std::size_t connections() const { return sessions_.size() + closing_.size(); }
+
+ private:
+  void wants_work(OutgoingSession& session) override;
+  void tried(OutgoingSession& session, OutgoingBatch& batch, bool worked) override;
+  void ended(OutgoingSession& session) override;
+
+  using Sessions = std::unordered_map<std::uint32_t, std::unique_ptr<OutgoingSession>>;
+
+  void filled(OutgoingBatch& batch);
+  void settled(OutgoingBatch& batch);
+  void tidy_sessions();
+  void settle_overdue();
+  bool start_next();
+  bool make_place();
+  bool ask_for_work(OutgoingSession& session);
+  void let_go(OutgoingSession& session);
+  void fail(OutgoingSession& session);
+  void part_from(OutgoingSession& session);
+  void tidy(OutgoingSession& session);
+  std::vector<OutgoingSession*> all_sessions() const;
+  OutgoingBatch& make_batch(std::span<const store::RecipientKey> keys);
+  Instant instant_of(WallTime time) const;
+  void arm(Instant now);
+  void time_is_up() {}  // the turn that follows does what is due
+
+  WorkerParts& parts_;
+  const SegmentStore& segments_;
+  ClientTimes times_;
+  ReadBuffers buffers_;
+  store::Scheduler scheduler_;
+  store::LimitsTable limits_;
+  std::uint16_t lmtp_limits_ = 0;
+  std::vector<Dispatcher*> homes_;
+  Sessions sessions_;                                      // by SessionId
+  std::vector<std::unique_ptr<OutgoingSession>> closing_;  // the scheduler knows no more of them
+  std::vector<OutgoingSession*> ended_;                    // to be tidied
+  std::unordered_map<const OutgoingBatch*, std::unique_ptr<OutgoingBatch>> batches_;
+  std::size_t overdue_under_way_ = 0;
+  bool lmtp_paused_ = false;
+  bool stopping_ = false;
+  Instant armed_for_ = never;
+  ring::TimerOf<Destinations, &Destinations::time_is_up> timer_{*this};
+};
+
+}  // namespace ringpost::mta
