@@ -6,8 +6,10 @@ import signal
 import subprocess
 import time
 
+from harness import mail
 from harness.case import case
 from harness.daemon import free_port
+from harness.sink import Sink
 
 load_id = re.compile(rb"^X-Ringpost-Load: (\S+)\r\n", re.MULTILINE)
 
@@ -98,3 +100,26 @@ def sink(t):
     os.kill(taker.pid, signal.SIGTERM)
     output, _ = taker.communicate(timeout=20)
     t.equal(json.loads(output)["messages"], 1000, output)
+
+
+@case(seconds=60)
+def sink_by_a_script(t):
+    """What the relay is told by LMTP it believes, recipient by recipient; the ledger has the rest."""
+    taker = Sink(t, options=["--lmtp", "--announce", "PIPELINING"],
+                 rules=["rcpt recipient never@there.test reply 550 5.1.1 nobody",
+                        "data-end recipient later@there.test every 2 reply 250 2.0.0 now",
+                        "data-end recipient later@there.test reply 450 4.2.1 not now"])
+    daemon = t.daemon(directives=["queue retry-interval 10ms"], rules=[
+        'action "local" maildir virtual <users> userbase <base>',
+        f'action "out" relay host "lmtp://{taker.address}"',
+        'match from any for rcpt-to "alice@example.test" action "local"',
+        'match from any for any action "out"'])
+    mail.send(daemon, 1, "yes@there.test", "never@there.test", "later@there.test",
+              sender="alice@example.test", fields=["X-Ringpost-Load: one"])
+    daemon.wait_queue_empty()
+    t.equal(taker.arrived(), {("one", "yes@there.test"): 1, ("one", "later@there.test"): 1})
+    figures = taker.counts()
+    t.equal((figures["messages"], figures["recipients"], figures["refused"],
+             figures["unannounced"]), (2, 2, 2, 0))
+    t.equal([rule["acted"] for rule in figures["rules"]], [1, 1, 1])
+    t.equal(taker.stop()["destinations"][taker.address]["recipients"], 2)

@@ -16,9 +16,9 @@ kinds = ("plain", "long_lines", "dotted", "eight_bit", "utf8_header", "encoded_h
          "block_edges")
 
 
-def chain(t, kind):
+def chain(t, kind, **options):
     """(front, behind): mail to the first goes to a server of that kind and from it to the second."""
-    behind = t.daemon(users=users)
+    behind = t.daemon(users=users, **options)
     peer = kind(t, behind.port)
     front = t.daemon(text=f"""queue retry-interval 200ms
 listen on 127.0.0.1 port {{port}} hostname front.test
@@ -128,3 +128,38 @@ def wishes_by_exim(t):
 @case(seconds=60)
 def wishes_by_opensmtpd(t):
     wishes(t, peers.OpenSMTPD)
+
+
+foreign = "grüße@example.test"
+
+
+def utf8(t, kind, delivered):
+    """RFC 6531: an address beyond ASCII goes over where the server knows of it, and fails at once
+    where it does not."""
+    front, behind = chain(t, kind, virtual={foreign: "alice"})
+    mail.send(front, 1, foreign, sender=sender, mail=" SMTPUTF8 BODY=8BITMIME",
+              content="Subject: Grüße\r\n\r\nGrüße\r\n".encode())
+    place = behind.maildir_of("alice")
+    results = t.eventually(lambda: front.events("attempt.finished"), "an attempt", 20)
+    if not delivered:
+        t.equal((results[0]["result"], results[0]["status"]), ("failed", "5.6.7"))
+        return
+    t.eventually(lambda: maildir.count(place) == 1, "the message", 20)
+    [message] = behind.delivered()
+    t.equal(message.delivered_to, foreign)
+    t.equal(content_of(message), "Subject: Grüße\r\n\r\nGrüße\r\n".encode())
+
+
+@case(seconds=60)
+def utf8_by_postfix(t):
+    utf8(t, peers.Postfix, True)
+
+
+@case(seconds=60)
+def utf8_by_exim(t):
+    utf8(t, peers.Exim, True)
+
+
+@case(seconds=60)
+def utf8_by_opensmtpd(t):
+    utf8(t, peers.OpenSMTPD, False)
