@@ -44,7 +44,10 @@ Destinations::Destinations(WorkerParts& parts, const SegmentStore& segments,
       segments_(segments),
       times_(times),
       scheduler_(scheduler_limits(parts.core.ring().direct_files_max()), parts.core.now(),
-                 random_key()) {}
+                 random_key()) {
+  parts_.metrics.delivery.connections.max.set(
+      scheduler_limits(parts.core.ring().direct_files_max()).sessions_max);
+}
 
 Destinations::~Destinations() { parts_.core.timers().disarm(timer_); }
 

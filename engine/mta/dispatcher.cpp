@@ -114,14 +114,16 @@ void Dispatcher::accepted(QueueId id, store::Envelope envelope, const store::Ext
 
 // Where they go is found out when they are due: that takes their Envelopes, and there may be
 // millions.
-void Dispatcher::recovered(const store::MessageSummary& message) {
-  index_.insert(message);
-  for (std::uint32_t i = 0; i < message.recipients.size(); ++i)
-    if (!store::is_final(message.recipients[i].status))
-      ready_.add({message.recipients[i].next_due, message.id, i});
+void Dispatcher::recovered(store::MessageSummary message) {
+  const QueueId id = message.id;
+  index_.insert(std::move(message));
+  const store::MessageSummary& known = *index_.find(id);
+  for (std::uint32_t i = 0; i < known.recipients.size(); ++i)
+    if (!store::is_final(known.recipients[i].status))
+      ready_.add({known.recipients[i].next_due, id, i});
   update_gauges();
   // Everything was delivered, but the crash came before that was recorded as a whole.
-  if (!message.any_pending()) run(complete(message.id));
+  if (!known.any_pending()) run(complete(id));
 }
 
 void Dispatcher::update_gauges() {

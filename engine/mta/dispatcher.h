@@ -66,7 +66,7 @@ class Dispatcher {
   // Its Completed record is on its way: it must not be written again elsewhere.
   bool is_completing(QueueId id) const { return completing_.contains(id); }
   // From recovery, before the core runs.
-  void recovered(const store::MessageSummary& message);
+  void recovered(store::MessageSummary message);
   void restore_error(QueueId id, std::uint32_t recipient, std::string text) {
     errors_[id][recipient] = std::move(text);
   }

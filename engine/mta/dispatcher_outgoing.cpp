@@ -15,9 +15,9 @@
 namespace ringpost::mta {
 namespace {
 
-// An attempt that is due at the moment of a warning, or of being given up, is made before the
-// sender is told without one.
-constexpr Duration attempt_grace = seconds(60);
+// An attempt that is due, even at the moment of a warning or of being given up, has so long to come
+// about before the sender is told without one: in units of `queue retry-interval`, 10 s.
+constexpr std::int64_t attempt_grace_intervals = 6;
 // What is put off for longer is in the operator's hands.
 constexpr Duration held_beyond = seconds(365LL * 86'400);
 
@@ -112,7 +112,8 @@ WallTime Dispatcher::deadline_after(const store::Recipient& recipient, WallTime 
   const conf::Config& config = parts_.generation->config;
   const WallTime end = received + config.time_to_live(recipient.action);
   const auto warning = store::warning_from(config.queue.warn_after, received, due);
-  return (warning ? std::min(*warning, end) : end) + attempt_grace;
+  const WallTime told = std::max(due, warning ? std::min(*warning, end) : end);
+  return told + config.queue.retry_interval * attempt_grace_intervals;
 }
 
 bool Dispatcher::send_on_its_way(QueueId id, std::uint32_t index, const store::Envelope& envelope,

@@ -125,7 +125,7 @@ void Worker::meet(std::span<Worker* const> all) {
 }
 
 // The segments first, then what lies in them, then what that means for the segments.
-void Worker::take_over(const RecoveredShare& recovered) {
+void Worker::take_over(RecoveredShare recovered) {
   for (const store::SegmentId segment : recovered.segments) index_.add_segment(segment, true);
   for (const auto& borrowed : recovered.borrowed) {
     index_.add_segment(borrowed.segment, false);
@@ -133,7 +133,8 @@ void Worker::take_over(const RecoveredShare& recovered) {
   }
   for (const store::SegmentId segment : recovered.lent) index_.lease(segment);
   for (const auto& reliance : recovered.reliances) index_.rely(reliance.tombstone, reliance.copy);
-  for (const store::MessageSummary& message : recovered.messages) dispatcher_->recovered(message);
+  for (store::MessageSummary& message : recovered.messages)
+    dispatcher_->recovered(std::move(message));
   for (const auto& error : recovered.errors)
     dispatcher_->restore_error(error.id, error.recipient, error.text);
   for (const store::SegmentId segment : recovered.segments) index_.seal_recovered(segment);

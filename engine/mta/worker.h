@@ -94,7 +94,7 @@ class Worker final : InboundOwner {
 
   Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core);
   std::expected<void, Fault> set_up();
-  void take_over(const RecoveredShare& recovered);
+  void take_over(RecoveredShare recovered);
   struct OpenListener {
     std::optional<net::Address> address;           // nothing: the local socket, which stays
     std::shared_ptr<const Generation> generation;  // the last one that named it

@@ -1,0 +1,189 @@
+// The destinations of a core as its dispatcher uses them, with scripted LMTP servers: how many
+// connections, what a dead server costs others, and who is told what when none is made.
+#include "engine/mta/destinations.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/engine/mta/lmtp_server.h"
+#include "tests/engine/mta/rig.h"
+
+namespace ringpost::mta {
+namespace {
+
+using test::LmtpServer;
+
+class DestinationsTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(rig_.start()); }
+  void TearDown() override {
+    dispatcher().stop();
+    EXPECT_TRUE(run([&] { return dispatcher().idle(); }));
+  }
+
+  Dispatcher& dispatcher() { return *rig_.dispatcher; }
+  store::Scheduler& scheduler() { return dispatcher().destinations().scheduler(); }
+
+  struct Server {
+    std::string action;
+    std::string destination;
+  };
+  // Actions by LMTP, tried again after growing multiples of `retry`.
+  void configure(const std::vector<Server>& servers, Duration retry = seconds(10)) {
+    auto generation = std::make_shared<Generation>();
+    generation->config.queue.retry_interval = retry;
+    for (const Server& server : servers) {
+      auto action = std::make_unique<conf::Action>();
+      action->name = server.action;
+      action->method = conf::Method::Lmtp;
+      action->lmtp_destination = server.destination;
+      generation->config.actions.push_back(std::move(action));
+    }
+    rig_.parts.generation = generation;
+    dispatcher().use_generation();
+  }
+  QueueId accept(const std::string& action, Duration later = {}, unsigned recipients = 1) {
+    store::Envelope envelope;
+    envelope.recipients.resize(recipients);
+    for (store::Recipient& recipient : envelope.recipients) {
+      recipient.action = action;
+      recipient.user = "alice";
+      recipient.final_address = "alice@example.org";
+    }
+    return rig_.accept("x\r\n", std::move(envelope), later).id;
+  }
+  bool run(const std::function<bool()>& finished) {
+    dispatcher().pause(false);
+    return rig_.run([&] {
+      dispatcher().end_of_turn();
+      return finished();
+    });
+  }
+  std::uint64_t delivered() const { return rig_.metrics.delivery.delivered.value(); }
+  std::uint64_t delayed() const { return rig_.metrics.delivery.delayed.value(); }
+  std::string nowhere() const { return folder_.file("nowhere"); }
+  store::Obstacle obstacle_of(const std::string& name) {
+    const auto destination = scheduler().find_destination(name);
+    return destination ? scheduler().figures(*destination, rig_.core->now()).obstacle
+                       : store::Obstacle::Unknown;
+  }
+  // Messages for a server that is not there, until that is left alone. How many had an attempt.
+  std::uint64_t fail_at(const std::string& action, unsigned messages) {
+    for (unsigned i = 0; i < messages; ++i) accept(action);
+    EXPECT_TRUE(run([&] {
+      return obstacle_of("lmtp:" + nowhere()) == store::Obstacle::DestinationLeftAlone &&
+             dispatcher().destinations().idle();
+    }));
+    return delayed();
+  }
+
+  test::TemporaryDirectory folder_;
+  test::SpoolRig rig_{folder_.path()};
+};
+
+TEST_F(DestinationsTest, ManyMessagesTakeABoundedNumberOfConnections) {
+  const LmtpServer server({});
+  configure({{"lmtp", server.destination()}});
+  for (int i = 0; i < 60; ++i) accept("lmtp");
+  EXPECT_TRUE(run([&] { return delivered() == 60 && rig_.index.size() == 0; }));
+  EXPECT_LE(server.connections(), 20u);
+  EXPECT_EQ(scheduler().recipients(), 0u);
+}
+
+TEST_F(DestinationsTest, RecipientsOfAMessageShareATransaction) {
+  const LmtpServer server({});
+  configure({{"lmtp", server.destination()}});
+  accept("lmtp", {}, 3);
+  EXPECT_TRUE(run([&] { return delivered() == 3; }));
+  ASSERT_EQ(server.messages().size(), 1u);
+  EXPECT_EQ(server.messages()[0].recipients.size(), 3u);
+}
+
+TEST_F(DestinationsTest, ADeadServerCostsFewAttemptsAndDelaysNobody) {
+  const LmtpServer alive({});
+  configure({{"dead", nowhere()}, {"alive", alive.destination()}});
+  EXPECT_LE(fail_at("dead", 30), 10u);
+  for (int i = 0; i < 5; ++i) accept("alive");
+  EXPECT_TRUE(run([&] { return delivered() == 5 && rig_.index.size() == 30; }));
+  EXPECT_TRUE(test::wait_for([&] {
+    return test::read_text(folder_.file("log")).contains("event=destination.left-alone");
+  }));
+}
+
+TEST_F(DestinationsTest, WhatWaitsForAServerGoesWhenTheOperatorHastensIt) {
+  configure({{"lmtp", nowhere()}});
+  fail_at("lmtp", 30);
+  const LmtpServer server({}, nowhere());
+  for (const QueueId id : dispatcher().all_ids()) EXPECT_TRUE(dispatcher().schedule(id));
+  EXPECT_TRUE(run([&] { return delivered() == 30 && rig_.index.size() == 0; }));
+}
+
+TEST_F(DestinationsTest, AServerThatIsBackIsFoundWithoutHelp) {
+  configure({{"lmtp", nowhere()}}, milliseconds(50));
+  fail_at("lmtp", 30);
+  const LmtpServer server({}, nowhere());
+  EXPECT_TRUE(run([&] { return delivered() == 30 && rig_.index.size() == 0; }));
+}
+
+TEST_F(DestinationsTest, WhatWaitsFollowsAChangedConfiguration) {
+  configure({{"lmtp", nowhere()}});
+  fail_at("lmtp", 30);
+  const LmtpServer server({});
+  configure({{"lmtp", server.destination()}});
+  for (const QueueId id : dispatcher().all_ids()) dispatcher().schedule(id);
+  EXPECT_TRUE(run([&] { return delivered() == 30 && rig_.index.size() == 0; }));
+  EXPECT_EQ(scheduler().recipients(), 0u);
+}
+
+TEST_F(DestinationsTest, WhatIsRemovedIsForgottenByItsDestination) {
+  configure({{"lmtp", nowhere()}});
+  fail_at("lmtp", 10);
+  unsigned removed = 0;
+  for (const QueueId id : dispatcher().all_ids())
+    dispatcher().remove(id, [&](bool done) { removed += done ? 1 : 0; });
+  EXPECT_TRUE(run([&] { return removed == 10; }));
+  EXPECT_EQ(scheduler().recipients(), 0u);
+}
+
+TEST_F(DestinationsTest, WhatIsTooOldEndsThoughNoConnectionWasMade) {
+  configure({{"lmtp", nowhere()}}, milliseconds(20));
+  const auto now = rig_.core->now();
+  scheduler().pause(scheduler().destination("lmtp:" + nowhere(), 0, now), now);
+  accept("lmtp", seconds(-5LL * 86'400));
+  rig_.dispatcher->pause(true);
+  EXPECT_TRUE(rig_.run([&] {
+    dispatcher().end_of_turn();
+    return rig_.metrics.delivery.expired.value() == 1;
+  }));
+  EXPECT_EQ(delayed(), 1u);
+  EXPECT_TRUE(test::wait_for([&] {
+    return test::read_text(folder_.file("log"))
+        .contains("nowhere: there was no connection for it in time\" attempt=0 ");
+  }));
+}
+
+TEST_F(DestinationsTest, PausedDeliveriesStopLmtpToo) {
+  const LmtpServer server({});
+  configure({{"lmtp", server.destination()}});
+  dispatcher().pause(true);
+  accept("lmtp");
+  for (int i = 0; i < 10; ++i)
+    rig_.core->turn_again(), rig_.run([&] {
+      dispatcher().end_of_turn();
+      return true;
+    });
+  EXPECT_EQ(obstacle_of("lmtp:" + server.destination()), store::Obstacle::DestinationPaused);
+  EXPECT_EQ(delivered(), 0u);
+  EXPECT_TRUE(run([&] { return delivered() == 1; }));
+}
+
+TEST_F(DestinationsTest, MoreConnectionsAreOpenedAsAServerTakesThemWell) {
+  const LmtpServer server({.before_final_replies = [] { usleep(2'000); }});
+  configure({{"lmtp", server.destination()}});
+  for (int i = 0; i < 150; ++i) accept("lmtp");
+  EXPECT_TRUE(run([&] { return delivered() == 150; }));
+  EXPECT_GT(server.connections(), 5u);
+  EXPECT_LE(server.connections(), 20u);
+}
+
+}  // namespace
+}  // namespace ringpost::mta
