@@ -288,9 +288,9 @@ void Destinations::settle_overdue() {
     ++overdue_under_way_;
     OutgoingBatch& batch = make_batch(std::span(&*key, 1));
     const store::Why why = scheduler_.why(*key, parts_.core.now());
-    const std::string_view failure =
-        scheduler_.figures(why.destination, parts_.core.now()).last_failure;
-    batch.overdue = failure.empty() ? "there was no connection for it in time" : failure;
+    batch.overdue = scheduler_.figures(why.destination, parts_.core.now()).last_failure;
+    if (batch.overdue.empty())
+      batch.overdue = batch.destination + ": there was no connection for it in time";
     batch.send(parts_.core, batch.home.core(), &Dispatcher::batch_wanted);
   }
 }

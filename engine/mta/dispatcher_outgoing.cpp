@@ -2,8 +2,6 @@
 // It finds their destination, gives what is asked for, and records what became of it.
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/generation.h"
@@ -228,8 +226,7 @@ void Dispatcher::add_attempt(OutgoingBatch& batch, const store::RecipientKey& ke
   if (!batch.overdue.empty()) {
     attempt.is_settled = true;
     --attempt.attempt;  // none is made
-    attempt.result = {observe::AttemptResult::Delayed, "4.4.1",
-                      fmt::format("{}: {}", batch.destination, batch.overdue)};
+    attempt.result = {observe::AttemptResult::Delayed, "4.4.1", batch.overdue};
   } else if (!path) {
     attempt.is_settled = true;
     attempt.result = {observe::AttemptResult::Delayed, "4.3.5", "there is no address for RCPT"};

@@ -7,7 +7,7 @@ import time
 
 from harness import lmtp, mail, maildir, messages
 from harness.case import case
-from harness.daemon import default_match
+from harness.daemon import default_match, free_port
 
 send = functools.partial(mail.send, sender="alice@example.test")
 
@@ -160,6 +160,33 @@ def delays_are_told_once_for_each_interval(t):
     daemon.wait_queue_empty()
     time.sleep(1)
     t.equal(maildir.count(daemon.maildir_of("alice")), 3, "no more of them")
+
+
+@case()
+def senders_behind_a_dead_server_are_told(t):
+    """Most of a backlog never has an attempt of its own; every sender hears of the delay, and of the end."""
+    count = 12
+    daemon = t.daemon(
+        rules=[f'action "local" maildir {by_user}',
+               f'action "out" relay host "smtp+notls://127.0.0.1:{free_port()}"',
+               'match from any for rcpt-to "alice@example.test" action "local"',
+               'match from any for any action "out"'],
+        directives=["bounce warn-interval 1s", "queue ttl 8s", "queue retry-interval 1s"])
+    for number in range(count):
+        send(daemon, number, "bob@elsewhere.test")
+    path = daemon.maildir_of("alice")
+    t.eventually(lambda: maildir.count(path) >= 2 * count, "all are told", 40)
+    daemon.wait_queue_empty()
+    told = [parsed(report)[2][1] for report in reports(t, daemon, 2 * count)]
+    t.equal(sorted(group["Action"] for group in told), ["delayed"] * count + ["failed"] * count)
+    t.equal({group["Final-Recipient"] for group in told}, {"rfc822; bob@elsewhere.test"})
+    texts = [parsed(report)[1] for report in reports(t, daemon, 2 * count)]
+    t.true(all("Connection refused" in text for text in texts), "the reason is in every report")
+    away = daemon.events("destination.left-alone")
+    t.true(away and "Connection refused" in away[0]["reason"], "the log says who is left alone")
+    tried = {e["id"] for e in daemon.events("attempt.finished")
+             if e["action"] == "out" and e["attempt"] != "0"}
+    t.true(len(tried) < count, "not all of them were tried")
 
 
 @case()
