@@ -44,7 +44,7 @@ class Nsd:
         text = (f'server:\n ip-address: 127.0.0.1@{self.port}\n username: ""\n chroot: ""\n'
                 f' zonesdir: "{self.folder}"\n database: ""\n pidfile: ""\n server-count: 1\n'
                 f' xfrdfile: "{self.folder}/xfrd"\n zonelistfile: "{self.folder}/zones"\n'
-                f' xfrdir: "{self.folder}"\n'
+                f' xfrdir: "{self.folder}"\n rrl-ratelimit: 0\n'  # by default 200 answers a second
                 'remote-control:\n control-enable: no\n')
         for name, records in zones.items():
             with open(os.path.join(self.folder, name + ".zone"), "w", encoding="ascii") as file:
@@ -130,19 +130,20 @@ class Losing:
             threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
-        while True:
-            try:
-                question, client = self.socket.recvfrom(4096)
-                if self.label in question.lower():
-                    self.lost += 1
-                    continue
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
-                    onward.settimeout(2)
-                    onward.connect(("127.0.0.1", self.server.port))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+            onward.settimeout(2)
+            onward.connect(("127.0.0.1", self.server.port))
+            while True:
+                try:
+                    question, client = self.socket.recvfrom(4096)
+                    if self.label in question.lower():
+                        self.lost += 1
+                        continue
                     onward.send(question)
-                    answer = onward.recv(4096)
-                self.socket.sendto(answer, client)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
+                    while (answer := onward.recv(4096))[:2] != question[:2]:
+                        continue
+                    self.socket.sendto(answer, client)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return
