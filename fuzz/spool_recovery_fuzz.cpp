@@ -182,6 +182,7 @@ class Log {
     outcome.recipient = argument % 4;
     outcome.progress.attempts = static_cast<std::uint16_t>(argument);
     outcome.progress.status = static_cast<DeliveryStatus>(argument % 7);
+    outcome.progress.hold_changes = argument % 3;
     std::ignore = writer_.append(QueueId{1 + argument % draft_.value}, outcome);
   }
 

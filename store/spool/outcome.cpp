@@ -1,6 +1,7 @@
 // Outcome and RecipientProgress: see outcome.h. Pure; wrong octets give nothing.
 #include "store/spool/outcome.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "proto/base/wire.h"
@@ -25,7 +26,9 @@ void merge(RecipientProgress& known, const RecipientProgress& news) {
   if (is_final(known.status)) return;
   const bool is_newer = news.attempts != known.attempts ? news.attempts > known.attempts
                                                         : news.next_due > known.next_due;
+  const std::uint32_t hold_changes = std::max(known.hold_changes, news.hold_changes);
   if (is_final(news.status) || is_newer) known = news;
+  if (!is_final(news.status)) known.hold_changes = hold_changes;
 }
 
 std::size_t encoded_octets(const Outcome& outcome) {

@@ -32,11 +32,17 @@ struct RecipientProgress {
   WallTime next_due{};  // when the next attempt may start; meaningless once final
   std::uint16_t attempts = 0;
   DeliveryStatus status = DeliveryStatus::Pending;
+  // How often the operator has held and released it: the later order is the one with more.
+  std::uint32_t hold_changes = 0;
+  // No attempt is made, and none is due, until the operator releases it.
+  constexpr bool is_held() const { return hold_changes % 2 == 1; }
   constexpr bool operator==(const RecipientProgress&) const = default;
 };
+static_assert(sizeof(RecipientProgress) == 16, "the index keeps millions");
 
 // A final status beats one that is not; then the greater number of attempts, then the later due
-// time; of two final ones the first that was merged stays.
+// time; of two final ones the first that was merged stays. Attempts and the operator's orders do
+// not know of each other: of each, the newer counts.
 void merge(RecipientProgress& known, const RecipientProgress& news);
 
 inline constexpr std::size_t outcome_text_octets_max = 1024;

@@ -34,6 +34,8 @@ std::string broken_promise_of(QueueId id, const Promise& promise,
       return fmt::format("{} recipient {} would be delivered again", to_text(id), i);
     if (!store::is_final(kept.status) && kept.attempts < known.attempts)
       return fmt::format("{} recipient {} lost attempts", to_text(id), i);
+    if (!store::is_final(kept.status) && kept.hold_changes < known.hold_changes)
+      return fmt::format("{} recipient {} lost a hold", to_text(id), i);
   }
   return {};
 }

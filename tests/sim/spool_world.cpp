@@ -204,9 +204,13 @@ void SpoolWorld::try_recipient() {
   outcome.recipient = pick(static_cast<unsigned>(message.recipients.size()));
   outcome.progress = message.recipients[outcome.recipient];
   if (is_final(outcome.progress.status)) return;
-  ++outcome.progress.attempts;
-  outcome.progress.status =
-      pick(3) == 0 ? store::DeliveryStatus::Delayed : store::DeliveryStatus::Delivered;
+  if (pick(20) == 0) {
+    ++outcome.progress.hold_changes;  // the operator's
+  } else {
+    ++outcome.progress.attempts;
+    outcome.progress.status =
+        pick(3) == 0 ? store::DeliveryStatus::Delayed : store::DeliveryStatus::Delivered;
+  }
   const auto appended = writer_->append(message.id, outcome);
   if (!appended) return;
   awaited_.push_back({.ticket = appended->ticket,

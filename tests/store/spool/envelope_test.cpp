@@ -138,6 +138,48 @@ TEST(Outcome, MergingDoesNotDependOnTheOrder) {
   } while (std::ranges::next_permutation(order).found);
 }
 
+TEST(Outcome, ReadsAndWritesHoldChangesInOneWay) {
+  Outcome outcome;
+  outcome.progress = {.attempts = 3, .status = DeliveryStatus::Delayed};
+  const std::vector<std::byte> plain = encoded(outcome);
+  EXPECT_EQ(plain.at(1), std::byte{1});  // as it always was
+  outcome.progress.hold_changes = 301;
+  std::vector<std::byte> octets = encoded(outcome);
+  EXPECT_EQ(octets.at(1), std::byte{0x81});
+  EXPECT_EQ(octets.size(), plain.size() + 2);
+  EXPECT_EQ(decode_outcome(octets), outcome);
+  EXPECT_TRUE(decode_outcome(octets)->progress.is_held());
+  outcome.progress.hold_changes = 1;
+  octets = encoded(outcome);
+  octets.at(octets.size() - 2) = std::byte{0};  // none, but said to follow
+  EXPECT_FALSE(decode_outcome(octets));
+  octets = plain;
+  octets.at(1) = std::byte{7};  // no status
+  EXPECT_FALSE(decode_outcome(octets));
+}
+
+TEST(Outcome, MergesAttemptsAndHoldsApart) {
+  const std::array<RecipientProgress, 4> news{
+      RecipientProgress{.next_due = WallTime{5}, .attempts = 1, .status = DeliveryStatus::Delayed},
+      RecipientProgress{.hold_changes = 1},
+      RecipientProgress{.next_due = WallTime{9}, .attempts = 2, .status = DeliveryStatus::Delayed},
+      RecipientProgress{.next_due = WallTime{5},
+                        .attempts = 1,
+                        .status = DeliveryStatus::Delayed,
+                        .hold_changes = 3}};
+  std::array<std::size_t, 4> order{0, 1, 2, 3};
+  do {
+    RecipientProgress known;
+    for (const std::size_t i : order) merge(known, news[i]);
+    EXPECT_EQ(known.attempts, 2u);
+    EXPECT_EQ(known.next_due, WallTime{9});
+    EXPECT_EQ(known.hold_changes, 3u);
+    merge(known, {.status = DeliveryStatus::Removed});
+    EXPECT_EQ(known.status, DeliveryStatus::Removed);
+    EXPECT_FALSE(known.is_held());
+  } while (std::ranges::next_permutation(order).found);
+}
+
 // The sender was warned, or the operator put it off: no attempt, but it counts.
 TEST(Outcome, MergesTheLaterDueTimeOfEquals) {
   const RecipientProgress early{
