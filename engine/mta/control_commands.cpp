@@ -64,6 +64,9 @@ void ControlCommands::register_on(ControlServer& server) {
   };
   order("schedule", OperatorOrder::Schedule, "scheduled");
   order("remove", OperatorOrder::Remove, "removed");
+  order("bounce", OperatorOrder::Bounce, "bounced");
+  order("hold", OperatorOrder::Hold, "held");
+  order("release", OperatorOrder::Release, "released");
   server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });

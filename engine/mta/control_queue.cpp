@@ -33,6 +33,7 @@ std::optional<QueueWish> wish_of(const ControlRequest& request, ControlReply& re
   QueueWish wish;
   wish.selection = std::make_shared<const control::Selection>(std::move(*selection));
   wish.from = *place;
+  if (wish.from.began.us == 0) wish.from.began = ring::wall_now();
   return wish;
 }
 
@@ -58,7 +59,8 @@ std::optional<std::uint64_t> serve_page(std::size_t cores, QueueWish wish, std::
     const std::uint64_t found = wish.from.found + served->found;
     left -= served->found;
     const bool core_is_done = !served->next;
-    wish.from = core_is_done ? QueuePlace{.core = wish.from.core + 1} : *served->next;
+    const QueuePlace next_core{.core = wish.from.core + 1, .began = wish.from.began};
+    wish.from = core_is_done ? next_core : *served->next;
     wish.from.found = found;
     if (wish.from.core == cores || (most != 0 && found >= most)) break;
     if (!core_is_done || left == 0 || ring::monotonic_now() >= end) {
@@ -91,8 +93,7 @@ class OrderPage {
       for (; at_ < entries_.size() && entries_[at_].id == id; ++at_)
         recipients.push_back(entries_[at_].recipient);
       const Obeyed obeyed = co_await worker_.dispatcher().obey(order_, id, std::move(recipients));
-      tally_.done += obeyed.done;
-      tally_.busy += obeyed.busy;
+      tally_ += obeyed;
     }
     if (--lanes_ == 0) ended_.set();
   }
@@ -152,8 +153,9 @@ void QueueCommands::show(const ControlRequest& request, ControlReply& reply) {
 
 void QueueCommands::order(const ControlRequest& request, ControlReply& reply, OperatorOrder order,
                           std::string_view done_word) {
-  const auto wish = wish_of(request, reply, false);
+  auto wish = wish_of(request, reply, false);
   if (!wish) return;
+  wish->leaves_out_new = order == OperatorOrder::Bounce;  // reports are not to be given up
   Obeyed total;
   const auto serve = [&](const QueueWish& part_wish) -> std::optional<Served> {
     auto gathering = std::make_shared<Gathering<OrderAnswer>>(1);
@@ -163,8 +165,7 @@ void QueueCommands::order(const ControlRequest& request, ControlReply& reply, Op
     const auto answers = gathering->wait(answer_max);
     if (!answers) return std::nullopt;
     const OrderAnswer& answer = answers->front();
-    total.done += answer.obeyed.done;
-    total.busy += answer.obeyed.busy;
+    total += answer.obeyed;
     return Served{answer.found, answer.next};
   };
   const auto found = serve_page(workers_.size(), *wish, orders_per_page, reply, serve);
@@ -178,6 +179,7 @@ void QueueCommands::order(const ControlRequest& request, ControlReply& reply, Op
   }
   reply.set(done_word, total.done);
   if (total.busy != 0) reply.set("busy", total.busy);
+  if (total.held != 0) reply.set("held", total.held);
 }
 
 }  // namespace ringpost::mta

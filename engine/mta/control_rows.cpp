@@ -64,6 +64,11 @@ std::string_view notify_text(std::uint8_t flags) {
   return combinations[(flags >> 1) & 7u];
 }
 
+std::string_view state_text(const store::RecipientProgress& progress) {
+  if (progress.is_held() && !store::is_final(progress.status)) return "held";
+  return to_text(progress.status);
+}
+
 }  // namespace
 
 Json time_json(WallTime time) {
@@ -92,7 +97,8 @@ std::string_view to_text(store::DeliveryStatus status) {
 }
 
 WallTime next_try(const store::RecipientProgress& progress) {
-  return progress.status == store::DeliveryStatus::Delayed ? progress.next_due : WallTime{};
+  const bool waits = progress.status == store::DeliveryStatus::Delayed && !progress.is_held();
+  return waits ? progress.next_due : WallTime{};
 }
 
 EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
@@ -116,7 +122,7 @@ EnvelopeRow envelope_row(QueueId id, const store::Envelope& envelope) {
                               .action = recipient.action,
                               .user = recipient.user,
                               .target = recipient.target,
-                              .state = to_text(recipient.progress.status),
+                              .state = state_text(recipient.progress),
                               .attempts = recipient.progress.attempts,
                               .next_try = next_try(recipient.progress),
                               .orcpt = recipient.original,

@@ -6,7 +6,8 @@
 //   pause|resume mda|smtp     no row                  log brief|verbose|reopen   no row
 //   schedule SELECTION        no row, "scheduled":N beside "ok", paged: the client adds up;
 //                             "busy":N for those that nothing could be done to
-//   remove SELECTION          the same with "removed":N
+//   remove|bounce|hold|release SELECTION   the same with "removed":N, "bounced":N and so on;
+//                             "held":N of schedule: to be released first
 //   stop                      no row; the daemon drains after the answer
 // The command is the words up to "show queue", "log" and so on; the rest are arguments. An ID is a
 // queue id of 16 hex digits, a SELECTION that of proto/control/selection.h.
@@ -46,7 +47,7 @@ struct EnvelopeRecipientRow {
   std::string_view action = {};
   std::string_view user = {};
   std::string_view target = {};  // "|COMMAND" or "/FILE"; empty: what the action does
-  std::string_view state = {};   // see to_text(DeliveryStatus)
+  std::string_view state = {};   // "held", or see to_text(DeliveryStatus)
   std::uint32_t attempts = 0;
   WallTime next_try = {};
   std::string_view last_error = {};

@@ -118,9 +118,15 @@ void Dispatcher::recovered(store::MessageSummary message) {
   const QueueId id = message.id;
   index_.insert(std::move(message));
   const store::MessageSummary& known = *index_.find(id);
-  for (std::uint32_t i = 0; i < known.recipients.size(); ++i)
-    if (!store::is_final(known.recipients[i].status))
-      ready_.add({known.recipients[i].next_due, id, i});
+  for (std::uint32_t i = 0; i < known.recipients.size(); ++i) {
+    const store::RecipientProgress& progress = known.recipients[i];
+    if (store::is_final(progress.status)) continue;
+    if (progress.is_held()) {
+      unreadable_.insert({id, i});
+    } else {
+      ready_.add({progress.next_due, id, i});
+    }
+  }
   update_gauges();
   // Everything was delivered, but the crash came before that was recorded as a whole.
   if (!known.any_pending()) run(complete(id));
@@ -156,13 +162,6 @@ void Dispatcher::start_due() {
   if (!next || ready_.active() >= options_.attempts_max) return;
   const Duration wait = std::max(*next - parts_.core.wall(), Duration{0});
   parts_.core.timers().arm(timer_, parts_.core.now() + wait);
-}
-
-// The operator may have removed it meanwhile, or have put it into the queue twice.
-bool Dispatcher::is_wanted(const store::QueuedRecipient& entry) const {
-  const store::MessageSummary* message = index_.find(entry.id);
-  return message != nullptr && !store::is_final(message->recipients[entry.recipient].status) &&
-         !is_active(entry.id, entry.recipient);
 }
 
 void Dispatcher::lease_all(const std::vector<store::SegmentUse>& uses) {

@@ -32,16 +32,27 @@ struct DispatcherOptions {
 
 // What the operator may do to recipients that wait.
 enum class OperatorOrder : std::uint8_t {
-  Schedule,  // try it now
+  Schedule,  // try it now, unless it is held
   Remove,    // forget it, and tell nobody
+  Bounce,    // give it up, and tell the sender
+  Hold,      // no attempts, and no end of its time, until it is released
+  Release,   // try it now
 };
 
 // How many recipients of an order were changed. Busy: they are in the middle of an attempt, or of
-// another order.
+// another order. Held: to be released first.
 struct Obeyed {
   std::size_t done = 0;
   std::size_t busy = 0;
+  std::size_t held = 0;
+  Obeyed& operator+=(const Obeyed& other) {
+    done += other.done, busy += other.busy, held += other.held;
+    return *this;
+  }
 };
+
+// The operator holds it, or no attempt is made because its sender could not be told of its end.
+bool is_kept_back(const store::RecipientProgress& progress, WallTime now);
 
 class Dispatcher {
  public:
@@ -144,7 +155,17 @@ class Dispatcher {
   ring::Task<void> complete(QueueId id);
   ring::Task<void> remove_task(QueueId id, std::function<void(bool)> done);
   ring::Task<Obeyed> remove_some(QueueId id, std::vector<std::uint32_t> recipients);
-  ring::Task<bool> settle(QueueId id, std::uint32_t recipient, store::DeliveryStatus status);
+  struct Bounces {
+    std::size_t under_way = 0;
+    std::size_t told = 0;
+    ring::Signal over = {};
+  };
+  ring::Task<Obeyed> bounce_some(QueueId id, std::vector<std::uint32_t> recipients);
+  ring::Task<void> bounce(QueueId id, std::uint32_t recipient, const store::Envelope& envelope,
+                          Bounces& bounces);
+  ring::Task<bool> change_hold(QueueId id, std::uint32_t recipient);
+  ring::Task<bool> settle(QueueId id, std::uint32_t recipient, store::RecipientProgress progress);
+  Obeyed schedule_some(QueueId id, const std::vector<std::uint32_t>& recipients);
   bool schedule(QueueId id, std::uint32_t recipient);
   bool withdraw(QueueId id, std::uint32_t recipient);
   void forget_notes(QueueId id);
@@ -210,7 +231,8 @@ class Dispatcher {
   // What is done with, until that is durable; and who is to be told of it.
   std::map<QueueId, std::vector<std::function<void(bool)>>> completing_;
   std::vector<store::QueuedRecipient> set_aside_;  // due while paused
-  std::set<RecipientKey> unreadable_;  // in no queue until the operator asks for another try
+  // In no queue until the operator asks for another try: held, or they cannot be read.
+  std::set<RecipientKey> unreadable_;
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;
   bool stopping_ = false;

@@ -70,7 +70,8 @@ struct Dispatcher::Recording {
   Instant began;
   std::size_t left = 0;  // attempts that are not recorded
   ring::Signal done;
-  std::vector<RoutedRecipient> elsewhere;  // they go to another destination now
+  std::vector<RoutedRecipient> elsewhere;    // they go to another destination now
+  std::vector<store::RecipientKey> skipped;  // the operator's, when they were wanted
 };
 
 // --- where to ------------------------------------------------------------------------------------
@@ -189,7 +190,10 @@ void Dispatcher::fill(OutgoingBatch& batch, const store::Envelope& envelope, Rec
     const store::Recipient& recipient = envelope.recipients[key.recipient];
     const store::MessageSummary* message = index_.find(key.id);
     if (message == nullptr || store::is_final(message->recipients[key.recipient].status)) continue;
-    if (is_active(key.id, key.recipient)) continue;  // an order of the operator is under way
+    if (is_active(key.id, key.recipient) || message->recipients[key.recipient].is_held()) {
+      recording.skipped.push_back(key);  // an order of the operator is under way
+      continue;
+    }
     auto next = next_hop(key.id, key.recipient, recipient);
     if (!next || next->key() != batch.destination) {
       // The configuration is another one by now.
@@ -281,6 +285,9 @@ void Dispatcher::wait_again(OutgoingBatch& batch, const OutgoingAttempt& attempt
 // comes back to it by another name.
 void Dispatcher::settle(OutgoingBatch& batch, Recording& recording) {
   std::vector<RoutedRecipient> elsewhere = std::move(recording.elsewhere);
+  // What was released while the batch still named it was not taken by the destination.
+  for (const store::RecipientKey& key : recording.skipped)
+    ready_.add({parts_.core.wall(), key.id, key.recipient});
   batch.send(parts_.core, batch.away.core(), &Destinations::batch_settled);
   for (RoutedRecipient& recipient : elsewhere) hand_over(std::move(recipient));
   parts_.core.turn_again();

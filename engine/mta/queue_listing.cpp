@@ -10,15 +10,11 @@ namespace {
 
 using control::QueueState;
 
-// What no retry would put off so far is not tried again by itself.
-constexpr Duration held_beyond = seconds(10LL * 365 * 86'400);
 // Between two looks at the clock, and turns for others.
 constexpr std::size_t places_per_turn = 2'048;
 constexpr Duration page_time_max = seconds(2);
 // Text of one page: the answer has its limit, and JSON may need six octets for one.
 constexpr std::size_t text_octets_max = std::size_t{2} << 20;
-
-bool is_held(WallTime next_due, WallTime now) { return next_due - now > held_beyond; }
 
 class Search {
  public:
@@ -78,6 +74,7 @@ class Search {
   bool is_worth_a_look(QueueId id) const {
     const store::MessageSummary& message = *dispatcher_.index().find(id);
     if (!filter_.takes_age(core_.wall() - message.received)) return false;
+    if (wish_.leaves_out_new && message.received > place_.began) return false;
     for (std::uint32_t i = place_.recipient; i < message.recipients.size(); ++i)
       if (is_meant(message, i)) return true;
     return false;
@@ -94,7 +91,7 @@ class Search {
   QueueState state_of(const store::MessageSummary& message, std::uint32_t recipient) const {
     const store::RecipientProgress& progress = message.recipients[recipient];
     if (dispatcher_.is_active(message.id, recipient)) return QueueState::Active;
-    if (is_held(progress.next_due, core_.wall())) return QueueState::Held;
+    if (is_kept_back(progress, core_.wall())) return QueueState::Held;
     if (dispatcher_.paused()) return QueueState::Paused;
     return progress.status == store::DeliveryStatus::Pending ? QueueState::Pending
                                                              : QueueState::Delayed;
@@ -176,13 +173,13 @@ QueueRow row_of(const QueueEntry& entry) {
 }
 
 std::string to_text(const QueuePlace& place) {
-  return fmt::format("{}.{}.{}.{}.{}", place.core, place.position, ringpost::to_text(place.id),
-                     place.recipient, place.found);
+  return fmt::format("{}.{}.{}.{}.{}.{}", place.core, place.position, ringpost::to_text(place.id),
+                     place.recipient, place.found, place.began.us);
 }
 
 std::optional<QueuePlace> parse_queue_place(std::string_view text) {
   if (text.empty()) return QueuePlace{};
-  std::array<std::string_view, 5> fields;
+  std::array<std::string_view, 6> fields;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::size_t dot = text.find('.');
     const bool is_last = i + 1 == fields.size();
@@ -195,8 +192,9 @@ std::optional<QueuePlace> parse_queue_place(std::string_view text) {
   const auto id = parse_queue_id(fields[2]);
   const auto recipient = ascii::parse_decimal<std::uint32_t>(fields[3]);
   const auto found = ascii::parse_decimal<std::uint64_t>(fields[4]);
-  if (!core || !position || !id || !recipient || !found) return std::nullopt;
-  return QueuePlace{*core, *position, *id, *recipient, *found};
+  const auto began = ascii::parse_decimal<std::int64_t>(fields[5]);
+  if (!core || !position || !id || !recipient || !found || !began) return std::nullopt;
+  return QueuePlace{*core, *position, *id, *recipient, *found, WallTime{*began}};
 }
 
 ring::Task<QueuePart> find_in_queue(ring::Core& core, Dispatcher& dispatcher, QueueWish wish) {

@@ -38,6 +38,7 @@ struct QueuePlace {
   QueueId id = {};
   std::uint32_t recipient = 0;
   std::uint64_t found = 0;  // on the pages before
+  WallTime began{};         // of the first page
   bool operator==(const QueuePlace&) const = default;
 };
 std::string to_text(const QueuePlace& place);
@@ -49,6 +50,9 @@ struct QueueWish {
   QueuePlace from;
   std::size_t limit = 0;      // entries at most
   bool with_details = false;  // all of QueueEntry; otherwise id, recipient and state
+  // Nothing that was accepted after the first page began, so that an order that makes messages does
+  // not come to these.
+  bool leaves_out_new = false;
 };
 
 struct QueuePart {

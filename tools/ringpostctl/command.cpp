@@ -36,7 +36,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 16> commands{{
+constexpr std::array<CommandEntry, 19> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
@@ -45,6 +45,9 @@ constexpr std::array<CommandEntry, 16> commands{{
     {Verb::ShowStats, "show", "stats", Takes::Nothing, "show stats", "figures of all cores"},
     {Verb::Schedule, "schedule", "", Takes::Selection, "schedule WHICH", "try again now"},
     {Verb::Remove, "remove", "", Takes::Selection, "remove WHICH", "delete from the queue"},
+    {Verb::Bounce, "bounce", "", Takes::Selection, "bounce WHICH", "return to the sender"},
+    {Verb::Hold, "hold", "", Takes::Selection, "hold WHICH", "no attempts until it is released"},
+    {Verb::Release, "release", "", Takes::Selection, "release WHICH", "the opposite, try it now"},
     {Verb::Pause, "pause", "", Takes::MaybePaused, "pause [mda|smtp]",
      "stop deliveries or new mail; alone: list"},
     {Verb::Resume, "resume", "", Takes::Paused, "resume mda|smtp", "the opposite"},

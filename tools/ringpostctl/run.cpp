@@ -13,6 +13,8 @@
 namespace ringpost::ctl {
 namespace {
 
+using std::string_view_literals::operator""sv;
+
 bool gives_rows(const Invocation& invocation) {
   const bool lists_pausable = invocation.verb == Verb::Pause && invocation.arguments.empty();
   return lists_pausable || invocation.verb == Verb::ShowQueue ||
@@ -55,6 +57,8 @@ std::string count_text(const Json& last, const char* done) {
   if (const std::uint64_t busy = count_of(last, "busy"); busy != 0)
     text += fmt::format("{} under way, or changed at the moment: nothing was done to {}\n",
                         recipients_text(busy), busy == 1 ? "it" : "them");
+  if (const std::uint64_t held = count_of(last, "held"); held != 0 && done != "held"sv)
+    text += fmt::format("{} held, and to be released first\n", recipients_text(held));
   return text;
 }
 
@@ -65,6 +69,12 @@ std::string done_text(const Invocation& invocation, const Json& last) {
       return count_text(last, "scheduled");
     case Verb::Remove:
       return count_text(last, "removed");
+    case Verb::Bounce:
+      return count_text(last, "bounced");
+    case Verb::Hold:
+      return count_text(last, "held");
+    case Verb::Release:
+      return count_text(last, "released");
     case Verb::Pause:
       return invocation.arguments[0] + " paused\n";
     case Verb::Resume:

@@ -1,7 +1,7 @@
 """The operator's hands: which recipients are meant, and what is done to them while mail goes on."""
 import time
 
-from harness import messages, smtp
+from harness import maildir, messages, smtp
 from harness.case import case
 
 relayed = ['action "out" relay host "smtp://127.0.0.1:9"', 'match from any for any action "out"']
@@ -95,3 +95,82 @@ def many_while_mail_goes_on(t):
     t.equal(daemon.control_ok("remove", "older", "0s"),
             b"%d recipients removed\n" % (count * per_message - 2100 + 1))
     t.equal(daemon.queue(), [])
+
+
+def states(daemon):
+    return sorted((row["to"], row["state"]) for row in daemon.queue())
+
+
+@case()
+def hold_and_release(t):
+    """What is held is not tried, whatever happens to the daemon, until it is released."""
+    daemon, ids = holding(t, *three)
+    t.equal(daemon.control_ok("hold", "recipient", bob), b"2 recipients held\n")
+    t.equal(states(daemon), [(alice, "paused")] * 2 + [(bob, "held")] * 2)
+    t.equal(meant(daemon, "held"), [bob, bob])
+    daemon.control_ok("resume", "mda")
+    t.equal(len(daemon.wait_delivered(2)), 2)
+    t.equal(daemon.control_ok("schedule", "all"),
+            b"0 recipients scheduled\n2 recipients held, and to be released first\n")
+    for end in (daemon.kill, daemon.stop):
+        end()
+        daemon.start()
+        time.sleep(0.3)
+        t.equal(states(daemon), [(bob, "held")] * 2)
+    envelope = daemon.rows("show", "envelope", ids[0])[0]["recipients"]
+    t.equal([(r["state"], r["next_try"]) for r in envelope], [("delivered", None), ("held", None)])
+    t.equal(daemon.delivered("bob"), [])
+    t.equal(daemon.control_ok("release", ids[0]), b"1 recipient released\n")
+    t.equal([m.queue_id for m in daemon.wait_delivered(1, "bob")], [ids[0]])
+    daemon.kill()
+    daemon.start()
+    t.equal(states(daemon), [(bob, "held")])
+    t.equal(daemon.control_ok("release", "all"), b"1 recipient released\n")
+    t.equal(len(daemon.wait_delivered(2, "bob")), 2)
+    daemon.wait_queue_empty()
+
+
+def reports(t, daemon, count):
+    """What carol was told, once there are exactly so many reports."""
+    path = daemon.maildir_of("carol")
+    t.eventually(lambda: maildir.count(path) >= count, f"{count} reports")
+    files = maildir.files(path)
+    t.equal(len(files), count, "reports")
+    texts = []
+    for name in files:
+        with open(name, "rb") as file:
+            texts.append(file.read())
+    return texts
+
+
+@case()
+def bounce(t):
+    """The sender gets one report that the operator has returned the message, and it is over."""
+    daemon, ids = holding(t, ("carol@example.test", (alice, bob, "carol@example.test")), *three,
+                          users=("alice", "bob", "carol"))
+    daemon.control_ok("hold", ids[0] + ".0")
+    t.equal(daemon.control_ok("bounce", ids[0] + ".0", ids[0] + ".1"), b"2 recipients bounced\n")
+    t.equal(daemon.control_ok("bounce", "sender", "<>", "recipient", bob), b"1 recipient bounced\n")
+    t.equal(meant(daemon, ids[0]), ["carol@example.test"])
+    daemon.control_ok("remove", ids[0], ids[1], ids[2])
+    daemon.kill()
+    daemon.start()
+    report = reports(t, daemon, 1)[0]
+    for text in (b"Status: 5.7.0", b"Action: failed", b"Final-Recipient: rfc822; " + bob.encode(),
+                 b"The operator of this mail server has returned the message"):
+        t.true(text in report, f"{text!r} in\n{report.decode(errors='replace')}")
+    t.equal(report.count(b"Action: failed"), 2)
+    daemon.wait_queue_empty()
+    t.equal((daemon.delivered(), daemon.delivered("bob")), ([], []))
+    reports(t, daemon, 1)
+
+
+@case()
+def bounce_all(t):
+    """Reports that an order makes are not met by it."""
+    daemon, _ = holding(t, *[("carol@example.test", (alice, bob))] * 30,
+                        users=("alice", "bob", "carol"))
+    t.equal(daemon.control_ok("bounce", "all"), b"60 recipients bounced\n")
+    daemon.control_ok("resume", "mda")
+    reports(t, daemon, 30)
+    daemon.wait_queue_empty()

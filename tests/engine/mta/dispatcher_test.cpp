@@ -164,6 +164,56 @@ TEST_F(DispatcherTest, WhatWasScheduledCanBeScheduledAndRemovedAgain) {
   EXPECT_EQ(rig_.index.find(id)->recipients.at(1).attempts, 0u);
 }
 
+TEST_F(DispatcherTest, WhatIsHeldIsNotTriedUntilItIsReleased) {
+  const QueueId id = rig_.accept("x\r\n", 2).id;
+  const auto obey = [&](OperatorOrder order, std::vector<std::uint32_t> recipients) {
+    return *test::result_of(*rig_.core, rig_.dispatcher->obey(order, id, recipients));
+  };
+  const auto progress = [&](std::uint32_t i) { return rig_.index.find(id)->recipients.at(i); };
+  EXPECT_EQ(obey(OperatorOrder::Hold, {0}).done, 1u);
+  EXPECT_TRUE(progress(0).is_held());
+  EXPECT_EQ(obey(OperatorOrder::Hold, {0}).done, 0u);  // it is
+  EXPECT_EQ(obey(OperatorOrder::Schedule, {0, 1}).held, 1u);
+  ASSERT_TRUE(attempt(1));
+  EXPECT_EQ(progress(0).attempts, 0u);
+  EXPECT_EQ(progress(1).attempts, 1u);
+  EXPECT_EQ(obey(OperatorOrder::Release, {0, 1}).done, 1u);
+  EXPECT_FALSE(progress(0).is_held());
+  ASSERT_TRUE(attempt(2));
+  EXPECT_EQ(progress(0).attempts, 1u);
+}
+
+TEST_F(DispatcherTest, WhatWasHeldInAnEarlierLifeStaysAside) {
+  store::MessageSummary message;
+  message.id = QueueId{7};
+  message.envelope.segment = store::SegmentId{1};
+  message.recipients.resize(2);
+  message.recipients[0].hold_changes = 3;
+  rig_.dispatcher->recovered(message);
+  // It cannot be read, which the attempt notices.
+  EXPECT_TRUE(run_attempts([&] { return !rig_.dispatcher->last_error(message.id, 1).empty(); }));
+  EXPECT_EQ(rig_.dispatcher->last_error(message.id, 0), "");
+  EXPECT_TRUE(rig_.run([&] { return rig_.dispatcher->idle(); }));
+}
+
+TEST_F(DispatcherTest, BouncingEndsRecipientsOfTheNullSenderWithoutAReport) {
+  store::Envelope envelope;
+  envelope.recipients.resize(2);
+  for (store::Recipient& recipient : envelope.recipients)
+    recipient.notify_flags = store::notify::never;
+  const QueueId id = rig_.accept("x\r\n", std::move(envelope)).id;
+  const auto obey = [&](OperatorOrder order, std::vector<std::uint32_t> recipients) {
+    return *test::result_of(*rig_.core, rig_.dispatcher->obey(order, id, recipients));
+  };
+  EXPECT_EQ(obey(OperatorOrder::Hold, {1}).done, 1u);
+  EXPECT_EQ(obey(OperatorOrder::Bounce, {1}).done, 1u);  // held or not
+  EXPECT_EQ(rig_.index.find(id)->recipients.at(1).status, store::DeliveryStatus::Failed);
+  EXPECT_EQ(obey(OperatorOrder::Bounce, {0, 1}).done, 1u);
+  EXPECT_EQ(rig_.index.find(id), nullptr);
+  EXPECT_TRUE(logged(" result=failed status=5.7.0 detail=\"The operator of this mail server"));
+  EXPECT_EQ(rig_.metrics.delivery.reports.value(), 0u);
+}
+
 TEST_F(DispatcherTest, AnErrorOfAnEarlierLifeIsShown) {
   const QueueId id = rig_.accept("x\r\n").id;
   rig_.dispatcher->restore_error(id, 0, "Permission denied");

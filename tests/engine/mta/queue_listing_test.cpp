@@ -21,6 +21,7 @@ class QueueListingTest : public testing::Test {
     wish.from = from;
     wish.limit = limit;
     wish.with_details = with_details_;
+    wish.leaves_out_new = leaves_out_new_;
     auto part = test::result_of(*rig_.core, find_in_queue(*rig_.core, *rig_.dispatcher, wish));
     return part ? std::move(*part) : QueuePart{};
   }
@@ -61,6 +62,7 @@ class QueueListingTest : public testing::Test {
   test::SpoolRig rig_{folder_.path()};
   std::vector<QueueId> ids_;
   bool with_details_ = false;
+  bool leaves_out_new_ = false;
 };
 
 TEST_F(QueueListingTest, FindsByEveryCondition) {
@@ -133,12 +135,24 @@ TEST_F(QueueListingTest, LooksAtAnotherMessageOfTheSamePlaceAsAWhole) {
   EXPECT_EQ(find({"all"}, *first.next).entries.size(), 3u);
 }
 
+TEST_F(QueueListingTest, LeavesOutWhatCameAfterTheFirstPage) {
+  ASSERT_TRUE(rig_.start());
+  accept({"a@x.test"}, seconds(60));
+  accept({"b@x.test"});
+  leaves_out_new_ = true;
+  const QueuePlace place{.began = rig_.core->wall() + Duration{-seconds(30).ns}};
+  EXPECT_EQ(find({"all"}, place).entries.size(), 1u);
+  EXPECT_EQ(find({to_text(ids_[0]), to_text(ids_[1])}, place).entries.size(), 1u);
+  leaves_out_new_ = false;
+  EXPECT_EQ(find({"all"}, place).entries.size(), 2u);
+}
+
 TEST_F(QueueListingTest, RefusesPlacesThatAreNotOurs) {
   EXPECT_EQ(parse_queue_place(""), QueuePlace{});
-  EXPECT_TRUE(parse_queue_place("1.2.0000000000000003.4.5"));
+  EXPECT_TRUE(parse_queue_place("1.2.0000000000000003.4.5.6"));
   for (const std::string_view wrong :
-       {"1", "1.2.3.4.5", "1.2.0000000000000003.4", "1.2.0000000000000003.4.5.6",
-        "-1.2.0000000000000003.4.5", "....", "x"})
+       {"1", "1.2.3.4.5.6", "1.2.0000000000000003.4.5", "1.2.0000000000000003.4.5.6.7",
+        "-1.2.0000000000000003.4.5.6", ".....", "x"})
     EXPECT_FALSE(parse_queue_place(wrong)) << wrong;
 }
 

@@ -29,6 +29,9 @@ TEST(CommandLine, KnowsEveryCommandInFullAndShort) {
           {{"sc", "all"}, Verb::Schedule, "schedule", {"all"}},
           {{"schedule", id, id}, Verb::Schedule, "schedule", {id, id}},
           {{"rem", id}, Verb::Remove, "remove", {id}},
+          {{"b", "held"}, Verb::Bounce, "bounce", {"held"}},
+          {{"hold", "all"}, Verb::Hold, "hold", {"all"}},
+          {{"release", id}, Verb::Release, "release", {id}},
           {{"p"}, Verb::Pause, "pause", {}},
           {{"pause", "m"}, Verb::Pause, "pause", {"mda"}},
           {{"res", "smtp"}, Verb::Resume, "resume", {"smtp"}},
@@ -55,7 +58,7 @@ TEST(CommandLine, SaysWhatIsWrong) {
       {{}, "no command given"},
       {{""}, "unknown word \"\""},
       {{"s"}, "\"s\" is ambiguous: show, schedule, stop, spool"},
-      {{"re"}, "\"re\" is ambiguous: remove, resume"},
+      {{"re"}, "\"re\" is ambiguous: remove, release, resume"},
       {{"fly"}, "unknown word \"fly\"; expected one of: show, schedule"},
       {{"show"}, "show what? One of: queue, message, envelope, stats"},
       {{"show", "x"}, "unknown word \"x\"; expected one of: queue, message, envelope, stats"},
@@ -107,8 +110,9 @@ TEST(CommandLine, TakesOptionsAnywhereUntilTheyAreEnded) {
 
 TEST(CommandLine, UsageNamesEveryCommand) {
   for (const std::string_view command :
-       {"show queue", "show message", "show envelope", "show stats", "schedule", "remove", "pause",
-        "resume", "log", "stop", "spool ls", "spool cat", "spool verify", "spool export"}) {
+       {"show queue", "show message", "show envelope", "show stats", "schedule", "remove", "bounce",
+        "hold", "release", "pause", "resume", "log", "stop", "spool ls", "spool cat",
+        "spool verify", "spool export"}) {
     EXPECT_TRUE(usage().contains("  " + std::string(command))) << command;
   }
 }
