@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/mta/content_reader.h"
-#include "engine/mta/next_hop.h"
+#include "engine/mta/find_way.h"
 #include "engine/mta/outgoing_batch.h"
 #include "engine/mta/relay_options.h"
 #include "engine/mta/worker_parts.h"

@@ -19,6 +19,14 @@ smtp::SessionLimits session_limits_of(const conf::Config& config) {
   return limits;
 }
 
+bool is_own_address(const Generation& generation, const conf::NetAddress& address) {
+  if (generation.host.has_address(address)) return true;
+  const std::string text = conf::to_text(address);
+  return std::ranges::any_of(generation.listeners, [&](const ListenAddress& listener) {
+    return listener.address.host() == text;
+  });
+}
+
 bool tests_client_name(const conf::Config& config) {
   return std::ranges::any_of(config.rules, [](const conf::Rule& rule) {
     return rule.from == conf::FromKind::ReverseName;

@@ -15,6 +15,7 @@
 #include "engine/net/address.h"
 #include "proto/conf/config.h"
 #include "proto/conf/ruleset.h"
+#include "proto/dns/host_file.h"
 #include "proto/dns/settings.h"
 #include "proto/mail/srs.h"
 #include "proto/smtp/server_session.h"
@@ -47,12 +48,15 @@ struct Generation {
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
   dns::ResolverSettings resolver;
+  dns::HostFile host_file;         // names that need no name server
   std::optional<mail::Srs> srs;    // nothing without a key
   bool needs_client_name = false;  // a rule asks for it, so clients wait until it is known
 };
 
 // The limits of a session as the configuration sets them.
 smtp::SessionLimits session_limits_of(const conf::Config& config);
+// Whether a connection to `address` would come back to us: one of an interface or of a listener.
+bool is_own_address(const Generation& generation, const conf::NetAddress& address);
 // Whether a rule tests the name of the client's address.
 bool tests_client_name(const conf::Config& config);
 

@@ -81,6 +81,8 @@ std::shared_ptr<Generation> generation_of(const LoadWish& wish, conf::Config con
   generation->connection_limits = {config.smtp.connections_max,
                                    config.smtp.connections_per_address_max};
   generation->resolver = resolver_of(wish, config);
+  if (const auto hosts = read_text_file("/etc/hosts"))
+    generation->host_file = dns::HostFile::parse(*hosts);
   generation->srs = srs_of(config.srs);
   generation->needs_client_name = tests_client_name(config);
   generation->config = std::move(config);

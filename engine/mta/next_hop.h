@@ -1,17 +1,13 @@
 // NextHop: where mail goes from here when another server takes it, and how to speak with that: the
-// destination of an `lmtp` action or the host of a relay. find_way() turns it into addresses.
+// destination of an `lmtp` action, or a domain or host of a relay.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
-#include "engine/mta/worker_parts.h"
 #include "engine/net/address.h"
-#include "engine/ring/task.h"
 #include "proto/conf/config.h"
 #include "proto/conf/relay_host.h"
 #include "store/spool/envelope.h"
@@ -49,27 +45,5 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
 
 // Why a recipient of a `relay` action has no next hop; it names the table at fault.
 std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient);
-
-// One address that may be tried; a host may have several.
-struct Hop {
-  std::variant<net::Address, net::SocketPath> where;
-  std::string name;  // for results and faults
-  std::string host;  // for reports
-};
-
-// Why a destination could not be reached.
-struct NoWay {
-  bool permanent = false;
-  std::string status = "4.4.1";  // RFC 3463
-  std::string text = {};
-};
-
-// The addresses in the order in which they are to be tried, or why there are none.
-struct Way {
-  std::vector<Hop> hops;
-  NoWay failure;
-};
-
-ring::Task<Way> find_way(WorkerParts& parts, const NextHop& next);
 
 }  // namespace ringpost::mta

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/mta/next_hop.h"
+#include "engine/mta/find_way.h"
 
 namespace ringpost::mta {
 

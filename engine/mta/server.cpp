@@ -43,7 +43,6 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
 
 std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) {
   users_.emplace();
-  hosts_.emplace();
   const conf::Config& config = generation->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
@@ -75,7 +74,6 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .segments = *segments_,
                       .connection_counts = connection_counts_,
                       .users = *users_,
-                      .hosts = *hosts_,
                       .parent = options_.parent,
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
@@ -156,7 +154,6 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   segments_->end_announcements();
   users_->settle();
   sources_->settle();
-  hosts_->settle();
 }
 
 std::expected<void, Fault> Server::start_workers() {
@@ -252,7 +249,6 @@ void Server::stop_all() {
   for (std::thread& thread : threads_) thread.join();
   local_socket_ = LocalSocket();
   users_.reset();
-  hosts_.reset();
   commands_.reset();
   generation_.reset();
   retirement_.reset();

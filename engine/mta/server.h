@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "engine/mta/address_directory.h"
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
 #include "engine/mta/home.h"
@@ -77,8 +76,7 @@ class Server {
   std::optional<Retirement> retirement_;  // outlives every generation
   std::shared_ptr<const Generation> generation_;
   ConnectionCounts connection_counts_;
-  std::optional<UserDirectory> users_;     // made at the start, gone before the end is complete:
-  std::optional<AddressDirectory> hosts_;  // a name service may hang
+  std::optional<UserDirectory> users_;  // made at the start, gone before the end is complete:
   std::unique_ptr<SegmentStore> segments_;
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread

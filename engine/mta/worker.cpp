@@ -42,7 +42,6 @@ Worker::Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core)
              .events = setup_.events,
              .connection_counts = setup_.connection_counts,
              .users = setup_.users,
-             .hosts = setup_.hosts,
              .generation = setup_.generation,
              .offline_uid = setup_.offline_uid} {}
 

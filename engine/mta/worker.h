@@ -26,7 +26,6 @@ struct WorkerSetup {
   SegmentStore& segments;
   ConnectionCounts& connection_counts;
   UserDirectory& users;
-  AddressDirectory& hosts;
   process::ParentLink* parent = nullptr;
   observe::CoreMetrics& metrics;
   observe::EventSink& events;

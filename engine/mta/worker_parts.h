@@ -18,7 +18,6 @@ class Index;
 
 namespace ringpost::mta {
 
-class AddressDirectory;
 class Agents;
 class ConnectionCounts;
 class Dispatcher;
@@ -34,7 +33,6 @@ struct WorkerParts {
   observe::EventSink& events;
   ConnectionCounts& connection_counts;  // shared by all cores
   UserDirectory& users;                 // shared by all cores
-  AddressDirectory& hosts;              // shared by all cores
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;  // see OfflineIntake; shared by all cores
   Agents* agents = nullptr;

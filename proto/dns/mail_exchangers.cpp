@@ -32,7 +32,7 @@ bool is_ours(const Name& host, std::span<const std::string> own_names) {
 ExchangePlan plan_exchange(const Answer& mx, const Name& domain,
                            std::span<const std::string> own_names, std::uint64_t seed) {
   if (mx.outcome == Outcome::NoName) return {Exchange::NoDomain, {}};
-  if (mx.outcome == Outcome::NoData) return {Exchange::Hosts, {domain}};
+  if (mx.outcome == Outcome::NoData) return {Exchange::Hosts, {{0, domain}}};
   if (mx.outcome != Outcome::Found) return {Exchange::Later, {}};
   std::vector<Candidate> candidates;
   for (const RecordData& data : mx.records) {
@@ -54,7 +54,7 @@ ExchangePlan plan_exchange(const Answer& mx, const Name& domain,
   if (candidates.empty()) return {Exchange::Loop, {}};
   ExchangePlan plan{Exchange::Hosts, {}};
   for (const Candidate& one : candidates)
-    if (plan.hosts.size() < exchangers_max) plan.hosts.push_back(*one.host);
+    if (plan.hosts.size() < exchangers_max) plan.hosts.push_back({one.preference, *one.host});
   return plan;
 }
 

@@ -23,12 +23,12 @@ enum class Exchange : std::uint8_t {
 
 struct ExchangePlan {
   Exchange kind = Exchange::Later;
-  std::vector<Name> hosts;  // in the order in which they are to be tried
+  std::vector<MailExchanger> hosts;  // in the order in which they are to be tried
 };
 
 // `mx` answers the question for MX records of `domain`; without such records the domain itself is
-// the host. Hosts of equal preference are shuffled by `seed`. Where one of `own_names` (lower case)
-// stands, only what is preferred to it counts.
+// the host, with preference 0. Hosts of equal preference are shuffled by `seed`. Where one of
+// `own_names` (lower case) stands, only what is preferred to it counts.
 ExchangePlan plan_exchange(const Answer& mx, const Name& domain,
                            std::span<const std::string> own_names, std::uint64_t seed);
 

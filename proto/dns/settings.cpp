@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "proto/base/ascii.h"
+#include "proto/dns/name.h"
 
 namespace ringpost::dns {
 namespace {
@@ -45,10 +46,20 @@ void take_options(std::string_view line, Reading& reading) {
   }
 }
 
+void take_search(std::string_view line, ResolverSettings& settings) {
+  settings.search.clear();
+  for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
+    const auto domain = Name::parse(word);
+    if (domain && !domain->is_root() && settings.search.size() < search_domains_max)
+      settings.search.push_back(domain->text());
+  }
+}
+
 void take_line(std::string_view line, Reading& reading) {
   if (line.starts_with('#') || line.starts_with(';')) return;
   const std::string_view keyword = take_word(line);
   if (keyword == "options") return take_options(line, reading);
+  if (keyword == "search" || keyword == "domain") return take_search(line, reading.settings);
   if (keyword != "nameserver" || reading.settings.servers.size() == servers_max) return;
   const auto address = conf::parse_net_address(take_word(line));
   if (address)

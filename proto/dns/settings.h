@@ -1,10 +1,11 @@
 // ResolverSettings: which DNS servers are asked, and how patiently. From resolv.conf(5), of which
-// `nameserver`, `options timeout:`, `attempts:` and `trust-ad` count; anything else in it is
-// ignored, as by other resolvers.
+// `nameserver`, `search`, `domain`, `options timeout:`, `attempts:` and `trust-ad` count; anything
+// else in it is ignored, as by other resolvers.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,7 @@
 namespace ringpost::dns {
 
 inline constexpr std::size_t servers_max = 8;
+inline constexpr std::size_t search_domains_max = 6;
 inline constexpr std::uint16_t server_port = 53;
 inline constexpr Duration server_timeout_max = seconds(30);
 inline constexpr std::uint32_t server_attempts_max = 5;
@@ -30,6 +32,8 @@ struct ResolverSettings {
   std::vector<ServerAddress> servers = {};  // in the order in which they are asked
   Duration timeout = seconds(2);            // for one answer of one server
   unsigned attempts = 2;                    // rounds over all servers
+  // Behind these a host of the configuration may stand that is a name without a dot.
+  std::vector<std::string> search = {};
   bool operator==(const ResolverSettings&) const = default;
 };
 
@@ -38,7 +42,8 @@ struct ResolverSettings {
 std::optional<ServerAddress> parse_server(std::string_view text);
 
 // As resolv.conf(5) says: without a `nameserver` the one at 127.0.0.1; timeout at most 30 s,
-// attempts at most 5. Beyond servers_max servers the rest is not asked.
+// attempts at most 5; the last `search` or `domain` counts. Beyond servers_max servers and
+// search_domains_max domains the rest is not asked.
 ResolverSettings parse_resolv_conf(std::string_view text);
 
 }  // namespace ringpost::dns

@@ -38,12 +38,13 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-constexpr std::array<Decoder, 16> decoders{{
+constexpr std::array<Decoder, 17> decoders{{
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
     {"proto/smtp/data_decoder.h", "smtp_data"},
     {"proto/smtp/reply_parser.h", "smtp_reply"},
     {"proto/smtp/client_session.h", "smtp_client"},
+    {"proto/dns/host_file.h", "host_file"},
     {"proto/dns/message.h", "dns_message"},
     {"proto/dns/stub.h", "dns_stub"},
     {"proto/conf/parser.h", "smtpd_conf"},

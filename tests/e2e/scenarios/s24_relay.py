@@ -159,6 +159,7 @@ zones = {"test": [
     "two MX 20 second", "two MX 10 first", "three MX 20 second", "three MX 10 first", "first A 127.0.1.1", "second A 127.0.1.2",
     "busy MX 10 unwell", "busy MX 20 second", "unwell A 127.0.1.3",
     "plain A 127.0.1.2", "none MX 0 .", "round MX 10 us", "us A 127.0.0.1",
+    "mirror MX 10 other", "mirror MX 20 second", "other A 127.0.0.1",
     "backed MX 10 second", "backed MX 20 us", "nowhere MX 10 no-such-host", "alias CNAME two"]}
 
 
@@ -213,14 +214,15 @@ def mail_exchangers(t):
 def domains_without_servers(t):
     """Null MX, no such domain, ourselves, hosts without addresses: told to the sender at once."""
     daemon = by_mx(t)
-    statuses = {"none": "5.1.10", "absent": "5.1.2", "round": "5.4.6", "nowhere": "5.4.4"}
+    statuses = {"none": "5.1.10", "absent": "5.1.2", "round": "5.4.6", "mirror": "5.4.6",
+                "nowhere": "5.4.4"}
     for number, domain in enumerate(statuses):
         send(daemon, number, f"x@{domain}.test")
     daemon.wait_queue_empty(30)
-    t.equal(results(t, daemon, 8), {"alice@example.test": ("delivered", "2.0.0"),
+    t.equal(results(t, daemon, 10), {"alice@example.test": ("delivered", "2.0.0"),
                                     **{f"x@{domain}.test": ("failed", status)
                                        for domain, status in statuses.items()}})
-    t.equal(maildir.count(daemon.maildir_of("alice")), 4, "reports")
+    t.equal(maildir.count(daemon.maildir_of("alice")), 5, "reports")
 
 
 @case()

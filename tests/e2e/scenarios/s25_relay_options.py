@@ -81,6 +81,25 @@ def empty(t):
 
 
 @case()
+def hosts_have_names(t):
+    """A host is looked up: of the machine's own names without a name server, others with one."""
+    server = lmtp.Server(t, smtp=True)
+    port = server.destination.rsplit(":", 1)[1]
+    own = start(t, f'action "out" relay host "localhost:{port}"')
+    send(own, 1, "x@there.test")
+    own.wait_queue_empty()
+    names = nameserver.Nsd(t, {"test": ["hub A 127.0.0.1"]})
+    daemon = start(t, f'action "out" relay host {{ "hub.test:{port}", "lost.test:{port}" }}',
+                   before=[f"resolver {names.address}"])
+    for number in range(6):
+        send(daemon, number, f"user{number}@there.test")
+    daemon.wait_queue_empty(40)
+    t.equal(len(server.messages), 7)
+    details = {e["detail"] for e in daemon.events("attempt.finished") if e["result"] == "delayed"}
+    t.equal(details, {"no address is known for lost.test"})
+
+
+@case()
 def domains_have_hosts(t):
     """Each domain goes to its own host, and no MX is asked for."""
     first = lmtp.Server(t, smtp=True)

@@ -13,13 +13,13 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/mta/address_directory.h"
 #include "engine/mta/agents.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
+#include "engine/mta/resolver.h"
 #include "engine/mta/segment_store.h"
 #include "engine/mta/spool_upkeep.h"
 #include "engine/mta/spooler.h"
@@ -127,6 +127,7 @@ class SpoolRig {
     upkeep = std::make_unique<mta::SpoolUpkeep>(parts, *segments, index);
     upkeep->meet({upkeep.get()});
     core->at_turn_end([this] {
+      if (resolver) resolver->end_of_turn();
       upkeep->run_due();
       spooler->flush();
       buffers->serve_waiters();
@@ -146,6 +147,21 @@ class SpoolRig {
     return run([this] { return segments->ready() > 0; });
   }
   bool run(const std::function<bool()>& finished) { return run_until(*core, finished); }
+
+  // Lets names be looked up at `server`, until end_resolver().
+  void start_resolver(const dns::ServerAddress& server) {
+    auto made = mta::Resolver::create(*core, *buffers, metrics.resolver);
+    EXPECT_TRUE(made);
+    resolver = std::move(*made);
+    resolver->use({.servers = {server}});
+    parts.resolver = resolver.get();
+  }
+  void end_resolver() {
+    resolver->close();
+    EXPECT_TRUE(run([this] { return resolver->idle(); }));
+    parts.resolver = nullptr;
+    resolver.reset();
+  }
 
   // Content that no Envelope names yet; `leases` keep its segments.
   std::vector<store::Extent> spool(QueueId id, std::string_view content,
@@ -220,7 +236,6 @@ class SpoolRig {
   observe::CoreMetrics metrics;
   mta::ConnectionCounts counts;
   mta::UserDirectory users;
-  mta::AddressDirectory hosts;
   std::atomic<std::uint32_t> offline_uid{0};
   std::unique_ptr<memory::BufferRing> buffers;
   store::Index index;
@@ -229,11 +244,11 @@ class SpoolRig {
                          .events = log->core(0),
                          .connection_counts = counts,
                          .users = users,
-                         .hosts = hosts,
                          .generation = std::make_shared<mta::Generation>(),
                          .offline_uid = offline_uid};
   mta::Agents agents{*core, nullptr};
   mta::Enquiries enquiries{parts};
+  std::unique_ptr<mta::Resolver> resolver;
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;
   std::unique_ptr<mta::SpoolUpkeep> upkeep;

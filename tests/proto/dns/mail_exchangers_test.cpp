@@ -22,7 +22,7 @@ std::string plan_of(const Answer& mx, std::uint64_t seed = 1) {
   const std::vector<std::string> ours{"us.test"};
   const ExchangePlan plan = plan_exchange(mx, name("domain.test"), ours, seed);
   std::string result;
-  for (const Name& host : plan.hosts) result += host.text() + " ";
+  for (const MailExchanger& one : plan.hosts) result += one.host.text() + " ";
   switch (plan.kind) {
     case Exchange::Hosts:
       return result;
@@ -74,7 +74,8 @@ TEST(MailExchangers, NoMoreThanALimit) {
     mx.records.emplace_back(MailExchanger{i, name("mx" + std::to_string(i) + ".test")});
   const ExchangePlan plan = plan_exchange(mx, name("domain.test"), {}, 1);
   ASSERT_EQ(plan.hosts.size(), exchangers_max);
-  EXPECT_EQ(plan.hosts.back().text(), "mx9.test");
+  EXPECT_EQ(plan.hosts.back().host.text(), "mx9.test");
+  EXPECT_EQ(plan.hosts.back().preference, 9);
 }
 
 }  // namespace

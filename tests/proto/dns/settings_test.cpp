@@ -41,6 +41,14 @@ TEST(DnsSettings, ReadsResolvConf) {
   EXPECT_EQ(settings.attempts, 4u);
 }
 
+TEST(DnsSettings, TheLastSearchListCounts) {
+  EXPECT_EQ(parse_resolv_conf("search a.test b.test\ndomain Example.COM\n").search,
+            std::vector<std::string>{"example.com"});
+  EXPECT_EQ(parse_resolv_conf("search . a.test. x..y b.test\n").search,
+            (std::vector<std::string>{"a.test", "b.test"}));
+  EXPECT_EQ(parse_resolv_conf("search a b c d e f g h").search.size(), search_domains_max);
+}
+
 TEST(DnsSettings, TrustsWhomResolvConfTrusts) {
   const ResolverSettings settings = parse_resolv_conf("options trust-ad\nnameserver 192.0.2.1\n");
   EXPECT_EQ(settings.servers, std::vector{server("192.0.2.1", 53, true)});
