@@ -38,7 +38,7 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-constexpr std::array<Decoder, 17> decoders{{
+constexpr std::array<Decoder, 18> decoders{{
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
     {"proto/smtp/data_decoder.h", "smtp_data"},
@@ -49,6 +49,7 @@ constexpr std::array<Decoder, 17> decoders{{
     {"proto/dns/stub.h", "dns_stub"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
+    {"proto/mail/seven_bit.h", "seven_bit"},
     {"proto/mail/srs.h", "srs"},
     {"proto/control/request.h", "control_request"},
     {"engine/process/agent_frame.h", "agent_frame"},
