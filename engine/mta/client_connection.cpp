@@ -137,6 +137,8 @@ ring::Task<void> ClientConnection::converse() {
     if (session_->ended()) co_return;
     if (is_broken()) {
       session_->disconnected();
+    } else if (given_ && !looked_at_) {
+      co_await look_at_content();
     } else if (given_) {
       begin();
     } else if (idle_) {
@@ -180,15 +182,35 @@ void ClientConnection::give(OutgoingBatch& batch) {
   CHECK(idle_ && batch_ == nullptr);
   idle_ = false;
   given_ = true;
+  looked_at_ = false;
   batch_ = &batch;
   wake();
 }
 
-void ClientConnection::begin() {
-  given_ = false;
+// RFC 6152 3: for a server that takes no 8-bit content it is converted, where it can be. Behind
+// LMTP lies a mailbox, which has no lines to send it over.
+ring::Task<void> ClientConnection::look_at_content() {
+  looked_at_ = true;
+  seven_bit_.reset();
+  spool_fault_.reset();
   attempts_.clear();
   for (OutgoingAttempt& attempt : batch_->attempts)
     if (!attempt.is_settled) attempts_.push_back(&attempt);
+  const DeliveryOrder& order = *attempts_.front();
+  const bool must_change = body_of(order.body) == smtp::BodyType::EightBitMime && !next_.lmtp &&
+                           !session_->announced().eight_bit_mime;
+  if (!must_change) co_return;
+  auto looked =
+      co_await mta::look_at_content(parts_.core.ring(), segments_, buffers_, order.extents);
+  if (looked) {
+    seven_bit_ = std::move(*looked);
+  } else {
+    spool_fault_ = looked.error();
+  }
+}
+
+void ClientConnection::begin() {
+  given_ = false;
   const DeliveryOrder& order = *attempts_.front();
   smtp::OutgoingMessage message;
   const std::string& sender = sender_of(order);
@@ -197,6 +219,10 @@ void ClientConnection::begin() {
   message.envelope_id = order.envelope_id;
   message.ret = static_cast<smtp::ReturnContent>(order.dsn_return);
   for (const store::Extent& extent : order.extents) message.octets += extent.length;
+  if (is_converted()) {
+    message.body = smtp::BodyType::SevenBit;
+    message.octets = seven_bit_->octets;
+  }
   recipients_.clear();
   bool non_ascii = smtp::has_non_ascii({sender, {}});
   for (const OutgoingAttempt* attempt : attempts_) {
@@ -229,6 +255,8 @@ void ClientConnection::take(const smtp::RecipientDone& outcome) {
       outcome.local ? fmt::format("{}: {}{}", server_, text,
                                   outcome.uncertain ? "; the message may have been delivered" : "")
                     : fmt::format("{}: {} {}", server_, outcome.reply.code, text);
+  if (outcome.local && seven_bit_ != nullptr && !is_converted())
+    result.detail += fmt::format(", and it cannot be converted: {}", seven_bit_->plan.obstacle());
   if (outcome.local) return;
   result.server = host_;
   result.dsn_passed = session_->announced().dsn;
@@ -311,13 +339,20 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
   if (!buffer) co_return buffer.error();
   ContentReader content(parts_.core.ring(), segments_, buffer->room(), attempts_.front()->extents);
   smtp::DataEncoder encoder;
+  std::optional<mail::SevenBitConverter> converter;
+  if (is_converted() && seven_bit_->plan.is_needed()) converter.emplace(seven_bit_->plan);
+  std::string converted;
   std::vector<Bytes> pieces;
   while (true) {
     const auto piece = co_await content.next();
     if (!piece) co_return piece.error();
     const bool at_end = piece->empty();
     pieces.clear();
-    at_end ? encoder.finish(pieces) : encoder.encode(*piece, pieces);
+    converted.clear();
+    if (converter)
+      at_end ? converter->finish(converted) : converter->convert(text_of(*piece), converted);
+    encoder.encode(converter ? bytes_of(converted) : Bytes(*piece), pieces);
+    if (at_end) encoder.finish(pieces);
     // The commands that led here go first, if they are not all gone.
     static_cast<void>(co_await flush());
     if (!co_await send_all(pieces)) co_return Fault{"send", 0, server_};

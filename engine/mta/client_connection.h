@@ -12,6 +12,7 @@
 #include "engine/mta/find_way.h"
 #include "engine/mta/outgoing_batch.h"
 #include "engine/mta/relay_options.h"
+#include "engine/mta/seven_bit_content.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
 #include "engine/ring/await.h"
@@ -88,6 +89,8 @@ class ClientConnection final : private net::StreamOwner {
   ring::Task<void> wait_idle();
   bool is_broken() const { return peer_ended_ || stream_over_ || error_ != 0; }
   bool feed();
+  ring::Task<void> look_at_content();
+  bool is_converted() const { return seven_bit_ != nullptr && seven_bit_->octets > 0; }
   void begin();
   void take(const smtp::Ready&);
   void take(const smtp::RecipientDone& outcome);
@@ -114,6 +117,8 @@ class ClientConnection final : private net::StreamOwner {
   unsigned messages_ = 0;
   bool heard_ = false;  // something, since the transaction began
   bool idle_ = false;
+  std::unique_ptr<SevenBitContent> seven_bit_;  // of the batch, when the server takes no other
+  bool looked_at_ = false;
   bool given_ = false;  // a batch that has not begun
   bool content_wanted_ = false;
   bool stopping_ = false;

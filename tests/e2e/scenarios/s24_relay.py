@@ -1,4 +1,6 @@
 """Relaying to a host that the configuration names: what goes over, and what becomes of failures."""
+import email.message
+import email.policy
 import functools
 import os
 
@@ -110,7 +112,8 @@ def wishes_go_on_or_are_answered(t):
 
 @case()
 def content_that_the_server_cannot_take(t):
-    """8-bit content and UTF-8 addresses are refused here when the server does not announce them."""
+    """8-bit content that is not MIME, and UTF-8 addresses, are refused here when the server does
+    not announce them."""
     server = lmtp.Server(t, smtp=True, announced=["PIPELINING"])
     daemon = start(t, server.destination)
     send(daemon, 1, "x@there.test", mail=" BODY=8BITMIME",
@@ -120,6 +123,39 @@ def content_that_the_server_cannot_take(t):
     t.eventually(lambda: maildir.count(path) == 2, "two reports")
     daemon.wait_queue_empty()
     t.equal(server.messages, [])
+
+
+@case()
+def content_that_is_converted(t):
+    """8-bit parts become quoted-printable and base64 for a server that takes no others, and mean
+    what they meant; what has 7 bits, and what a server with 8BITMIME gets, stays as it is."""
+    old = lmtp.Server(t, smtp=True, announced=["PIPELINING", "SIZE 100000000"])
+    new = lmtp.Server(t, smtp=True, announced=["PIPELINING", "8BITMIME"])
+    parts = email.message.EmailMessage(policy=email.policy.SMTP.clone(cte_type="8bit"))
+    parts["Subject"] = "parts"
+    parts.set_content("Gr\u00fc\u00dfe \n" + "\u20ac" * 300 + "\n", cte="8bit")
+    parts.add_attachment(bytes(range(128, 256)) * 9000, "application", "x-test", cte="8bit",
+                         filename="octets")
+    parts.add_attachment("plain\n")
+    content = parts.as_bytes()
+    plain = messages.simple(2)
+    for server in (old, new):
+        daemon = start(t, server.destination)
+        send(daemon, 1, "x@there.test", "y@there.test", mail=" BODY=8BITMIME", content=content)
+        daemon.wait_queue_empty()
+        send(daemon, 2, "x@there.test", mail=" BODY=8BITMIME", content=plain)
+        daemon.wait_queue_empty()
+    taken = old.messages[0]
+    t.true(max(taken["content"]) < 128, "7 bits")
+    t.equal(f"SIZE={len(taken['content'])}" in taken["lines"][0], True)
+    t.true("BODY" not in taken["lines"][0], taken["lines"][0])
+    meant, got = (list(email.message_from_bytes(octets).walk())
+                  for octets in (content, taken["content"]))
+    t.equal([part.get_content_type() for part in got], [part.get_content_type() for part in meant])
+    for mine, theirs in zip(got[1:], meant[1:]):
+        t.equal(mine.get_payload(decode=True), theirs.get_payload(decode=True))
+    t.true(old.messages[1]["content"].endswith(plain), "unchanged")
+    t.true(new.messages[0]["content"].endswith(content), "unchanged")
 
 
 @case()
