@@ -20,11 +20,9 @@ bool is_word(std::string_view text) {
 }  // namespace
 
 void Arrival::take(Bytes content) {
-  const std::string_view text = text_of(content);
-  has_high_ = has_high_ || ascii::has_high(text);
   if (header_over_) return;
   const std::size_t from = header_.size() - std::min(header_.size(), blank_line.size() - 1);
-  header_ += text.substr(0, header_octets_max - header_.size());
+  header_ += text_of(content).substr(0, header_octets_max - header_.size());
   // A message that begins with its blank line has no header.
   const std::size_t end = header_.starts_with("\r\n") ? 0 : header_.find(blank_line, from);
   if (end != std::string::npos) header_.resize(end == 0 ? 0 : end + 2);

@@ -23,15 +23,12 @@ class Arrival {
   std::string id() const;
   // By the clock of the machine that sent it, which is this one.
   std::optional<Instant> sent() const;
-  // Whether there were octets above 127, anywhere.
-  bool has_high() const { return has_high_; }
 
  private:
   std::string_view field(std::string_view name) const;
 
   std::string header_;
   bool header_over_ = false;
-  bool has_high_ = false;
 };
 
 }  // namespace ringpost::load

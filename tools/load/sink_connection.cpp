@@ -118,6 +118,7 @@ void SinkConnection::take(const smtp::MailFrom& mail) {
   recipients_.clear();
   arrival_ = {};
   octets_ = 0;
+  has_high_ = false;
   ask(Step::Mail, objection_to(mail, sink_.options().announced));
 }
 
@@ -134,16 +135,17 @@ void SinkConnection::take(const smtp::ContentBegin& content) {
 }
 
 void SinkConnection::take(const smtp::Content& content) {
+  const Options& options = sink_.options();
   arrival_.take(content.slice);
   octets_ += content.slice.size();
+  if (!options.announced.eight_bit_mime && !options.lmtp)
+    has_high_ = has_high_ || ascii::has_high(text_of(content.slice));
 }
 
 void SinkConnection::take(const smtp::ContentEnd&) {
-  const Options& options = sink_.options();
-  if (arrival_.has_high() && !options.announced.eight_bit_mime && !options.lmtp)
-    ++sink_.statistics().sink.unannounced;
+  if (has_high_) ++sink_.statistics().sink.unannounced;
   ask(Step::DataEnd,
-      is_too_big(octets_, options.announced) ? std::optional(too_big) : std::nullopt);
+      is_too_big(octets_, sink_.options().announced) ? std::optional(too_big) : std::nullopt);
 }
 
 void SinkConnection::take(const smtp::ContentAborted&) { ++sink_.statistics().failed; }

@@ -88,6 +88,7 @@ class SinkConnection final : private net::StreamOwner {
   std::vector<std::string> recipients_;  // accepted ones; the last one may still be asked about
   Arrival arrival_;
   std::uint64_t octets_ = 0;
+  bool has_high_ = false;  // octets above 127, where they were not announced
 
   std::optional<Step> asked_;
   std::optional<smtp::Reply> objection_;  // to what was asked, where no rule says otherwise

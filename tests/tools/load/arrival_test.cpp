@@ -23,7 +23,6 @@ TEST(LoadArrival, ReadsWhatTheSourceWroteBehindOtherFields) {
     const Arrival arrival = read(text, piece);
     EXPECT_EQ(arrival.id(), "00000001-000002-0000000003");
     EXPECT_EQ(arrival.sent(), Instant{456});
-    EXPECT_FALSE(arrival.has_high());
   }
 }
 
@@ -31,7 +30,6 @@ TEST(LoadArrival, FallsBackToTheMessageId) {
   const Arrival arrival = read("message-id: <a@b>\r\n\r\ngr\xc3\xbc\r\n");
   EXPECT_EQ(arrival.id(), "a@b");
   EXPECT_FALSE(arrival.sent());
-  EXPECT_TRUE(arrival.has_high());
 }
 
 TEST(LoadArrival, NeverGivesAnIdThatIsNoWord) {
