@@ -158,7 +158,7 @@ void SinkConnection::ask(Step step, std::optional<smtp::Reply> objection) {
   content_replies_.clear();
   // RFC 2920 3.1; what follows a BDAT is its own octets.
   const bool too_early = more_waits_ && step != Step::Data && !sink_.options().announced.pipelining;
-  const bool is_protocol = objection_ && objection_->enhanced.subject == 5;  // RFC 3463 3.6
+  const bool is_protocol = objection_ && objection_->enhanced.subject == 5;  // X.5.Z
   if (is_protocol || too_early) ++sink_.statistics().sink.unannounced;
   decide();
 }
