@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import mail
+from harness import mail, messages
 from harness.case import case
 from harness.daemon import free_port
 from harness.sink import Sink
@@ -123,3 +123,34 @@ def sink_by_a_script(t):
              figures["unannounced"]), (2, 2, 2, 0))
     t.equal([rule["acted"] for rule in figures["rules"]], [1, 1, 1])
     t.equal(taker.stop()["destinations"][taker.address]["recipients"], 2)
+
+
+@case(seconds=90)
+def eight_bits_that_nobody_announced(t):
+    """A server without 8BITMIME gets converted content or none: the sink sees no octet above 127,
+    and what cannot be converted comes back to its sender."""
+    taker = Sink(t, options=["--announce", "PIPELINING,SIZE"])
+    daemon = t.daemon(directives=["queue retry-interval 10ms"], rules=[
+        'action "local" maildir virtual <users> userbase <base>',
+        f'action "out" relay host "{taker.address}"',
+        'match from any for rcpt-to "alice@example.test" action "local"',
+        'match from any for any action "out"'])
+    number = 0
+    for sample in messages.generated():
+        if sample.needs_bdat or not any(octet > 127 for octet in sample.content):
+            continue
+        number += 1
+        is_mime = b"Content-Transfer-Encoding: 8bit" in sample.content
+        mail.send(daemon, number, f"user{number}@there.test", sender="alice@example.test",
+                  content=(b"MIME-Version: 1.0\r\n" if is_mime else b"") + sample.content,
+                  mail=" BODY=8BITMIME")
+    daemon.wait_queue_empty()
+    results = [event for event in daemon.events("attempt.finished")
+               if event["to"].endswith("@there.test")]
+    relayed = sum(event["result"] == "relayed" for event in results)
+    refused = {event["status"] for event in results if event["result"] != "relayed"}
+    t.equal(len(results), number, "attempts")
+    t.true(relayed > 10 and refused <= {"5.6.1", "5.6.3", "5.6.7"}, f"{relayed}, {refused}")
+    figures = taker.counts()
+    t.equal((figures["recipients"], figures["unannounced"]), (relayed, 0))
+    t.note(f"{relayed} of {number} relayed, the others back with {sorted(refused)}")
