@@ -9,14 +9,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def cpu_seconds(pid):
-    """Of a process and its descendants, with those of theirs that have ended."""
-    total, pids = 0, [pid]
+def family(pid):
+    """The process and its descendants."""
+    pids = [pid]
     for one in pids:
-        with open(f"/proc/{one}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        total += sum(int(field) for field in fields[11:15])
         for task in os.listdir(f"/proc/{one}/task"):
             with open(f"/proc/{one}/task/{task}/children", encoding="ascii") as file:
                 pids += [int(child) for child in file.read().split()]
+    return pids
+
+
+def cpu_seconds(pid):
+    """Of a process and its descendants, with those of theirs that have ended."""
+    total = 0
+    for one in family(pid):
+        with open(f"/proc/{one}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        total += sum(int(field) for field in fields[11:15])
     return total / os.sysconf("SC_CLK_TCK")
