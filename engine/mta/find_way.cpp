@@ -58,16 +58,30 @@ NoWay unknown_for_now(const dns::Name& host, const HostAddresses& found) {
   return {false, "4.4.3", fmt::format("addresses of {}: {}", host.text(), to_text(found.failure))};
 }
 
+// RFC 8305 4: of a family that leads nowhere the first address costs time, not all of them.
+std::vector<conf::NetAddress> by_turns(const std::vector<conf::NetAddress>& addresses) {
+  std::vector<conf::NetAddress> first, second, result;
+  for (const conf::NetAddress& address : addresses)
+    (address.family == addresses.front().family ? first : second).push_back(address);
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size()) result.push_back(first[i]);
+    if (i < second.size()) result.push_back(second[i]);
+  }
+  return result;
+}
+
 // What this machine knows by itself comes first, as for its other programs.
 ring::Task<HostAddresses> find_addresses(WorkerParts& parts, dns::Name host) {
   if (const auto* known = parts.generation->host_file.find(host)) {
     HostAddresses result;
     result.outcome = dns::Outcome::Found;
-    result.addresses = *known;
+    result.addresses = by_turns(*known);
     co_return result;
   }
   const Instant deadline = parts.core.now() + question_limit;
-  co_return co_await parts.resolver->find_addresses(std::move(host), deadline);
+  HostAddresses found = co_await parts.resolver->find_addresses(std::move(host), deadline);
+  found.addresses = by_turns(found.addresses);
+  co_return found;
 }
 
 bool leads_to_us(const Generation& generation, const HostAddresses& found) {

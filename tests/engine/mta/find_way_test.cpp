@@ -90,6 +90,14 @@ TEST_F(FindWayTest, HostsHaveAddressesOfBothFamilies) {
   EXPECT_TRUE(way_to_host("x.down.test").starts_with("delayed 4.4.3 addresses of x.down.test: "));
 }
 
+TEST_F(FindWayTest, FamiliesTakeTurns) {
+  has("both.test", Type::Aaaa, inet("2001:db8::2"));
+  has("both.test", Type::Aaaa, inet("2001:db8::3"));
+  has("both.test", Type::A, inet("192.0.2.2"));
+  EXPECT_EQ(way_to_host("both.test"),
+            "[2001:db8::1]:24 192.0.2.1:24 [2001:db8::2]:24 192.0.2.2:24 [2001:db8::3]:24 ");
+}
+
 TEST_F(FindWayTest, TheMachinesOwnNamesComeFirst) {
   generation_->host_file = dns::HostFile::parse("127.0.0.5 both.test hub\n");
   EXPECT_EQ(way_to_host("both.test"), "127.0.0.5:24 ");
