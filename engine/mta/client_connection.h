@@ -66,6 +66,9 @@ class ClientConnection final : private net::StreamOwner {
   // Ends now; what is under way is put off.
   void abort();
 
+  // The server of the connection, or the one that was tried last; empty: none yet.
+  const std::string& server() const { return server_; }
+
  private:
   void opened(const std::optional<net::Address>& peer) override;
   void connect_failed(int error) override;

@@ -46,6 +46,7 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
                                  Reloader& reloader, std::function<void()> stop)
     : workers_(workers.begin(), workers.end()),
       queue_(workers),
+      outgoing_(workers),
       log_(log),
       metrics_(std::move(metrics)),
       reloader_(reloader),
@@ -54,6 +55,11 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
 void ControlCommands::register_on(ControlServer& server) {
   using Request = const ControlRequest&;
   server.on("show queue", [this](Request q, ControlReply& r) { queue_.show(q, r); });
+  server.on("why", [this](Request q, ControlReply& r) { outgoing_.why(q, r); });
+  server.on("show destinations",
+            [this](Request q, ControlReply& r) { outgoing_.destinations(q, r); });
+  server.on("show hosts", [this](Request q, ControlReply& r) { outgoing_.hosts(q, r); });
+  server.on("show routes", [this](Request q, ControlReply& r) { outgoing_.routes(q, r); });
   server.on("show envelope", [this](Request q, ControlReply& r) { show_envelope(q, r); });
   server.on("show stats", [this](Request q, ControlReply& r) { show_stats(q, r); });
   const auto order = [this, &server](const char* command, OperatorOrder what, const char* done) {
@@ -111,9 +117,11 @@ void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
 void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, bool paused) {
   if (request.arguments.empty() && paused) {
     reply.row(Json{{"name", "mda"}, {"paused", mda_paused_}});
+    outgoing_.list_pauses(reply);
     reply.row(Json{{"name", "smtp"}, {"paused", smtp_paused_}});
     return;
   }
+  if (outgoing_.pause(request.arguments, paused, reply)) return;
   const std::string what = request.arguments.size() == 1 ? request.arguments.front() : "";
   auto counts = std::make_shared<Count>(workers_.size());
   std::function<void(Worker&)> call;
@@ -124,7 +132,7 @@ void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, 
     smtp_paused_ = paused;
     call = [counts, paused](Worker& on) { on.pause_listeners(paused), counts->answer(1); };
   } else {
-    reply.fail("mda and smtp can be paused and resumed");
+    reply.fail("mda, mta, mta for DOMAIN and smtp can be paused and resumed");
     return;
   }
   for (Worker* worker : workers_) worker->post(call);

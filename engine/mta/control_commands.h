@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/control.h"
+#include "engine/mta/control_outgoing.h"
 #include "engine/mta/control_queue.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/worker.h"
@@ -37,6 +38,7 @@ class ControlCommands {
 
   std::vector<Worker*> workers_;
   QueueCommands queue_;
+  OutgoingCommands outgoing_;
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
   Reloader& reloader_;

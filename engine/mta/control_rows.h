@@ -3,7 +3,9 @@
 //   show envelope ID          EnvelopeRow
 //   show stats                a row per observe::Sample
 //   pause                     {"name":"mda","paused":false} per thing that can be paused
-//   pause|resume mda|smtp     no row                  log brief|verbose|reopen   no row
+//   pause|resume mda|mta|mta for DOMAIN|smtp   no row
+//   why, show destinations|hosts|routes        see control_outgoing.h
+//                   log brief|verbose|reopen   no row
 //   schedule SELECTION        no row, "scheduled":N beside "ok", paged: the client adds up;
 //                             "busy":N for those that nothing could be done to
 //   remove|bounce|hold|release SELECTION   the same with "removed":N, "bounced":N and so on;

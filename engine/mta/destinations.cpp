@@ -83,7 +83,7 @@ void Destinations::add(const RoutedRecipient& recipient) {
   const bool is_new = !scheduler_.find_destination(recipient.destination);
   const store::DestinationId destination =
       scheduler_.destination(recipient.destination, limits, now);
-  if (is_new && recipient.lmtp && lmtp_paused_) scheduler_.pause(destination, now);
+  if (is_new && is_paused(recipient.destination)) scheduler_.pause(destination, now);
   scheduler_.add({.key = recipient.key,
                   .destination = destination,
                   .sender = recipient.sender,
@@ -308,9 +308,34 @@ void Destinations::arm(Instant now) {
 
 void Destinations::pause_lmtp(bool paused) {
   lmtp_paused_ = paused;
+  apply_pauses();
+}
+
+void Destinations::pause_smtp(bool paused) {
+  smtp_paused_ = paused;
+  apply_pauses();
+}
+
+void Destinations::pause_domain(const std::string& domain, bool paused) {
+  if (paused) {
+    paused_domains_.insert(domain);
+  } else {
+    paused_domains_.erase(domain);
+  }
+  apply_pauses();
+}
+
+bool Destinations::is_paused(std::string_view name) const {
+  if (name.starts_with(NextHop::lmtp_prefix)) return lmtp_paused_;
+  return smtp_paused_ || paused_domains_.contains(ascii::lower(NextHop::host_of_key(name)));
+}
+
+void Destinations::apply_pauses() {
   const Instant now = parts_.core.now();
   const auto change = [&](store::DestinationId destination) {
-    if (!scheduler_.figures(destination, now).name.starts_with(NextHop::lmtp_prefix)) return;
+    const store::DestinationFigures figures = scheduler_.figures(destination, now);
+    const bool paused = is_paused(figures.name);
+    if (paused == figures.paused) return;
     paused ? scheduler_.pause(destination, now) : scheduler_.resume(destination, now);
   };
   std::uint32_t cursor = 0;
@@ -318,6 +343,18 @@ void Destinations::pause_lmtp(bool paused) {
     cursor = scheduler_.visit_destinations(cursor, 1'000, change);
   } while (cursor != 0);
   parts_.core.turn_again();
+}
+
+std::map<std::pair<std::string, std::string>, std::uint32_t> Destinations::servers() const {
+  std::map<std::pair<std::string, std::string>, std::uint32_t> servers;
+  const Instant now = parts_.core.now();
+  for (const auto& [id, session] : sessions_) {
+    if (!session->has_connection()) continue;
+    const store::DestinationId destination = scheduler_.destination_of(store::SessionId{id});
+    ++servers[{std::string(session->server()),
+               std::string(scheduler_.figures(destination, now).name)}];
+  }
+  return servers;
 }
 
 std::vector<OutgoingSession*> Destinations::all_sessions() const {

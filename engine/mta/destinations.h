@@ -4,7 +4,9 @@
 // (OutgoingBatch), and told what became of them. Owner: the dispatcher of one core.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -44,8 +46,14 @@ class Destinations final : private OutgoingSessionOwner {
 
   // At the end of every turn: lets time go on, asks for what can be sent.
   void pump();
-  // `pause mda`: to LMTP servers nothing new is sent.
+  // `pause mda`: to LMTP servers nothing new is sent. `pause mta`: by SMTP nothing; or nothing to
+  // the mail servers of a domain, or to a host (lower case). What is under way ends.
   void pause_lmtp(bool paused);
+  void pause_smtp(bool paused);
+  void pause_domain(const std::string& domain, bool paused);
+  // By one of these; `name` is NextHop::key().
+  bool is_paused(std::string_view name) const;
+  bool any_paused() const { return lmtp_paused_ || smtp_paused_ || !paused_domains_.empty(); }
   // Nothing new is begun; idle() tells when nothing is under way or kept open any more.
   void stop();
   // What is under way is put off.
@@ -55,6 +63,8 @@ class Destinations final : private OutgoingSessionOwner {
   store::Scheduler& scheduler() { return scheduler_; }
   ring::Core& core() { return parts_.core; }
   std::size_t connections() const { return sessions_.size() + closing_.size(); }
+  // Connections that are open or being made, by server and destination.
+  std::map<std::pair<std::string, std::string>, std::uint32_t> servers() const;
 
  private:
   void wants_work(OutgoingSession& session) override;
@@ -78,6 +88,7 @@ class Destinations final : private OutgoingSessionOwner {
   OutgoingBatch& make_batch(std::span<const store::RecipientKey> keys);
   Instant instant_of(WallTime time) const;
   void arm(Instant now);
+  void apply_pauses();
   void time_is_up() {}  // the turn that follows does what is due
 
   WorkerParts& parts_;
@@ -94,6 +105,8 @@ class Destinations final : private OutgoingSessionOwner {
   std::unordered_map<const OutgoingBatch*, std::unique_ptr<OutgoingBatch>> batches_;
   std::size_t overdue_under_way_ = 0;
   bool lmtp_paused_ = false;
+  bool smtp_paused_ = false;
+  std::set<std::string, std::less<>> paused_domains_;
   bool stopping_ = false;
   Instant armed_for_ = never;
   ring::TimerOf<Destinations, &Destinations::time_is_up> timer_{*this};

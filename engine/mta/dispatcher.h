@@ -100,7 +100,9 @@ class Dispatcher {
   // --- the operator's hands --------------------------------------------------------------------
   // Deliveries to mailboxes and by LMTP.
   void pause(bool paused);
-  bool paused() const { return paused_; }
+  // Deliveries of some kind are paused; and: this one's.
+  bool any_paused() const { return paused_ || destinations_.any_paused(); }
+  bool is_paused(QueueId id, std::uint32_t index, const store::Recipient& recipient) const;
   bool is_active(QueueId id, std::uint32_t recipient) const {
     return active_.contains({id, recipient});
   }

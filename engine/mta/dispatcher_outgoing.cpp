@@ -85,6 +85,12 @@ std::optional<NextHop> Dispatcher::next_hop(QueueId id, std::uint32_t index,
                      message != nullptr ? message->recipients[index].attempts : 0);
 }
 
+bool Dispatcher::is_paused(QueueId id, std::uint32_t index,
+                           const store::Recipient& recipient) const {
+  const auto next = next_hop(id, index, recipient);
+  return next ? destinations_.is_paused(next->key()) : paused_;
+}
+
 // Nothing: it is not for another server, or held.
 std::optional<RoutedRecipient> Dispatcher::route(QueueId id, std::uint32_t index,
                                                  const store::Recipient& recipient,

@@ -53,6 +53,14 @@ std::string NextHop::key() const {
                      options_of);
 }
 
+std::string_view NextHop::host_of_key(std::string_view key) {
+  if (key.starts_with(lmtp_prefix)) key.remove_prefix(lmtp_prefix.size());
+  key = key.substr(0, key.find(' '));
+  const std::size_t colon = key.rfind(':');
+  const bool has_port = colon != std::string_view::npos && key.find(']', colon) == key.npos;
+  return has_port ? key.substr(0, colon) : key;
+}
+
 std::optional<NextHop> NextHop::of_lmtp(std::string_view text) {
   NextHop result;
   result.name = text;

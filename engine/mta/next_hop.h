@@ -29,6 +29,8 @@ struct NextHop {
   // Names the destination: of two next hops with equal keys connections may be shared.
   std::string key() const;
   static constexpr std::string_view lmtp_prefix = "lmtp:";
+  // The domain or host that a key() names, without port and options; a path for a socket.
+  static std::string_view host_of_key(std::string_view key);
 
   // Of an `lmtp` action: "/path/of/socket", "host:port" or "[2001:db8::1]:port", the port a number;
   // without one it is 25, as mail.lmtp has it. Nothing when the text is none of these.

@@ -54,6 +54,10 @@ class OutgoingSession final : private ClientConnectionOwner {
   // batch waits for it.
   void tidy();
   bool has_connection() const { return connection_ != nullptr; }
+  // The server that it is connected with, or tries; empty: none yet.
+  std::string_view server() const {
+    return connection_ != nullptr ? std::string_view(connection_->server()) : std::string_view{};
+  }
   // Nothing is left of it.
   bool is_over() const { return connection_ == nullptr && batch_ == nullptr && !expected_; }
   // Why the destination failed: no connection, or one that broke. Empty: it did not.

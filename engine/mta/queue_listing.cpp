@@ -76,37 +76,54 @@ class Search {
     if (!filter_.takes_age(core_.wall() - message.received)) return false;
     if (wish_.leaves_out_new && message.received > place_.began) return false;
     for (std::uint32_t i = place_.recipient; i < message.recipients.size(); ++i)
-      if (is_meant(message, i)) return true;
+      if (is_meant(message, i, nullptr)) return true;
     return false;
   }
 
-  bool is_meant(const store::MessageSummary& message, std::uint32_t recipient) const {
+  // What is paused depends on where it goes, which only the envelope tells.
+  bool needs_envelope() const {
+    return wish_.with_details || filter_.needs_addresses() || asks_for_pauses();
+  }
+
+  bool asks_for_pauses() const {
+    return dispatcher_.any_paused() && filter_.state && *filter_.state != QueueState::Active &&
+           *filter_.state != QueueState::Held;
+  }
+
+  bool is_meant(const store::MessageSummary& message, std::uint32_t recipient,
+                const store::Envelope* envelope) const {
     if (store::is_final(message.recipients[recipient].status)) return false;
     const auto& named = wish_.selection->named;
     if (!named.empty() && named[place_.position].recipient.value_or(recipient) != recipient)
       return false;
-    return filter_.takes_state(state_of(message, recipient));
+    const QueueState state = state_of(message, recipient, envelope);
+    const bool may_be_paused =
+        envelope == nullptr && state != QueueState::Active && state != QueueState::Held;
+    return (may_be_paused && asks_for_pauses()) || filter_.takes_state(state);
   }
 
-  QueueState state_of(const store::MessageSummary& message, std::uint32_t recipient) const {
+  QueueState state_of(const store::MessageSummary& message, std::uint32_t recipient,
+                      const store::Envelope* envelope) const {
     const store::RecipientProgress& progress = message.recipients[recipient];
     if (dispatcher_.is_active(message.id, recipient)) return QueueState::Active;
     if (is_kept_back(progress, core_.wall())) return QueueState::Held;
-    if (dispatcher_.paused()) return QueueState::Paused;
+    if (envelope != nullptr && dispatcher_.any_paused() &&
+        dispatcher_.is_paused(message.id, recipient, envelope->recipients[recipient]))
+      return QueueState::Paused;
     return progress.status == store::DeliveryStatus::Pending ? QueueState::Pending
                                                              : QueueState::Delayed;
   }
 
   ring::Task<void> look_at(QueueId id) {
     std::shared_ptr<const store::Envelope> envelope;
-    if (wish_.with_details || filter_.needs_addresses()) {
+    if (needs_envelope()) {
       const auto read = co_await dispatcher_.envelope_of(id);
       if (read) envelope = *read;
     }
     const store::MessageSummary* message = dispatcher_.index().find(id);
     if (message == nullptr) co_return;
     for (std::uint32_t& i = place_.recipient; i < message->recipients.size() && !is_full(); ++i)
-      if (is_meant(*message, i) && has_addresses(envelope.get(), i))
+      if (is_meant(*message, i, envelope.get()) && has_addresses(envelope.get(), i))
         take(*message, envelope.get(), i);
   }
 
@@ -123,7 +140,7 @@ class Search {
     QueueEntry entry;
     entry.id = message.id;
     entry.recipient = recipient;
-    entry.state = state_of(message, recipient);
+    entry.state = state_of(message, recipient, envelope);
     if (wish_.with_details) describe(message, envelope, entry);
     text_octets_ += entry.from.size() + entry.to.size() + entry.last_error.size();
     part_.entries.push_back(std::move(entry));

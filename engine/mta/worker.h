@@ -68,6 +68,7 @@ class Worker final : InboundOwner {
   Dispatcher& dispatcher() { return *dispatcher_; }
   const store::Index& index() const { return index_; }
   ring::Core& core() { return *core_; }
+  WorkerParts& parts() { return parts_; }
   // New sessions and attempts use the new generation from here on; listeners that it does not name
   // close, those that it shares with the old one do not notice.
   void adopt(Adoption adoption);

@@ -18,6 +18,7 @@ namespace {
 enum class Takes {
   Nothing,
   OneId,
+  OneNamed,
   MaybeSelection,
   Selection,
   Paused,
@@ -36,21 +37,28 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 19> commands{{
+constexpr std::array<CommandEntry, 23> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
     {Verb::ShowEnvelope, "show", "envelope", Takes::OneId, "show envelope ID",
      "sender, recipients, progress"},
     {Verb::ShowStats, "show", "stats", Takes::Nothing, "show stats", "figures of all cores"},
+    {Verb::ShowDestinations, "show", "destinations", Takes::MaybeSelection,
+     "show destinations [WHICH]", "servers that mail waits for"},
+    {Verb::ShowHosts, "show", "hosts", Takes::Nothing, "show hosts", "servers with a connection"},
+    {Verb::ShowRoutes, "show", "routes", Takes::Name, "show routes DOMAIN",
+     "where each action sends its mail now"},
+    {Verb::Why, "why", "", Takes::OneNamed, "why ID[.N]", "what a recipient waits for"},
     {Verb::Schedule, "schedule", "", Takes::Selection, "schedule WHICH", "try again now"},
     {Verb::Remove, "remove", "", Takes::Selection, "remove WHICH", "delete from the queue"},
     {Verb::Bounce, "bounce", "", Takes::Selection, "bounce WHICH", "return to the sender"},
     {Verb::Hold, "hold", "", Takes::Selection, "hold WHICH", "no attempts until it is released"},
     {Verb::Release, "release", "", Takes::Selection, "release WHICH", "the opposite, try it now"},
-    {Verb::Pause, "pause", "", Takes::MaybePaused, "pause [mda|smtp]",
+    {Verb::Pause, "pause", "", Takes::MaybePaused, "pause [mda|mta|mta for DOMAIN|smtp]",
      "stop deliveries or new mail; alone: list"},
-    {Verb::Resume, "resume", "", Takes::Paused, "resume mda|smtp", "the opposite"},
+    {Verb::Resume, "resume", "", Takes::Paused, "resume mda|mta|mta for DOMAIN|smtp",
+     "the opposite"},
     {Verb::Log, "log", "", Takes::LogWord, "log brief|verbose|reopen",
      "what is logged; open the file anew"},
     {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
@@ -65,7 +73,7 @@ constexpr std::array<CommandEntry, 19> commands{{
      "one ID.eml and ID.json per message"},
 }};
 
-constexpr std::array<std::string_view, 2> pausable{"mda", "smtp"};
+constexpr std::array<std::string_view, 3> pausable{"mda", "mta", "smtp"};
 constexpr std::array<std::string_view, 3> log_words{"brief", "verbose", "reopen"};
 
 using Words = std::vector<std::string_view>;
@@ -143,6 +151,18 @@ std::expected<std::vector<std::string>, std::string> keyword(
   return std::vector<std::string>{std::string(*word)};
 }
 
+// "mda", or "mta for DOMAIN".
+std::expected<std::vector<std::string>, std::string> pausable_words(
+    const CommandEntry& entry, std::span<const std::string> words) {
+  if (words.empty()) return std::vector<std::string>{};
+  auto arguments = keyword(words, pausable);
+  if (!arguments || words.size() == 1) return arguments;
+  if (words.size() != 3 || arguments->front() != "mta" || words[1] != "for")
+    return std::unexpected(fmt::format("expected: {}", entry.synopsis));
+  arguments->insert(arguments->end(), {words[1], words[2]});
+  return arguments;
+}
+
 // How many arguments each kind takes.
 constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
   constexpr std::size_t many = 1000;
@@ -153,9 +173,11 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
     case Takes::MaybeSelection:
       return {0, many};
     case Takes::MaybePaused:
-      return {0, 1};
-    case Takes::OneId:
+      return {0, 3};
     case Takes::Paused:
+      return {1, 3};
+    case Takes::OneId:
+    case Takes::OneNamed:
     case Takes::LogWord:
     case Takes::Name:
     case Takes::Folder:
@@ -172,6 +194,10 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
   }
   std::vector<std::string> arguments(words.begin(), words.end());
   switch (entry.takes) {
+    case Takes::OneNamed:
+      if (control::parse_named(words[0])) return arguments;
+      return std::unexpected(
+          fmt::format("\"{}\" is not a queue id (16 hex digits, or ID.N)", words[0]));
     case Takes::OneId:
       if (auto complaint = complaint_about_ids(words)) return std::unexpected(*complaint);
       return arguments;
@@ -183,8 +209,7 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
     }
     case Takes::Paused:
     case Takes::MaybePaused:
-      if (words.empty()) return arguments;
-      return keyword(words, pausable);
+      return pausable_words(entry, words);
     case Takes::LogWord:
       return keyword(words, log_words);
     case Takes::Nothing:
@@ -269,7 +294,7 @@ std::string usage() {
       "usage: ringpostctl [--home DIR] [--spool DIR] [--json] COMMAND ...\n"
       "commands (words may be shortened while they are clear):\n";
   for (const CommandEntry& entry : commands) {
-    text += fmt::format("  {:<26} {}\n", entry.synopsis, entry.meaning);
+    text += fmt::format("  {:<36} {}\n", entry.synopsis, entry.meaning);
   }
   text +=
       "WHICH: ID[.N]..., or all, or conditions that must all be met: domain NAME, sender ADDRESS,\n"

@@ -2,6 +2,7 @@
 #include "tools/ringpostctl/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "tools/ringpostctl/command.h"
 #include "tools/ringpostctl/daemon_client.h"
@@ -16,9 +17,20 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 bool gives_rows(const Invocation& invocation) {
-  const bool lists_pausable = invocation.verb == Verb::Pause && invocation.arguments.empty();
-  return lists_pausable || invocation.verb == Verb::ShowQueue ||
-         invocation.verb == Verb::ShowEnvelope || invocation.verb == Verb::ShowStats;
+  switch (invocation.verb) {
+    case Verb::Pause:
+      return invocation.arguments.empty();
+    case Verb::ShowQueue:
+    case Verb::ShowEnvelope:
+    case Verb::ShowStats:
+    case Verb::ShowDestinations:
+    case Verb::ShowHosts:
+    case Verb::ShowRoutes:
+    case Verb::Why:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string notes_text(std::span<const Json> rows) {
@@ -34,6 +46,10 @@ std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   if (verb == Verb::ShowQueue) return queue_text(rows, now);
   if (verb == Verb::ShowStats) return stats_text(rows);
   if (verb == Verb::Pause) return pausable_text(rows);
+  if (verb == Verb::Why) return why_text(rows, now);
+  if (verb == Verb::ShowDestinations) return destinations_text(rows, now);
+  if (verb == Verb::ShowHosts) return hosts_text(rows);
+  if (verb == Verb::ShowRoutes) return routes_text(rows);
   if (verb == Verb::Reload || verb == Verb::UpdateTable) return notes_text(rows);
   std::string text;
   for (const Json& row : rows) {
@@ -76,9 +92,9 @@ std::string done_text(const Invocation& invocation, const Json& last) {
     case Verb::Release:
       return count_text(last, "released");
     case Verb::Pause:
-      return invocation.arguments[0] + " paused\n";
+      return fmt::format("{} paused\n", fmt::join(invocation.arguments, " "));
     case Verb::Resume:
-      return invocation.arguments[0] + " resumed\n";
+      return fmt::format("{} resumed\n", fmt::join(invocation.arguments, " "));
     case Verb::Log:
       return invocation.arguments[0] == "reopen" ? "log file opened anew\n"
                                                  : "log " + invocation.arguments[0] + "\n";

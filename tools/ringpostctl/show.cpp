@@ -38,11 +38,13 @@ std::string age(const Json& row, WallTime now) {
   return time ? duration_text(now - *time) : "-";
 }
 
-std::string next_try(const Json& row, WallTime now) {
-  const auto time = parse_rfc3339(text(row, "next_try"));
+std::string time_left(const Json& row, const char* name, WallTime now) {
+  const auto time = parse_rfc3339(text(row, name));
   if (!time) return "-";
   return *time <= now ? "now" : "in " + duration_text(*time - now);
 }
+
+std::string next_try(const Json& row, WallTime now) { return time_left(row, "next_try", now); }
 
 std::string figure_name(const Json& row) {
   const std::string label = text(row, "label");
@@ -188,6 +190,66 @@ std::string pausable_text(std::span<const Json> rows) {
     result += fmt::format("{} {}\n", printable(text(row, "name")), paused ? "paused" : "running");
   }
   return result;
+}
+
+std::string why_text(std::span<const Json> rows, WallTime now) {
+  std::string result;
+  const auto add = [&result](std::string_view name, const std::string& value) {
+    if (!value.empty() && value != "-") result += fmt::format("  {:<12} {}\n", name, value);
+  };
+  for (const Json& row : rows) {
+    if (!row.is_object()) continue;
+    result += fmt::format("{}.{}: {}\n", printable(text(row, "id")), number(row, "recipient"),
+                          printable(text(row, "text")));
+    add("until", time_left(row, "until", now));
+    add("destination", printable(text(row, "destination")));
+    add("attempts", fmt::format("{}", number(row, "attempts")));
+    add("last error", printable(text(row, "last_error")));
+    add("sender told", time_left(row, "deadline", now));
+  }
+  return result;
+}
+
+std::string destinations_text(std::span<const Json> rows, WallTime now) {
+  Table table({{"destination"},
+               {"waiting", Align::Right},
+               {"ready", Align::Right},
+               {"under way", Align::Right},
+               {"connections", Align::Right},
+               {"state"},
+               {"until"},
+               {"last failure"}});
+  const auto count = [](const Json& row, const char* name) {
+    return fmt::format("{}", number(row, name));
+  };
+  for (const Json& row : rows)
+    table.add({text(row, "destination"), count(row, "waiting"), count(row, "ready"),
+               count(row, "under_way"),
+               fmt::format("{} of {}", number(row, "connections"), number(row, "window")),
+               or_dash(text(row, "state")), time_left(row, "until", now),
+               or_dash(text(row, "last_failure"))});
+  return table.empty() ? std::string() : table.text();
+}
+
+std::string hosts_text(std::span<const Json> rows) {
+  Table table({{"server"}, {"destination"}, {"connections", Align::Right}});
+  for (const Json& row : rows)
+    table.add({or_dash(text(row, "server")), text(row, "destination"),
+               fmt::format("{}", number(row, "connections"))});
+  return table.empty() ? std::string() : table.text();
+}
+
+std::string routes_text(std::span<const Json> rows) {
+  Table table({{"action"}, {"destination"}, {"addresses"}});
+  for (const Json& row : rows) {
+    std::string where = text(row, "failure");
+    if (const auto addresses = row.find("addresses");
+        addresses != row.end() && addresses->is_array())
+      for (const Json& one : *addresses)
+        if (one.is_string()) where += (where.empty() ? "" : ", ") + one.get<std::string>();
+    table.add({text(row, "action"), or_dash(text(row, "destination")), or_dash(where)});
+  }
+  return table.empty() ? std::string() : table.text();
 }
 
 std::string messages_text(std::span<const Json> rows, WallTime now) {

@@ -20,6 +20,12 @@ std::string stats_text(std::span<const Json> rows);
 // Rows of `pause` alone.
 std::string pausable_text(std::span<const Json> rows);
 
+// What each recipient waits for, a paragraph each.
+std::string why_text(std::span<const Json> rows, WallTime now);
+std::string destinations_text(std::span<const Json> rows, WallTime now);
+std::string hosts_text(std::span<const Json> rows);
+std::string routes_text(std::span<const Json> rows);
+
 // One message each, as `spool ls --json` prints it.
 std::string messages_text(std::span<const Json> rows, WallTime now);
 

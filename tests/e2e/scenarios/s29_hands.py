@@ -1,8 +1,9 @@
 """The operator's hands: which recipients are meant, and what is done to them while mail goes on."""
 import time
 
-from harness import maildir, messages, smtp
+from harness import lmtp, maildir, messages, smtp
 from harness.case import case
+from harness.daemon import free_port
 
 relayed = ['action "out" relay host "smtp://127.0.0.1:9"', 'match from any for any action "out"']
 
@@ -110,6 +111,7 @@ def hold_and_release(t):
     t.equal(meant(daemon, "held"), [bob, bob])
     daemon.control_ok("resume", "mda")
     t.equal(len(daemon.wait_delivered(2)), 2)
+    t.eventually(lambda: len(daemon.queue()) == 2, "recorded")
     t.equal(daemon.control_ok("schedule", "all"),
             b"0 recipients scheduled\n2 recipients held, and to be released first\n")
     for end in (daemon.kill, daemon.stop):
@@ -174,3 +176,111 @@ def bounce_all(t):
     daemon.control_ok("resume", "mda")
     reports(t, daemon, 30)
     daemon.wait_queue_empty()
+
+
+def why(daemon, *words):
+    return [(row["recipient"], row["obstacle"]) for row in daemon.rows("why", *words)]
+
+
+@case()
+def why_local(t):
+    """A recipient for a mailbox: paused, held, waiting for its next attempt, gone."""
+    daemon, ids = holding(t, *three, directives=["queue retry-interval 1h"])
+    t.equal(why(daemon, ids[0]), [(0, "paused"), (1, "paused")])
+    daemon.control_ok("hold", ids[0] + ".1")
+    t.equal(why(daemon, ids[0] + ".1"), [(1, "held")])
+    with open(daemon.maildir_of("alice"), "wb"):
+        pass
+    daemon.control_ok("resume", "mda")
+    t.eventually(lambda: daemon.queue()[0]["attempts"] == 1, "tried once")
+    row = daemon.rows("why", ids[0] + ".0")[0]
+    t.equal((row["obstacle"], row["attempts"]), ("retry", 1))
+    t.true(row["until"] is not None and "Not a directory" in row["last_error"], f"{row}")
+    text = daemon.control_ok("why", ids[0]).decode()
+    t.true(f"{ids[0]}.1: the operator holds it\n" in text and "until        in " in text, text)
+    done = daemon.control("why", "0123456789abcdef")
+    t.equal(done.returncode, 1)
+    t.true(b"nothing of 0123456789abcdef is in the queue" in done.stderr, done.stderr)
+
+
+@case()
+def what_waits_for_a_dead_server(t):
+    """why, show destinations and show routes name the server that no connection reaches."""
+    port = free_port()
+    daemon = t.daemon(rules=[f'action "out" relay host "smtp://127.0.0.1:{port}"', relayed[1]],
+                      directives=["engine cores 2"])
+    with daemon.client() as client:
+        client.hello()
+        ids = [client.transaction(messages.simple(i), recipients=[f"u{i}@far.test"]).queue_id
+               for i in range(12)]
+    name = f"127.0.0.1:{port}"
+    # Some have had an attempt of their own, the others find that the server is left alone.
+    found = t.eventually(lambda: [i for i in ids if why(daemon, i) == [(0, "left alone")]],
+                         "some find the server left alone")
+    t.eventually(lambda: {why(daemon, i)[0][1] for i in ids} <= {"retry", "left alone"}, "all wait")
+    row = daemon.rows("why", found[0])[0]
+    t.equal(row["destination"], name)
+    t.true("refused" in row["last_error"], f"{row}")
+    t.true(row["until"] is not None and row["deadline"] is not None, f"{row}")
+    destination = daemon.rows("show", "destinations")
+    t.equal([(d["destination"], d["waiting"] + d["ready"], d["state"]) for d in destination],
+            [(name, 12, "left alone")])
+    t.true(name in daemon.control_ok("show", "destinations").decode(), "for people")
+    t.equal(daemon.rows("show", "destinations", "domain", "elsewhere.test"), [])
+    t.equal(daemon.control("show", "destinations", "held").returncode, 1)
+    routes = daemon.rows("show", "routes", "far.test")
+    t.equal([(r["action"], r["destination"], r["addresses"]) for r in routes],
+            [("out", name, [name])])
+    t.equal(daemon.rows("show", "hosts"), [])
+    daemon.control_ok("hold", ids[0])
+    t.equal(why(daemon, ids[0]), [(0, "held")])
+    row = daemon.rows("show", "destinations")[0]
+    t.equal(row["waiting"] + row["ready"], 11)
+    daemon.control_ok("bounce", ids[0])
+    host = lmtp.Server(t, smtp=True, address=("127.0.0.1", port))
+    host.hangs.set()
+    daemon.control_ok("schedule", "all")
+    hosts = t.eventually(lambda: daemon.rows("show", "hosts"), "a connection")
+    t.equal([(row["server"], row["destination"]) for row in hosts], [(name, name)])
+    t.true(1 <= hosts[0]["connections"] <= 12, f"{hosts}")
+    host.hangs.clear()
+    daemon.wait_queue_empty()
+    t.equal(len(host.messages), 12, "eleven messages and a report")
+
+
+@case()
+def pause_mta(t):
+    """pause mta stops relaying, to all or to a domain, and nothing else."""
+    host = lmtp.Server(t, smtp=True)
+    daemon = t.daemon(rules=['action "local" maildir virtual <users> userbase <base>',
+                             f'action "out" relay domain {{ "a.test" = "smtp://{host.destination}", '
+                             f'"b.test" = "smtp://localhost:{host.destination.split(":")[1]}" }}',
+                             'match from any for rcpt-to "alice@example.test" action "local"',
+                             'match from any for any action "out"'],
+                      directives=["engine cores 2"])
+
+    def send(*recipients):
+        with daemon.client() as client:
+            client.hello()
+            for recipient in recipients:
+                smtp.check(client.transaction(messages.simple(1), recipients=[recipient]), 250)
+
+    daemon.control_ok("pause", "mta")
+    send("x@a.test", "x@b.test", alice)
+    daemon.wait_delivered(1)
+    t.eventually(lambda: states(daemon) == [("x@a.test", "paused"), ("x@b.test", "paused")],
+                 "both paused")
+    t.equal(meant(daemon, "status", "paused"), ["x@a.test", "x@b.test"])
+    t.equal([row["obstacle"] for row in daemon.rows("why", daemon.queue()[0]["id"])], ["paused"])
+    t.equal({row["name"] for row in daemon.rows("pause") if row["paused"]}, {"mta"})
+    daemon.control_ok("pause", "mta", "for", "LocalHost")
+    daemon.control_ok("resume", "mta")
+    t.eventually(lambda: len(host.messages) == 1, "one relayed")
+    t.equal({row["name"] for row in daemon.rows("pause") if row["paused"]}, {"mta for localhost"})
+    send("y@b.test")
+    time.sleep(0.3)
+    t.equal(states(daemon), [("x@b.test", "paused"), ("y@b.test", "paused")])
+    daemon.control_ok("resume", "mta", "for", "localhost")
+    daemon.wait_queue_empty()
+    t.equal(len(host.messages), 3)
+    t.equal(daemon.control("resume", "mta", "for", "localhost").returncode, 1)

@@ -128,5 +128,18 @@ TEST(NextHop, WhatIsDeliveredHereHasNone) {
   EXPECT_EQ(next_hop_of(action, {}, 0)->key(), "lmtp:localhost:24");
 }
 
+TEST(NextHopKey, NamesADomainOrAHost) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"example.org", "example.org"},
+      {"example.org helo=mx.test", "example.org"},
+      {"Relay.test:2525 as out", "Relay.test"},
+      {"127.0.0.1:25", "127.0.0.1"},
+      {"[2001:db8::1]:25", "[2001:db8::1]"},
+      {"lmtp:localhost:24", "localhost"},
+      {"lmtp:/run/lmtp.sock", "/run/lmtp.sock"},
+  };
+  for (const auto& [key, host] : cases) EXPECT_EQ(NextHop::host_of_key(key), host) << key;
+}
+
 }  // namespace
 }  // namespace ringpost::mta
