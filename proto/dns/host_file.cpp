@@ -17,6 +17,7 @@ std::string_view take_word(std::string_view& line) {
   return word;
 }
 
+// RFC 6761 6.3
 const std::vector<conf::NetAddress>& loopback() {
   static const std::vector<conf::NetAddress> addresses{*conf::parse_net_address("::1"),
                                                        *conf::parse_net_address("127.0.0.1")};
