@@ -73,6 +73,7 @@ void ControlCommands::register_on(ControlServer& server) {
   order("bounce", OperatorOrder::Bounce, "bounced");
   order("hold", OperatorOrder::Hold, "held");
   order("release", OperatorOrder::Release, "released");
+  order("reroute", OperatorOrder::Reroute, "rerouted");
   server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });

@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "engine/mta/next_hop.h"
 #include "engine/ring/clock.h"
+#include "proto/conf/relay_host.h"
 
 namespace ringpost::mta {
 namespace {
@@ -19,8 +23,8 @@ constexpr Duration page_time_max = seconds(2);
 
 // The first page's wish; nothing when the reply has failed.
 std::optional<QueueWish> wish_of(const ControlRequest& request, ControlReply& reply,
-                                 bool may_be_empty) {
-  auto selection = control::parse_selection(request.arguments, may_be_empty);
+                                 std::span<const std::string> words, bool may_be_empty) {
+  auto selection = control::parse_selection(words, may_be_empty);
   if (!selection) {
     reply.fail(selection.error());
     return std::nullopt;
@@ -42,6 +46,12 @@ struct Served {
   std::size_t found = 0;
   std::optional<QueuePlace> next = {};
 };
+
+// Credentials and TLS are the configuration's to give.
+bool is_usable(std::string_view host) {
+  const auto parsed = conf::parse_relay_host(host);
+  return parsed && parsed->label.empty() && NextHop::of_relay(*parsed);
+}
 
 // Lets core after core serve `wish`, until the page is full or its time is over; the reply says
 // where the next one goes on. Gives how many were found so far, or nothing when a core was too
@@ -74,8 +84,8 @@ std::optional<std::uint64_t> serve_page(std::size_t cores, QueueWish wish, std::
 // One page of orders on one core: some messages at a time, so that their records share writes.
 class OrderPage {
  public:
-  OrderPage(Worker& worker, OperatorOrder order, std::vector<QueueEntry> entries)
-      : worker_(worker), order_(order), entries_(std::move(entries)) {}
+  OrderPage(Worker& worker, OperatorOrder order, std::string host, std::vector<QueueEntry> entries)
+      : worker_(worker), order_(order), host_(std::move(host)), entries_(std::move(entries)) {}
 
   ring::Task<Obeyed> run() {
     if (entries_.empty()) co_return tally_;
@@ -92,7 +102,8 @@ class OrderPage {
       std::vector<std::uint32_t> recipients;
       for (; at_ < entries_.size() && entries_[at_].id == id; ++at_)
         recipients.push_back(entries_[at_].recipient);
-      const Obeyed obeyed = co_await worker_.dispatcher().obey(order_, id, std::move(recipients));
+      const Obeyed obeyed =
+          co_await worker_.dispatcher().obey(order_, id, std::move(recipients), host_);
       tally_ += obeyed;
     }
     if (--lanes_ == 0) ended_.set();
@@ -100,6 +111,7 @@ class OrderPage {
 
   Worker& worker_;
   OperatorOrder order_;
+  std::string host_;
   std::vector<QueueEntry> entries_;
   std::size_t at_ = 0;
   std::size_t lanes_ = 0;
@@ -114,12 +126,13 @@ struct OrderAnswer {
 };
 
 ring::Task<void> order_in_queue(Worker& worker, QueueWish wish, OperatorOrder order,
+                                std::string host,
                                 std::shared_ptr<Gathering<OrderAnswer>> gathering) {
   QueuePart part = co_await find_in_queue(worker.core(), worker.dispatcher(), std::move(wish));
   OrderAnswer answer;
   answer.found = part.entries.size();
   answer.next = part.next;
-  OrderPage page(worker, order, std::move(part.entries));
+  OrderPage page(worker, order, std::move(host), std::move(part.entries));
   answer.obeyed = co_await page.run();
   gathering->answer(answer);
 }
@@ -127,7 +140,7 @@ ring::Task<void> order_in_queue(Worker& worker, QueueWish wish, OperatorOrder or
 }  // namespace
 
 void QueueCommands::show(const ControlRequest& request, ControlReply& reply) {
-  auto wish = wish_of(request, reply, true);
+  auto wish = wish_of(request, reply, request.arguments, true);
   if (!wish) return;
   wish->with_details = true;
   std::vector<QueueEntry> entries;
@@ -153,14 +166,24 @@ void QueueCommands::show(const ControlRequest& request, ControlReply& reply) {
 
 void QueueCommands::order(const ControlRequest& request, ControlReply& reply, OperatorOrder order,
                           std::string_view done_word) {
-  auto wish = wish_of(request, reply, false);
+  std::span<const std::string> words = request.arguments;
+  std::string host;
+  if (order == OperatorOrder::Reroute) {
+    const auto to = control::split_reroute(words);
+    if (!to) return reply.fail(to.error());
+    if (!is_usable(to->host))
+      return reply.fail(fmt::format("\"{}\" is not a host that mail can be relayed to", to->host));
+    host = to->host;
+    words = to->which;
+  }
+  auto wish = wish_of(request, reply, words, false);
   if (!wish) return;
   wish->leaves_out_new = order == OperatorOrder::Bounce;  // reports are not to be given up
   Obeyed total;
   const auto serve = [&](const QueueWish& part_wish) -> std::optional<Served> {
     auto gathering = std::make_shared<Gathering<OrderAnswer>>(1);
-    workers_[part_wish.from.core]->post([part_wish, order, gathering](Worker& on) {
-      on.dispatcher().run(order_in_queue(on, part_wish, order, gathering));
+    workers_[part_wish.from.core]->post([part_wish, order, host, gathering](Worker& on) {
+      on.dispatcher().run(order_in_queue(on, part_wish, order, host, gathering));
     });
     const auto answers = gathering->wait(answer_max);
     if (!answers) return std::nullopt;
@@ -180,6 +203,7 @@ void QueueCommands::order(const ControlRequest& request, ControlReply& reply, Op
   reply.set(done_word, total.done);
   if (total.busy != 0) reply.set("busy", total.busy);
   if (total.held != 0) reply.set("held", total.held);
+  if (total.unfit != 0) reply.set("unfit", total.unfit);
 }
 
 }  // namespace ringpost::mta

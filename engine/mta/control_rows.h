@@ -10,6 +10,7 @@
 //                             "busy":N for those that nothing could be done to
 //   remove|bounce|hold|release SELECTION   the same with "removed":N, "bounced":N and so on;
 //                             "held":N of schedule: to be released first
+//   reroute SELECTION to HOST "rerouted":N, and "unfit":N for those that are not relayed
 //   stop                      no row; the daemon drains after the answer
 // The command is the words up to "show queue", "log" and so on; the rest are arguments. An ID is a
 // queue id of 16 hex digits, a SELECTION that of proto/control/selection.h.

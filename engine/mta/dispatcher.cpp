@@ -453,8 +453,9 @@ ring::Task<void> Dispatcher::tell_sender(const DeliveryOrder& order,
 
 void Dispatcher::forget_notes(QueueId id) {
   errors_.erase(id);
-  unreadable_.erase(unreadable_.lower_bound({id, 0}),
-                    unreadable_.upper_bound({id, std::numeric_limits<std::uint32_t>::max()}));
+  const RecipientKey first{id, 0}, last{id, std::numeric_limits<std::uint32_t>::max()};
+  unreadable_.erase(unreadable_.lower_bound(first), unreadable_.upper_bound(last));
+  rerouted_.erase(rerouted_.lower_bound(first), rerouted_.upper_bound(last));
 }
 
 ring::Task<void> Dispatcher::complete(QueueId id) {

@@ -37,16 +37,18 @@ enum class OperatorOrder : std::uint8_t {
   Bounce,    // give it up, and tell the sender
   Hold,      // no attempts, and no end of its time, until it is released
   Release,   // try it now
+  Reroute,   // relay it to another host
 };
 
 // How many recipients of an order were changed. Busy: they are in the middle of an attempt, or of
-// another order. Held: to be released first.
+// another order. Held: to be released first. Unfit: they are not relayed.
 struct Obeyed {
   std::size_t done = 0;
   std::size_t busy = 0;
   std::size_t held = 0;
+  std::size_t unfit = 0;
   Obeyed& operator+=(const Obeyed& other) {
-    done += other.done, busy += other.busy, held += other.held;
+    done += other.done, busy += other.busy, held += other.held, unfit += other.unfit;
     return *this;
   }
 };
@@ -110,8 +112,10 @@ class Dispatcher {
   // Makes the waiting recipients of a message due now; false: no such message here.
   bool schedule(QueueId id);
   // Does to the recipients of a message what the operator has ordered, durably where it is to last.
-  // Those that are not there or done are left out.
-  ring::Task<Obeyed> obey(OperatorOrder order, QueueId id, std::vector<std::uint32_t> recipients);
+  // Those that are not there or done are left out. `host` is for Reroute, a text that
+  // conf::parse_relay_host() takes; it counts as long as the daemon lives.
+  ring::Task<Obeyed> obey(OperatorOrder order, QueueId id, std::vector<std::uint32_t> recipients,
+                          std::string host = {});
   // Forgets a message durably; `done` is called then, or with false at once when it is not here. A
   // message that is just being done with counts as removed.
   void remove(QueueId id, std::function<void(bool)> done);
@@ -167,6 +171,8 @@ class Dispatcher {
                           Bounces& bounces);
   ring::Task<bool> change_hold(QueueId id, std::uint32_t recipient);
   ring::Task<bool> settle(QueueId id, std::uint32_t recipient, store::RecipientProgress progress);
+  ring::Task<Obeyed> reroute_some(QueueId id, std::vector<std::uint32_t> recipients,
+                                  std::string host);
   Obeyed schedule_some(QueueId id, const std::vector<std::uint32_t>& recipients);
   bool schedule(QueueId id, std::uint32_t recipient);
   bool withdraw(QueueId id, std::uint32_t recipient);
@@ -235,6 +241,7 @@ class Dispatcher {
   std::vector<store::QueuedRecipient> set_aside_;  // due while paused
   // In no queue until the operator asks for another try: held, or they cannot be read.
   std::set<RecipientKey> unreadable_;
+  std::map<RecipientKey, std::string> rerouted_;  // to another host than their action's
   std::unordered_map<QueueId, std::unordered_map<std::uint32_t, std::string>> errors_;
   bool paused_ = false;
   bool stopping_ = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/generation.h"
 
 namespace ringpost::mta {
 namespace {
@@ -127,7 +128,7 @@ ring::Task<void> Dispatcher::remove_task(QueueId id, std::function<void(bool)> d
 }
 
 ring::Task<Obeyed> Dispatcher::obey(OperatorOrder order, QueueId id,
-                                    std::vector<std::uint32_t> recipients) {
+                                    std::vector<std::uint32_t> recipients, std::string host) {
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) co_return Obeyed{};
   std::erase_if(recipients, [&](std::uint32_t recipient) {
@@ -138,6 +139,8 @@ ring::Task<Obeyed> Dispatcher::obey(OperatorOrder order, QueueId id,
   if (order == OperatorOrder::Schedule) co_return schedule_some(id, recipients);
   if (order == OperatorOrder::Remove) co_return co_await remove_some(id, std::move(recipients));
   if (order == OperatorOrder::Bounce) co_return co_await bounce_some(id, std::move(recipients));
+  if (order == OperatorOrder::Reroute)
+    co_return co_await reroute_some(id, std::move(recipients), std::move(host));
   Obeyed obeyed;
   for (const std::uint32_t recipient : recipients) {
     // What is only put off very far, since its sender could not be told, has nothing to be written.
@@ -146,6 +149,30 @@ ring::Task<Obeyed> Dispatcher::obey(OperatorOrder order, QueueId id,
     const bool done = is_put_off ? schedule(id, recipient) : co_await change_hold(id, recipient);
     ++(done ? obeyed.done : obeyed.busy);
     if (index_.find(id) == nullptr) break;  // removed meanwhile
+  }
+  co_return obeyed;
+}
+
+// Those under way go there with their next attempt, and those that are held when they are released.
+ring::Task<Obeyed> Dispatcher::reroute_some(QueueId id, std::vector<std::uint32_t> recipients,
+                                            std::string host) {
+  Obeyed obeyed;
+  const auto envelope = co_await envelope_of(id);
+  const store::MessageSummary* message = index_.find(id);
+  if (!envelope || message == nullptr) co_return Obeyed{.busy = recipients.size()};
+  for (const std::uint32_t recipient : recipients) {
+    if (store::is_final(message->recipients[recipient].status)) continue;
+    const conf::Action* action =
+        parts_.generation->config.find_action((*envelope)->recipients[recipient].action);
+    if (action == nullptr || !next_hop_to(*action, host)) {
+      ++obeyed.unfit;
+      continue;
+    }
+    rerouted_[{id, recipient}] = host;
+    ++obeyed.done;
+    if (message->recipients[recipient].is_held() || !withdraw(id, recipient)) continue;
+    ready_.add({due_by_order, id, recipient});
+    parts_.core.turn_again();
   }
   co_return obeyed;
 }

@@ -80,6 +80,8 @@ std::optional<NextHop> Dispatcher::next_hop(QueueId id, std::uint32_t index,
                                             const store::Recipient& recipient) const {
   const conf::Action* action = parts_.generation->config.find_action(recipient.action);
   if (action == nullptr) return std::nullopt;
+  if (const auto other = rerouted_.find({id, index}); other != rerouted_.end())
+    return next_hop_to(*action, other->second);
   const store::MessageSummary* message = index_.find(id);
   return next_hop_of(*action, recipient,
                      message != nullptr ? message->recipients[index].attempts : 0);

@@ -45,6 +45,15 @@ std::optional<NextHop> of_options(const conf::RelaySettings& relay,
   return host ? NextHop::of_relay(*host) : std::nullopt;
 }
 
+std::optional<NextHop> with_options(std::optional<NextHop> next, const conf::Action& action) {
+  const conf::RelaySettings& relay = action.relay;
+  if (!next) return next;
+  next->hello = relay.helo;
+  if (relay.sources != nullptr || relay.helo_source != nullptr || !relay.backup_name.empty())
+    next->options_of = action.name;
+  return next;
+}
+
 }  // namespace
 
 std::string NextHop::key() const {
@@ -94,13 +103,13 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
   if (!recipient.target.empty()) return std::nullopt;
   if (action.method == conf::Method::Lmtp) return NextHop::of_lmtp(action.lmtp_destination);
   if (action.method != conf::Method::Relay) return std::nullopt;
-  const conf::RelaySettings& relay = action.relay;
-  auto next = of_options(relay, recipient, attempts);
-  if (!next) return std::nullopt;
-  next->hello = relay.helo;
-  if (relay.sources != nullptr || relay.helo_source != nullptr || !relay.backup_name.empty())
-    next->options_of = action.name;
-  return next;
+  return with_options(of_options(action.relay, recipient, attempts), action);
+}
+
+std::optional<NextHop> next_hop_to(const conf::Action& action, std::string_view host) {
+  if (action.method != conf::Method::Relay) return std::nullopt;
+  const auto parsed = conf::parse_relay_host(host);
+  return with_options(parsed ? NextHop::of_relay(*parsed) : std::nullopt, action);
 }
 
 std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient) {

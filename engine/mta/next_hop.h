@@ -45,6 +45,9 @@ struct NextHop {
 std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Recipient& recipient,
                                    unsigned attempts);
 
+// The same for a host that the operator names instead, a text as `relay host` has it.
+std::optional<NextHop> next_hop_to(const conf::Action& action, std::string_view host);
+
 // Why a recipient of a `relay` action has no next hop; it names the table at fault.
 std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient);
 

@@ -187,6 +187,14 @@ std::expected<Selection, std::string> parse_selection(std::span<const std::strin
   return selection;
 }
 
+std::expected<Reroute, std::string> split_reroute(std::span<const std::string> words) {
+  if (words.size() < 3 || words[words.size() - 2] != "to")
+    return std::unexpected("expected: reroute WHICH to HOST");
+  Reroute reroute{{words.begin(), words.end() - 2}, words.back()};
+  if (reroute.which.front() == "for") reroute.which.front() = "domain";
+  return reroute;
+}
+
 std::optional<Duration> parse_age(std::string_view text) {
   constexpr std::string_view units = "smhdw";
   constexpr std::array<std::int64_t, 5> unit_seconds{1, 60, 3'600, 86'400, 7 * 86'400};

@@ -61,6 +61,13 @@ std::optional<Selection::Named> parse_named(std::string_view text);
 std::expected<Selection, std::string> parse_selection(std::span<const std::string> words,
                                                       bool may_be_empty);
 
+// "SELECTION to HOST", where "for NAME" may stand for "domain NAME". HOST is not judged.
+struct Reroute {
+  std::vector<std::string> which;
+  std::string host;
+};
+std::expected<Reroute, std::string> split_reroute(std::span<const std::string> words);
+
 // "90s", "15m", "12h", "3d", "2w", and sums such as "1d12h".
 std::optional<Duration> parse_age(std::string_view text);
 

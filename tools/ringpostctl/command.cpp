@@ -21,6 +21,7 @@ enum class Takes {
   OneNamed,
   MaybeSelection,
   Selection,
+  Reroute,
   Paused,
   MaybePaused,
   LogWord,
@@ -37,7 +38,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 23> commands{{
+constexpr std::array<CommandEntry, 24> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
@@ -55,6 +56,8 @@ constexpr std::array<CommandEntry, 23> commands{{
     {Verb::Bounce, "bounce", "", Takes::Selection, "bounce WHICH", "return to the sender"},
     {Verb::Hold, "hold", "", Takes::Selection, "hold WHICH", "no attempts until it is released"},
     {Verb::Release, "release", "", Takes::Selection, "release WHICH", "the opposite, try it now"},
+    {Verb::Reroute, "reroute", "", Takes::Reroute, "reroute WHICH|for DOMAIN to HOST",
+     "relay to another host"},
     {Verb::Pause, "pause", "", Takes::MaybePaused, "pause [mda|mta|mta for DOMAIN|smtp]",
      "stop deliveries or new mail; alone: list"},
     {Verb::Resume, "resume", "", Takes::Paused, "resume mda|mta|mta for DOMAIN|smtp",
@@ -171,6 +174,7 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
       return {0, 0};
     case Takes::Selection:
     case Takes::MaybeSelection:
+    case Takes::Reroute:
       return {0, many};
     case Takes::MaybePaused:
       return {0, 3};
@@ -201,6 +205,13 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
     case Takes::OneId:
       if (auto complaint = complaint_about_ids(words)) return std::unexpected(*complaint);
       return arguments;
+    case Takes::Reroute: {
+      const auto reroute = control::split_reroute(words);
+      if (!reroute) return std::unexpected(reroute.error());
+      const auto selection = control::parse_selection(reroute->which, false);
+      if (!selection) return std::unexpected(selection.error());
+      return arguments;
+    }
     case Takes::Selection:
     case Takes::MaybeSelection: {
       const auto selection = control::parse_selection(words, entry.takes != Takes::Selection);

@@ -24,6 +24,7 @@ enum class Verb {
   Bounce,
   Hold,
   Release,
+  Reroute,
   Pause,
   Resume,
   Log,

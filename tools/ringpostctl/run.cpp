@@ -75,6 +75,8 @@ std::string count_text(const Json& last, const char* done) {
                         recipients_text(busy), busy == 1 ? "it" : "them");
   if (const std::uint64_t held = count_of(last, "held"); held != 0 && done != "held"sv)
     text += fmt::format("{} held, and to be released first\n", recipients_text(held));
+  if (const std::uint64_t unfit = count_of(last, "unfit"); unfit != 0)
+    text += fmt::format("{} not relayed, and left as they are\n", recipients_text(unfit));
   return text;
 }
 
@@ -91,6 +93,8 @@ std::string done_text(const Invocation& invocation, const Json& last) {
       return count_text(last, "held");
     case Verb::Release:
       return count_text(last, "released");
+    case Verb::Reroute:
+      return count_text(last, "rerouted");
     case Verb::Pause:
       return fmt::format("{} paused\n", fmt::join(invocation.arguments, " "));
     case Verb::Resume:

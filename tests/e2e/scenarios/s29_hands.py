@@ -284,3 +284,41 @@ def pause_mta(t):
     daemon.wait_queue_empty()
     t.equal(len(host.messages), 3)
     t.equal(daemon.control("resume", "mta", "for", "localhost").returncode, 1)
+
+
+@case()
+def reroute(t):
+    """What waits for a dead server goes to another one, at once; what goes to mailboxes does not."""
+    port, host = free_port(), lmtp.Server(t, smtp=True)
+    daemon = t.daemon(rules=['action "local" maildir virtual <users> userbase <base>',
+                             f'action "out" relay host "smtp://127.0.0.1:{port}"',
+                             'match from any for rcpt-to "alice@example.test" action "local"',
+                             relayed[1]],
+                      directives=["engine cores 2"])
+    daemon.control_ok("pause", "mda")
+    with daemon.client() as client:
+        client.hello()
+        ids = [client.transaction(messages.simple(i), recipients=[f"u{i}@d{i % 2}.test", alice])
+               .queue_id for i in range(12)]
+    t.eventually(lambda: daemon.rows("show", "destinations")[0]["state"] == "left alone", "dead")
+    t.eventually(lambda: "active" not in {state for _, state in states(daemon)}, "nothing tried")
+    t.equal(daemon.control_ok("reroute", "for", "d0.test", "to", host.destination),
+            b"6 recipients rerouted\n")
+    t.eventually(lambda: len(host.messages) == 6, "six messages elsewhere")
+    t.equal({m["recipients"][0].partition("@")[2] for m in host.messages}, {"d0.test"})
+    daemon.control_ok("hold", ids[1] + ".0")
+    t.equal(daemon.control_ok("reroute", "all", "to", f"smtp://{host.destination}"),
+            b"6 recipients rerouted\n12 recipients not relayed, and left as they are\n")
+    t.eventually(lambda: len(host.messages) == 11, "all but the one that is held")
+    t.eventually(lambda: len(daemon.queue()) == 13, "recorded")
+    daemon.control_ok("release", "all")
+    t.eventually(lambda: len(host.messages) == 12, "the last one")
+    daemon.control_ok("resume", "mda")
+    daemon.wait_queue_empty()
+    t.equal(len(daemon.delivered()), 12)
+    t.equal(len({(m["recipients"][0]) for m in host.messages}), 12, "each once")
+    for words in (("all", "to", "smtps://b.test"), ("all", "to", "smtp://label@b.test"),
+                  ("all", "to", "b.test:0")):
+        done = daemon.control("reroute", *words)
+        t.equal(done.returncode, 1, f"{words}")
+        t.true(b"is not a host" in done.stderr, done.stderr)

@@ -112,6 +112,19 @@ TEST(Selection, ComparesAddresses) {
   EXPECT_FALSE(reports.takes_sender("a@b.test"));
 }
 
+TEST(Selection, DividesWhatIsReroutedFromWhere) {
+  const auto named = split_reroute(Words{std::string(id), "to", "relay.test:25"});
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->which, Words{std::string(id)});
+  EXPECT_EQ(named->host, "relay.test:25");
+  const auto domain = split_reroute(Words{"for", "a.test", "held", "to", "b.test"});
+  ASSERT_TRUE(domain);
+  EXPECT_EQ(domain->which, (Words{"domain", "a.test", "held"}));
+  for (const Words& wrong : {Words{}, Words{"to", "b.test"}, Words{"all", "b.test"},
+                             Words{"all", "to"}, Words{"all", "to", "b.test", "now"}})
+    EXPECT_FALSE(split_reroute(wrong));
+}
+
 TEST(Selection, ComparesAgeAndState) {
   const QueueFilter filter = filter_of({"older", "1h", "newer", "2h", "status", "delayed"});
   EXPECT_FALSE(filter.takes_age(seconds(3'599)));
