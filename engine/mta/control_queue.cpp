@@ -166,7 +166,7 @@ void QueueCommands::show(const ControlRequest& request, ControlReply& reply) {
 
 void QueueCommands::order(const ControlRequest& request, ControlReply& reply, OperatorOrder order,
                           std::string_view done_word) {
-  std::span<const std::string> words = request.arguments;
+  std::vector<std::string> words = request.arguments;
   std::string host;
   if (order == OperatorOrder::Reroute) {
     const auto to = control::split_reroute(words);
