@@ -82,6 +82,7 @@ ring::Task<void> ClientConnection::serve() {
   session_.emplace(settings_, parts_.core.now());
   stream_->receive();
   co_await converse();
+  given_ = false;  // the next hop has to be ready first
   if (batch_ != nullptr) owner_.give_back(*std::exchange(batch_, nullptr));
   co_await close();
 }

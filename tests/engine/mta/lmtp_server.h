@@ -34,17 +34,19 @@ class LmtpServer {
     std::map<std::string, std::string> at_end = {};   // the same, after the content
     std::string instead_of_354 = {};                  // the connection ends after it
     unsigned messages_per_connection = 1000;          // then it is closed without a word
+    bool closes_after_greeting = false;
     bool closes_after_hello = false;
     bool silent_after_content = false;          // closes instead of replying
     std::function<void()> before_content = {};  // after 354
     std::function<void()> before_final_replies = {};
   };
 
-  // Listens on loopback, or on a Unix socket at `path`.
-  explicit LmtpServer(Options options, const std::string& path = {})
+  // Listens on loopback, on a Unix socket at `path`, or at `where`.
+  explicit LmtpServer(Options options, const std::string& path = {},
+                      net::Address where = *net::Address::parse("127.0.0.1", 0))
       : options_(std::move(options)) {
     if (path.empty()) {
-      file_ = net::bind_socket(*net::Address::parse("127.0.0.1", 0)).value();
+      file_ = net::bind_socket(where).value();
       destination_ = net::bound_address(file_)->to_text();
     } else {
       const auto socket_path = net::SocketPath::parse(path);
@@ -105,6 +107,7 @@ class LmtpServer {
     std::string rest;
     Message message{.connection = number};
     peer.send(options_.greeting);
+    if (options_.closes_after_greeting) return;
     unsigned served = 0;
     while (true) {
       const std::string said = line(peer, rest);

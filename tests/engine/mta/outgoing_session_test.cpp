@@ -253,6 +253,24 @@ TEST_F(OutgoingSessionTest, AServerThatClosesBeforeTheFirstCommandIsNotAskedForE
   EXPECT_LE(server.connections(), 2u);
 }
 
+// All it has to say, and its end, are there before the transaction has begun.
+TEST_F(OutgoingSessionTest, AServerThatClosesBeforeTheFirstCommandGivesWayToTheNext) {
+  const LmtpServer first(
+      {.greeting = "220 lmtp ready\r\n250 lmtp\r\n", .closes_after_greeting = true});
+  const std::string port = first.destination().substr(first.destination().rfind(':') + 1);
+  const auto beside = net::Address::parse("127.0.0.2", static_cast<std::uint16_t>(stoi(port)));
+  const LmtpServer second({}, {}, *beside);
+  auto generation = std::make_shared<Generation>();
+  generation->host_file =
+      dns::HostFile::parse("127.0.0.1 twice.example\n127.0.0.2 twice.example\n");
+  rig_.parts.generation = generation;
+  rig_.core->at_turn_end([] { usleep(5'000); });
+  const OutgoingAttempt& one = order(spool("x\r\n"), "alice", "twice.example:" + port);
+  ASSERT_TRUE(finish());
+  EXPECT_EQ(words(one), "delivered 2.0.0");
+  EXPECT_EQ(second.messages().size(), 1u);
+}
+
 TEST_F(OutgoingSessionTest, AConnectionLostAfterTheContentMayHaveDelivered) {
   const LmtpServer server({.silent_after_content = true});
   const OutgoingAttempt& one = order(spool("x\r\n"), "alice", server.destination());
