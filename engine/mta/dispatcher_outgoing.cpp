@@ -276,8 +276,11 @@ ring::Task<void> Dispatcher::record_one(OutgoingBatch& batch, OutgoingAttempt& a
 // The hosts of a relay are taken in turns, so the next attempt may be for another one.
 void Dispatcher::wait_again(OutgoingBatch& batch, const OutgoingAttempt& attempt, WallTime due,
                             Recording& recording) {
-  // What no connection was made for goes as soon as there is one.
-  if (!batch.overdue.empty()) due = parts_.core.wall();
+  // What no connection was made for goes as soon as there is one. After its end it is only here
+  // because its sender could not be told, and that was put off.
+  const WallTime end =
+      attempt.received + parts_.generation->config.time_to_live(attempt.recipient.action);
+  if (!batch.overdue.empty() && due <= end) due = parts_.core.wall();
   auto routed = route(attempt.id, attempt.recipient_index, attempt.recipient, attempt.reverse_path,
                       attempt.received, due);
   if (!routed) {

@@ -76,8 +76,11 @@ class DestinationsTest : public testing::Test {
     return delayed();
   }
 
+  void alarm() {}
+
   test::TemporaryDirectory folder_;
   test::SpoolRig rig_{folder_.path()};
+  ring::TimerOf<DestinationsTest, &DestinationsTest::alarm> alarm_{*this};
 };
 
 TEST_F(DestinationsTest, ManyMessagesTakeABoundedNumberOfConnections) {
@@ -159,6 +162,32 @@ TEST_F(DestinationsTest, WhatIsTooOldEndsThoughNoConnectionWasMade) {
     return test::read_text(folder_.file("log"))
         .contains("nowhere: there was no connection for it in time\" attempt=0 ");
   }));
+}
+
+// There are no rules in this rig, so no report has a way to the sender.
+TEST_F(DestinationsTest, WhatIsTooOldAndCannotBeReturnedIsNotTriedAgain) {
+  configure({{"lmtp", nowhere()}}, milliseconds(10));
+  const auto now = rig_.core->now();
+  scheduler().pause(scheduler().destination("lmtp:" + nowhere(), 0, now), now);
+  const QueueId id = accept("lmtp", seconds(-5LL * 86'400));
+  const auto is_kept = [&] {
+    return is_kept_back(rig_.index.find(id)->recipients.at(0), rig_.core->wall());
+  };
+  const auto turn_until = [&](const std::function<bool()>& finished) {
+    return rig_.run([&] {
+      dispatcher().end_of_turn();
+      return finished();
+    });
+  };
+  EXPECT_TRUE(turn_until([&] { return is_kept() && dispatcher().idle(); }));
+  EXPECT_EQ(scheduler().recipients(), 0u);
+  const auto later = rig_.core->now() + milliseconds(500);
+  rig_.core->timers().arm(alarm_, later);
+  EXPECT_TRUE(turn_until([&] { return rig_.core->now() >= later; }));
+  rig_.core->timers().disarm(alarm_);
+  EXPECT_EQ(rig_.metrics.delivery.expired.value(), 1u);
+  EXPECT_TRUE(dispatcher().schedule(id));
+  EXPECT_TRUE(turn_until([&] { return scheduler().recipients() == 1; }));
 }
 
 TEST_F(DestinationsTest, PausedDeliveriesStopLmtpToo) {
