@@ -77,7 +77,10 @@ Instant Destinations::instant_of(WallTime time) const {
 void Destinations::add(const RoutedRecipient& recipient) {
   const Instant now = parts_.core.now();
   const store::RecipientState state = scheduler_.state_of(recipient.key);
-  if (state == store::RecipientState::UnderWay) return;  // it is asked about when that is over
+  if (state == store::RecipientState::UnderWay) {
+    if (recipient.due <= parts_.core.wall()) hastened_.insert(recipient.key);
+    return;
+  }
   if (state != store::RecipientState::None) scheduler_.forget(recipient.key, now);
   const std::uint16_t limits = recipient.lmtp ? lmtp_limits_ : limits_.number_of(recipient.domain);
   const bool is_new = !scheduler_.find_destination(recipient.destination);
@@ -94,12 +97,16 @@ void Destinations::add(const RoutedRecipient& recipient) {
   parts_.core.turn_again();
 }
 
+// One whose batch is under way is known until that is settled: by then it may have come back here.
 void Destinations::forget(const store::RecipientKey& key) {
+  hastened_.erase(key);
+  if (scheduler_.state_of(key) == store::RecipientState::UnderWay) return;
   scheduler_.forget(key, parts_.core.now());
 }
 
 void Destinations::hasten(const store::RecipientKey& key) {
   const Instant now = parts_.core.now();
+  if (scheduler_.state_of(key) == store::RecipientState::UnderWay) hastened_.insert(key);
   scheduler_.hasten(key, now);
   const store::Why why = scheduler_.why(key, now);
   if (why.obstacle == store::Obstacle::DestinationLeftAlone)
@@ -140,11 +147,14 @@ void Destinations::filled(OutgoingBatch& batch) {
 void Destinations::settled(OutgoingBatch& batch) {
   const Instant now = parts_.core.now();
   for (const OutgoingBatch::Waits& one : batch.waits) {
-    if (scheduler_.state_of(one.key) != store::RecipientState::UnderWay) continue;
-    scheduler_.again(one.key, instant_of(one.due), instant_of(one.deadline), now);
+    const Instant due = hastened_.erase(one.key) > 0 ? now : instant_of(one.due);
+    scheduler_.again(one.key, due, instant_of(one.deadline), now);
     std::erase(batch.keys, one.key);
   }
-  for (const store::RecipientKey& key : batch.keys) scheduler_.forget(key, now);
+  for (const store::RecipientKey& key : batch.keys) {
+    hastened_.erase(key);
+    scheduler_.forget(key, now);
+  }
   const bool was_carried = batch.next.has_value();
   const bool is_overdue = !batch.overdue.empty();
   const store::SessionId session = batch.session;

@@ -35,7 +35,8 @@ class Destinations final : private OutgoingSessionOwner {
 
   // One that is known already is known by what is said now.
   void add(const RoutedRecipient& recipient);
-  // Its message was removed, or it goes elsewhere.
+  // Its message was removed, or it goes elsewhere. One that is in a batch is forgotten when that is
+  // settled, if its message's core says so.
   void forget(const store::RecipientKey& key);
   // The operator wants it tried now.
   void hasten(const store::RecipientKey& key);
@@ -103,6 +104,7 @@ class Destinations final : private OutgoingSessionOwner {
   std::vector<std::unique_ptr<OutgoingSession>> closing_;  // the scheduler knows no more of them
   std::vector<OutgoingSession*> ended_;                    // to be tidied
   std::unordered_map<const OutgoingBatch*, std::unique_ptr<OutgoingBatch>> batches_;
+  std::set<store::RecipientKey> hastened_;  // under way, and due again as soon as that is over
   std::size_t overdue_under_way_ = 0;
   bool lmtp_paused_ = false;
   bool smtp_paused_ = false;

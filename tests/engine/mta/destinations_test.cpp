@@ -190,6 +190,38 @@ TEST_F(DestinationsTest, WhatIsTooOldAndCannotBeReturnedIsNotTriedAgain) {
   EXPECT_TRUE(turn_until([&] { return scheduler().recipients() == 1; }));
 }
 
+// The operator may hold and release a recipient while its batch is not settled yet.
+TEST_F(DestinationsTest, WhatComesBackWhileItsBatchIsUnderWayIsNotLost) {
+  std::atomic<bool> go_on{false};
+  const LmtpServer server(
+      {.at_rcpt = {{"alice", "450 4.2.1 Later\r\n"}}, .before_final_replies = [&] {
+         while (!go_on) usleep(1'000);
+       }});
+  configure({{"lmtp", server.destination()}});
+  store::Envelope envelope;
+  envelope.recipients.resize(2);
+  for (store::Recipient& recipient : envelope.recipients) recipient.action = "lmtp";
+  envelope.recipients[0].user = "alice";
+  envelope.recipients[1].user = "bob";
+  const QueueId id = rig_.accept("x\r\n", std::move(envelope)).id;
+  const store::RecipientKey key{id, 0};
+  ASSERT_TRUE(run([&] { return scheduler().state_of(key) == store::RecipientState::UnderWay; }));
+  RoutedRecipient again;
+  again.key = key;
+  again.destination = "lmtp:" + server.destination();
+  again.lmtp = true;
+  again.due = rig_.core->wall();
+  again.deadline = rig_.core->wall() + seconds(60);
+  dispatcher().destinations().forget(key);
+  dispatcher().destinations().add(again);
+  go_on = true;
+  // It was to be tried at once: that is what becomes of it, not the next time of its own.
+  EXPECT_TRUE(run([&] { return delivered() == 1 && delayed() == 2; }));
+  EXPECT_TRUE(
+      run([&] { return !dispatcher().is_active(id, 0) && dispatcher().destinations().idle(); }));
+  EXPECT_EQ(scheduler().state_of(key), store::RecipientState::Waiting);
+}
+
 TEST_F(DestinationsTest, PausedDeliveriesStopLmtpToo) {
   const LmtpServer server({});
   configure({{"lmtp", server.destination()}});
