@@ -66,6 +66,24 @@ void Destinations::use(const Generation& generation) {
   lmtp.pause_min = interval * lmtp_pause_min_intervals;
   lmtp.pause_max = interval * lmtp_pause_max_intervals;
   scheduler_.define_limits(lmtp_limits_, lmtp);
+  renumber_all();
+}
+
+std::uint16_t Destinations::limits_number(std::string_view domain, bool lmtp) const {
+  return lmtp ? lmtp_limits_ : limits_.number_of(domain);
+}
+
+// Numbers mean what the present configuration says.
+void Destinations::renumber_all() {
+  const Instant now = parts_.core.now();
+  std::uint32_t cursor = 0;
+  do {
+    cursor = scheduler_.visit_destinations(cursor, 1'000, [&](store::DestinationId destination) {
+      const std::string name(scheduler_.figures(destination, now).name);
+      const bool lmtp = name.starts_with(NextHop::lmtp_prefix);
+      scheduler_.destination(name, limits_number(NextHop::host_of_key(name), lmtp), now);
+    });
+  } while (cursor != 0);
 }
 
 Instant Destinations::instant_of(WallTime time) const {
@@ -82,7 +100,7 @@ void Destinations::add(const RoutedRecipient& recipient) {
     return;
   }
   if (state != store::RecipientState::None) scheduler_.forget(recipient.key, now);
-  const std::uint16_t limits = recipient.lmtp ? lmtp_limits_ : limits_.number_of(recipient.domain);
+  const std::uint16_t limits = limits_number(recipient.domain, recipient.lmtp);
   const bool is_new = !scheduler_.find_destination(recipient.destination);
   const store::DestinationId destination =
       scheduler_.destination(recipient.destination, limits, now);
@@ -162,10 +180,17 @@ void Destinations::settled(OutgoingBatch& batch) {
   if (is_overdue) --overdue_under_way_;
   parts_.core.turn_again();
   if (is_overdue || was_carried) return;
-  // None of its recipients goes there any more: the session is free for others.
-  OutgoingSession& free = *sessions_.at(session.value);
-  free.expect_batch(false);
-  wants_work(free);
+  // None of its recipients goes there any more. What the session takes instead may end like that at
+  // once, and so on: not from here.
+  free_.push_back(session);
+}
+
+void Destinations::use_free_sessions() {
+  for (const store::SessionId id : std::exchange(free_, {})) {
+    OutgoingSession& session = *sessions_.at(id.value);
+    session.expect_batch(false);
+    wants_work(session);
+  }
 }
 
 // --- sessions ------------------------------------------------------------------------------------
@@ -279,6 +304,7 @@ void Destinations::tidy(OutgoingSession& session) {
 
 void Destinations::pump() {
   tidy_sessions();
+  use_free_sessions();
   const Instant now = parts_.core.now();
   if (scheduler_.advance(now, steps_per_turn)) parts_.core.turn_again();
   if (stopping_) return;

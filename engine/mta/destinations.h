@@ -77,6 +77,9 @@ class Destinations final : private OutgoingSessionOwner {
   void filled(OutgoingBatch& batch);
   void settled(OutgoingBatch& batch);
   void tidy_sessions();
+  void use_free_sessions();
+  std::uint16_t limits_number(std::string_view domain, bool lmtp) const;
+  void renumber_all();
   void settle_overdue();
   bool start_next();
   bool make_place();
@@ -102,7 +105,8 @@ class Destinations final : private OutgoingSessionOwner {
   std::vector<Dispatcher*> homes_;
   Sessions sessions_;                                      // by SessionId
   std::vector<std::unique_ptr<OutgoingSession>> closing_;  // the scheduler knows no more of them
-  std::vector<OutgoingSession*> ended_;                    // to be tidied
+  std::vector<store::SessionId> free_;   // they got nothing of what they had asked for
+  std::vector<OutgoingSession*> ended_;  // to be tidied
   std::unordered_map<const OutgoingBatch*, std::unique_ptr<OutgoingBatch>> batches_;
   std::set<store::RecipientKey> hastened_;  // under way, and due again as soon as that is over
   std::size_t overdue_under_way_ = 0;

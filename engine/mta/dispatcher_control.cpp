@@ -233,7 +233,7 @@ ring::Task<void> Dispatcher::bounce(QueueId id, std::uint32_t recipient,
   fill(order, {due_by_order, id, recipient}, envelope);
   order.attempt = order.recipient.progress.attempts;
   order.result.result = observe::AttemptResult::Failed;
-  order.result.status = "5.7.0";  // RFC 3463 3.8: no detail says that a person decided it
+  order.result.status = "5.7.0";  // no code of RFC 3463 says that a person decided it
   order.result.detail = "The operator of this mail server has returned the message";
   const auto due = co_await record(order, parts_.core.now());
   active_.erase({id, recipient});

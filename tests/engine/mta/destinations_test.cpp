@@ -28,9 +28,11 @@ class DestinationsTest : public testing::Test {
     std::string destination;
   };
   // Actions by LMTP, tried again after growing multiples of `retry`.
-  void configure(const std::vector<Server>& servers, Duration retry = seconds(10)) {
+  void configure(const std::vector<Server>& servers, Duration retry = seconds(10),
+                 std::vector<conf::NamedLimit> limits = {}) {
     auto generation = std::make_shared<Generation>();
     generation->config.queue.retry_interval = retry;
+    generation->config.mta.limits = std::move(limits);
     for (const Server& server : servers) {
       auto action = std::make_unique<conf::Action>();
       action->name = server.action;
@@ -220,6 +222,19 @@ TEST_F(DestinationsTest, WhatComesBackWhileItsBatchIsUnderWayIsNotLost) {
   EXPECT_TRUE(
       run([&] { return !dispatcher().is_active(id, 0) && dispatcher().destinations().idle(); }));
   EXPECT_EQ(scheduler().state_of(key), store::RecipientState::Waiting);
+}
+
+TEST_F(DestinationsTest, AReloadBringsItsLimitsToDestinationsThatAreKnown) {
+  configure({{"lmtp", nowhere()}});
+  fail_at("lmtp", 10);
+  const auto one_at_a_time = [](const char* domain) {
+    return conf::NamedLimit{.domain = domain, .key = "max-conn-per-domain", .value = 1};
+  };
+  configure({{"lmtp", nowhere()}}, seconds(10), {one_at_a_time("a.test"), one_at_a_time("b.test")});
+  const LmtpServer server({.before_final_replies = [] { usleep(20'000); }}, nowhere());
+  for (const QueueId id : dispatcher().all_ids()) dispatcher().schedule(id);
+  EXPECT_TRUE(run([&] { return delivered() == 10; }));
+  EXPECT_GT(server.connections(), 1u);
 }
 
 TEST_F(DestinationsTest, PausedDeliveriesStopLmtpToo) {
