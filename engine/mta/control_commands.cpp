@@ -43,13 +43,15 @@ std::optional<std::uint64_t> sum(Count& counts) {
 
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
-                                 Reloader& reloader, std::function<void()> stop)
+                                 Reloader& reloader, std::function<void()> discover,
+                                 std::function<void()> stop)
     : workers_(workers.begin(), workers.end()),
       queue_(workers),
       outgoing_(workers),
       log_(log),
       metrics_(std::move(metrics)),
       reloader_(reloader),
+      discover_(std::move(discover)),
       stop_(std::move(stop)) {}
 
 void ControlCommands::register_on(ControlServer& server) {
@@ -79,6 +81,7 @@ void ControlCommands::register_on(ControlServer& server) {
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
   server.on("reload", [this](Request q, ControlReply& r) { reload(r), note(q, r); });
   server.on("update table", [this](Request q, ControlReply& r) { update_table(q, r), note(q, r); });
+  server.on("discover", [this](Request q, ControlReply& r) { discover_(), note(q, r); });
   server.on("stop", [this](Request q, ControlReply& r) { note(q, r), stop_(); });
 }
 

@@ -22,7 +22,7 @@ class ControlCommands {
  public:
   ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                   std::vector<const observe::CoreMetrics*> metrics, Reloader& reloader,
-                  std::function<void()> stop);
+                  std::function<void()> discover, std::function<void()> stop);
 
   // `this` must outlive the server.
   void register_on(ControlServer& server);
@@ -42,6 +42,7 @@ class ControlCommands {
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
   Reloader& reloader_;
+  std::function<void()> discover_;
   std::function<void()> stop_;
   bool mda_paused_ = false;
   bool smtp_paused_ = false;

@@ -89,14 +89,25 @@ std::expected<void, Fault> OfflineIntake::start(OfflineIntakeOptions options,
   pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_ = std::thread([this] { run(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  started_ = true;
   return {};
 }
 
+void OfflineIntake::wake() const {
+  const std::uint64_t one = 1;
+  CHECK(write(wake_, &one, sizeof one) == sizeof one);
+}
+
+void OfflineIntake::look_now() {
+  anew_ = true;
+  if (started_) wake();
+}
+
 void OfflineIntake::stop() {
+  started_ = false;
   if (thread_.joinable()) {
     stopping_ = true;
-    const std::uint64_t one = 1;
-    CHECK(write(wake_, &one, sizeof one) == sizeof one);
+    wake();
     thread_.join();
   }
   for (int* file : {&wake_, &folder_}) {
@@ -110,10 +121,13 @@ void OfflineIntake::run() {
     pass();
     pollfd woken{wake_, POLLIN, 0};
     poll(&woken, 1, static_cast<int>(options_.interval.milliseconds()));
+    std::uint64_t count = 0;
+    static_cast<void>(!read(wake_, &count, sizeof count));
   }
 }
 
 void OfflineIntake::pass() {
+  if (anew_.exchange(false)) given_up_.clear();
   for (const std::string& name : names_in(folder_)) {
     if (stopping()) return;
     if (!given_up_.contains(name)) look_at(name);

@@ -38,6 +38,8 @@ class OfflineIntake {
   // Main thread, once the socket accepts.
   std::expected<void, Fault> start(OfflineIntakeOptions options, observe::EventLog& log);
   void stop();
+  // Looks into the folder at once, at what it has given up as well. Any thread, until stop().
+  void look_now();
 
   // In whose name this process hands in a message: one at a time. Any thread; lives as long as
   // this.
@@ -53,6 +55,7 @@ class OfflineIntake {
   };
 
   void run();
+  void wake() const;
   void pass();
   void look_at(const std::string& name);
   Taken take(const std::string& name) const;
@@ -65,6 +68,8 @@ class OfflineIntake {
   observe::EventLog* log_ = nullptr;
   std::atomic<std::uint32_t> uid_{geteuid()};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> started_{false};
+  std::atomic<bool> anew_{false};  // nothing counts as given up
   int wake_ = -1;
   int folder_ = -1;
   std::unordered_set<std::string> given_up_;  // could not be put aside; told once

@@ -199,11 +199,12 @@ void Server::answer_control() {
   const pthread_t main_thread = pthread_self();
   reloader_ = std::make_unique<Reloader>(workers_, *log_, *sources_, *retirement_, options_.parent,
                                          options_.config, generation_);
-  commands_ = std::make_unique<ControlCommands>(workers_, *log_, std::move(metrics), *reloader_,
-                                                [this, main_thread] {
-                                                  asked_to_stop_ = true;
-                                                  pthread_kill(main_thread, SIGTERM);
-                                                });
+  commands_ = std::make_unique<ControlCommands>(
+      workers_, *log_, std::move(metrics), *reloader_, [this] { intake_.look_now(); },
+      [this, main_thread] {
+        asked_to_stop_ = true;
+        pthread_kill(main_thread, SIGTERM);
+      });
   commands_->register_on(*control_);
   control_->start();
 }

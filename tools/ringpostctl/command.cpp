@@ -38,7 +38,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 24> commands{{
+constexpr std::array<CommandEntry, 25> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
@@ -66,6 +66,7 @@ constexpr std::array<CommandEntry, 24> commands{{
      "what is logged; open the file anew"},
     {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
     {Verb::UpdateTable, "update", "table", Takes::Name, "update table NAME", "read one table anew"},
+    {Verb::Discover, "discover", "", Takes::Nothing, "discover", "take in offline mail now"},
     {Verb::Stop, "stop", "", Takes::Nothing, "stop", "finish what is under way, then end"},
     {Verb::SpoolList, "spool", "ls", Takes::Nothing, "spool ls",
      "live messages, without the daemon"},

@@ -30,6 +30,7 @@ enum class Verb {
   Log,
   Reload,
   UpdateTable,
+  Discover,
   Stop,
   SpoolList,
   SpoolCat,

@@ -106,6 +106,8 @@ std::string done_text(const Invocation& invocation, const Json& last) {
       return "the configuration was read anew and is in use\n";
     case Verb::UpdateTable:
       return fmt::format("table {} was read anew and is in use\n", invocation.arguments[0]);
+    case Verb::Discover:
+      return "the offline folder is being looked into\n";
     case Verb::Stop:
       return "the daemon is stopping\n";
     default:

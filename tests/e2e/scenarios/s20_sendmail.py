@@ -328,6 +328,24 @@ def hostile_folder(t):
 
 
 @case()
+def what_is_moved_back_is_discovered(t):
+    """`ringpostctl discover` takes in at once what the operator has put into the offline folder."""
+    daemon = start(t)
+    daemon.stop()
+    status(t, sendmail(t, daemon.home, ["alice"], b"Subject: kept\n\nx\n"), ok, "offline")
+    name = offline(daemon.home)[0]
+    file = os.path.join(daemon.home, "spool", "offline", name)
+    elsewhere = t.path(name)
+    os.rename(file, elsewhere)
+    daemon.start()
+    daemon.control_ok("discover")  # nothing there
+    os.rename(elsewhere, file)
+    daemon.control_ok("discover")
+    t.eventually(lambda: maildir.count(daemon.maildir_of("alice")) == 1, "taken in", 10)
+    t.eventually(lambda: not offline(daemon.home), "an empty folder")
+
+
+@case()
 def options_of_the_listeners(t):
     """mask-src hides the client, no-dsn offers no reports; on the socket and on a port."""
     text = configuration(t).replace("tag HERE\n", "tag HERE mask-src no-dsn\n", 1)
