@@ -63,11 +63,18 @@ ring::Task<void> ClientConnection::run() {
   const Way way = co_await find_way(parts_, next_);
   NoWay failure = way.failure;
   bool served = false;
-  for (const Hop& hop : way.hops) {
-    if (stopping_) failure = {.text = "the daemon is stopping"};
-    if (stopping_ || served) break;
-    if (auto refusal = co_await connect_to(hop)) {
+  std::deque<Trial> trials = trials_of(way);
+  while (!trials.empty() && !served) {
+    if (stopping_) {
+      failure = {.text = "the daemon is stopping"};
+      break;
+    }
+    const Trial trial = trials.front();
+    trials.pop_front();
+    if (auto refusal = co_await connect_to(trial)) {
       failure = std::move(*refusal);
+      const bool may_be_slow = error_ == ETIMEDOUT && trial.limit < times_.connect;
+      if (may_be_slow) trials.push_back({trial.hop, times_.connect});
       continue;
     }
     co_await serve();
@@ -76,6 +83,15 @@ ring::Task<void> ClientConnection::run() {
   }
   if (!served) owner_.not_connected(*this, failure);
   owner_.gone(*this);
+}
+
+// An address that swallows packets, perhaps those of a whole family, costs little time as long as
+// there are others; if none of them serves it has all the time that it needs.
+std::deque<ClientConnection::Trial> ClientConnection::trials_of(const Way& way) const {
+  std::deque<Trial> trials;
+  for (const Hop& hop : way.hops)
+    trials.push_back({&hop, way.hops.size() > 1 ? times_.connect_first : times_.connect});
+  return trials;
 }
 
 ring::Task<void> ClientConnection::serve() {
@@ -88,12 +104,14 @@ ring::Task<void> ClientConnection::serve() {
 }
 
 // An address of ours that is not there now (the interface is down) gives way to the next one.
-ring::Task<std::optional<NoWay>> ClientConnection::connect_to(const Hop& hop) {
+ring::Task<std::optional<NoWay>> ClientConnection::connect_to(const Trial& trial) {
+  const Hop& hop = *trial.hop;
+  error_ = 0;
   const Departures departures = co_await departures_for(parts_, next_, hop);
   NoWay failure = departures.failure;
   for (const Departure& departure : departures.ways) {
     if (stopping_) break;
-    const int error = co_await connect_by(hop, departure);
+    const int error = co_await connect_by(trial, departure);
     if (error == 0) co_return std::nullopt;
     const std::string source = departure.source ? " from " + departure.source->host() : "";
     failure = {.text = to_text(Fault{"connect", error, hop.name + source})};
@@ -102,7 +120,8 @@ ring::Task<std::optional<NoWay>> ClientConnection::connect_to(const Hop& hop) {
   co_return failure;
 }
 
-ring::Task<int> ClientConnection::connect_by(const Hop& hop, const Departure& departure) {
+ring::Task<int> ClientConnection::connect_by(const Trial& trial, const Departure& departure) {
+  const Hop& hop = *trial.hop;
   if (!departure.hello.empty()) settings_.name = departure.hello;
   server_ = hop.name;
   host_ = hop.host;
@@ -110,9 +129,9 @@ ring::Task<int> ClientConnection::connect_by(const Hop& hop, const Departure& de
   unread_.clear();
   stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
   if (departure.source) {
-    stream_->connect(std::get<net::Address>(hop.where), *departure.source, times_.connect);
+    stream_->connect(std::get<net::Address>(hop.where), *departure.source, trial.limit);
   } else {
-    std::visit([this](const auto& where) { stream_->connect(where, times_.connect); }, hop.where);
+    std::visit([&](const auto& where) { stream_->connect(where, trial.limit); }, hop.where);
   }
   co_return co_await connected();
 }

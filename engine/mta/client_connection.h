@@ -4,6 +4,7 @@
 // ended.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +26,8 @@ class ClientConnection;
 
 struct ClientTimes {
   Duration connect = seconds(30);
-  Duration idle = seconds(10);  // a connection without work is kept so long
+  Duration connect_first = seconds(3);  // where there are other addresses to be tried before
+  Duration idle = seconds(10);          // a connection without work is kept so long
   smtp::ClientTimeouts dialogue{};
 };
 
@@ -78,8 +80,13 @@ class ClientConnection final : private net::StreamOwner {
   void closed() override;
 
   ring::Task<void> serve();
-  ring::Task<std::optional<NoWay>> connect_to(const Hop& hop);
-  ring::Task<int> connect_by(const Hop& hop, const Departure& departure);
+  struct Trial {
+    const Hop* hop;
+    Duration limit;
+  };
+  std::deque<Trial> trials_of(const Way& way) const;
+  ring::Task<std::optional<NoWay>> connect_to(const Trial& trial);
+  ring::Task<int> connect_by(const Trial& trial, const Departure& departure);
   ring::Task<int> connected();
   ring::Task<void> converse();
   ring::Task<void> close();

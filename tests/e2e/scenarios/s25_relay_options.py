@@ -1,6 +1,7 @@
 """The options of `relay`: from where, under which name, as whom, to which hosts."""
 import functools
 import os
+import socket
 
 from harness import lmtp, mail, maildir, nameserver
 from harness.case import case
@@ -183,3 +184,25 @@ def backup_servers(t):
     t.eventually(lambda: [e for e in daemon.events("attempt.finished")
                           if e["to"] == "x@two.test" and e["status"] == "5.4.6"], "a loop")
     t.equal(third.messages, [])
+
+
+@case()
+def an_address_that_swallows_packets(t):
+    """Another one of the host is tried within seconds, not after the whole time for a connection."""
+    silent = socket.socket()
+    silent.bind(("127.0.1.1", 0))
+    port = silent.getsockname()[1]
+    silent.listen(0)
+    t.defer(silent.close)
+    fillers = [socket.socket() for _ in range(4)]  # its queue is full: what comes then is dropped
+    for one in fillers:
+        one.setblocking(False)
+        one.connect_ex(("127.0.1.1", port))
+        t.defer(one.close)
+    server = lmtp.Server(t, address=("127.0.1.2", port), smtp=True)
+    names = nameserver.Nsd(t, {"test": ["two A 127.0.1.1", "two A 127.0.1.2"]})
+    daemon = start(t, f'action "out" relay host "two.test:{port}"',
+                   before=[f"resolver {names.address}"])
+    for number in range(5):
+        send(daemon, number, "bob@elsewhere.test")
+    t.eventually(lambda: len(server.messages) == 5, "all five arrive", 20)
