@@ -374,8 +374,9 @@ def modes(t):
     t.equal(mode("run"), 0o711, "run")
     t.equal(mode("run", "smtp.sock"), 0o666, "smtp.sock")
     t.equal(mode("run", "control.sock"), 0o600, "control.sock")
-    t.equal(mode("spool"), 0o711, "spool")
-    t.equal(mode("spool", "offline"), 0o3733, "offline")
+    # The folders are made ready just after the ports.
+    t.eventually(lambda: mode("spool") == 0o711, "spool")
+    t.eventually(lambda: mode("spool", "offline") == 0o3733, "offline")
     daemon.stop()
     t.true(not os.path.exists(os.path.join(daemon.home, "run", "smtp.sock")), "the socket goes")
 
