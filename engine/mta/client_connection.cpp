@@ -54,6 +54,7 @@ ClientConnection::ClientConnection(WorkerParts& parts, const SegmentStore& segme
       times_(times) {
   settings_.name = next.hello.empty() ? parts.generation->config.server_name : next.hello;
   settings_.lmtp = next.lmtp;
+  settings_.chunking = true;
   settings_.timeouts = times.dialogue;
 }
 
@@ -177,8 +178,9 @@ bool ClientConnection::feed() {
     bool moved = false;
     while (const auto event = session_->next_event()) {
       moved = true;
-      if (std::holds_alternative<smtp::ContentWanted>(*event)) {
+      if (const auto* wanted = std::get_if<smtp::ContentWanted>(&*event)) {
         content_wanted_ = true;
+        chunked_ = wanted->chunked;
         return true;
       }
       if (const auto* ready = std::get_if<smtp::Ready>(&*event)) take(*ready);
@@ -371,12 +373,20 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
     converted.clear();
     if (converter)
       at_end ? converter->finish(converted) : converter->convert(text_of(*piece), converted);
-    encoder.encode(converter ? bytes_of(converted) : Bytes(*piece), pieces);
-    if (at_end) encoder.finish(pieces);
+    const Bytes octets = converter ? bytes_of(converted) : Bytes(*piece);
+    if (chunked_) {
+      if (!octets.empty()) pieces.push_back(octets);
+    } else {
+      encoder.encode(octets, pieces);
+      if (at_end) encoder.finish(pieces);
+    }
     // The commands that led here go first, if they are not all gone.
     static_cast<void>(co_await flush());
     if (!co_await send_all(pieces)) co_return Fault{"send", 0, server_};
-    if (at_end) co_return std::nullopt;
+    if (!at_end) continue;
+    // A server that has all of it may have taken it, whatever it says or does not say.
+    heard_ = heard_ || chunked_;
+    co_return std::nullopt;
   }
 }
 

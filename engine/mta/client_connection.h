@@ -131,6 +131,7 @@ class ClientConnection final : private net::StreamOwner {
   bool looked_at_ = false;
   bool given_ = false;  // a batch that has not begun
   bool content_wanted_ = false;
+  bool chunked_ = false;  // the content goes by BDAT
   bool stopping_ = false;
   std::optional<Fault> spool_fault_;  // why the content could not be sent to its end
   std::string refusal_;               // why the session ended before it was ready

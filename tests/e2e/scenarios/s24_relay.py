@@ -52,6 +52,29 @@ def a_host_takes_it(t):
 
 
 @case()
+def content_goes_in_one_piece(t):
+    """A server that announces CHUNKING gets BDAT: dots stay as they are, of any size."""
+    server = t.daemon()
+    server.control_ok("log", "verbose")
+    daemon = start(t, f"127.0.0.1:{server.port}", local=False)
+    contents = [b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n",
+                b"Subject: large\r\n\r\n" + b".line\r\n" * 100_000]
+    for content in contents:
+        send(daemon, 1, "alice@example.test", content=content)
+    t.eventually(lambda: maildir.count(server.maildir_of("alice")) == 2, "both arrive")
+    stored = []
+    for path in maildir.files(server.maildir_of("alice")):
+        with open(path, "rb") as file:
+            stored.append(file.read())
+    for content in contents:
+        kept = content.replace(b"\r\n", b"\n")
+        t.true(any(one.endswith(kept) for one in stored), "octet for octet")
+    t.eventually(lambda: sum(event["line"].startswith("BDAT ")
+                             for event in server.events("session.received")) == 2, "two BDAT")
+    t.true(all(event["line"] != "DATA" for event in server.events("session.received")), "no DATA")
+
+
+@case()
 def recipients_are_answered_one_by_one(t):
     """A 5xx at RCPT is told to the sender, a 4xx is tried again, the others are relayed."""
     server = lmtp.Server(t, smtp=True)
