@@ -1,4 +1,4 @@
-"""What the measuring programs of this folder share: a free port, and what processes have used."""
+"""What the measuring programs of this folder share: programs, ports, and what processes have used."""
 import os
 import socket
 
@@ -7,6 +7,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def program(options, name):
+    return os.path.join(options.build, "bin", name)
+
+
+def is_open(port):
+    """Whether somebody listens there; by the kernel's list, as a connection would be counted."""
+    wanted = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in list(file)[1:]]
+    return any(row[1] == wanted and row[3] == "0A" for row in rows)
 
 
 def family(pid):

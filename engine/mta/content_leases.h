@@ -1,5 +1,6 @@
-// ContentLeases: keeps the segments alive in which a message has content that no durable Envelope
-// names yet. One message in the making; the leases go back when it is destroyed. Owner: one core.
+// ContentLeases: keeps segments alive that one task needs: those in which a message has content
+// that no durable Envelope names yet, or those of a message that may be done with, or moved,
+// meanwhile. The leases go back when it is destroyed. Owner: one core.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,9 @@ class ContentLeases {
     if (std::ranges::find(held_, segment) != held_.end()) return;
     index_.lease(segment);
     held_.push_back(segment);
+  }
+  void hold_all(const std::vector<store::SegmentUse>& uses) {
+    for (const store::SegmentUse& use : uses) hold(use.segment);
   }
   // To be called after every append: content goes on at the end of the last extent, or in a new
   // one.

@@ -34,8 +34,6 @@ store::SchedulerLimits scheduler_limits(unsigned direct_files) {
   return limits;
 }
 
-HashKey random_key() { return {random_number(), random_number()}; }
-
 }  // namespace
 
 Destinations::Destinations(WorkerParts& parts, const SegmentStore& segments,
@@ -69,20 +67,27 @@ void Destinations::use(const Generation& generation) {
   renumber_all();
 }
 
-std::uint16_t Destinations::limits_number(std::string_view domain, bool lmtp) const {
-  return lmtp ? lmtp_limits_ : limits_.number_of(domain);
+std::uint16_t Destinations::limits_number(std::string_view destination) const {
+  if (destination.starts_with(NextHop::lmtp_prefix)) return lmtp_limits_;
+  std::string_view host = NextHop::host_of_key(destination);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return limits_.number_of(host);
 }
 
 // Numbers mean what the present configuration says.
 void Destinations::renumber_all() {
-  const Instant now = parts_.core.now();
+  for_each_destination([this](store::DestinationId destination) {
+    const Instant now = parts_.core.now();
+    const std::string name(scheduler_.figures(destination, now).name);
+    scheduler_.destination(name, limits_number(name), now);
+  });
+}
+
+template <class Visit>
+void Destinations::for_each_destination(Visit&& visit) {
   std::uint32_t cursor = 0;
   do {
-    cursor = scheduler_.visit_destinations(cursor, 1'000, [&](store::DestinationId destination) {
-      const std::string name(scheduler_.figures(destination, now).name);
-      const bool lmtp = name.starts_with(NextHop::lmtp_prefix);
-      scheduler_.destination(name, limits_number(NextHop::host_of_key(name), lmtp), now);
-    });
+    cursor = scheduler_.visit_destinations(cursor, 1'000, visit);
   } while (cursor != 0);
 }
 
@@ -100,10 +105,9 @@ void Destinations::add(const RoutedRecipient& recipient) {
     return;
   }
   if (state != store::RecipientState::None) scheduler_.forget(recipient.key, now);
-  const std::uint16_t limits = limits_number(recipient.domain, recipient.lmtp);
   const bool is_new = !scheduler_.find_destination(recipient.destination);
   const store::DestinationId destination =
-      scheduler_.destination(recipient.destination, limits, now);
+      scheduler_.destination(recipient.destination, limits_number(recipient.destination), now);
   if (is_new && is_paused(recipient.destination)) scheduler_.pause(destination, now);
   scheduler_.add({.key = recipient.key,
                   .destination = destination,
@@ -134,13 +138,13 @@ void Destinations::hasten(const store::RecipientKey& key) {
 
 // --- batches -------------------------------------------------------------------------------------
 
-OutgoingBatch& Destinations::make_batch(std::span<const store::RecipientKey> keys) {
+OutgoingBatch& Destinations::make_batch(std::span<const store::RecipientKey> keys,
+                                        const store::DestinationFigures& figures) {
   Dispatcher& home = *homes_[scheduler_.origin_of(keys.front())];
   auto made = std::make_unique<OutgoingBatch>(home, *this);
   OutgoingBatch& batch = *made;
   batch.keys.assign(keys.begin(), keys.end());
-  const store::Why why = scheduler_.why(keys.front(), parts_.core.now());
-  batch.destination = scheduler_.figures(why.destination, parts_.core.now()).name;
+  batch.destination = figures.name;
   batches_.emplace(&batch, std::move(made));
   return batch;
 }
@@ -227,10 +231,13 @@ void Destinations::wants_work(OutgoingSession& session) {
 // True: recipients are on their way to it.
 bool Destinations::ask_for_work(OutgoingSession& session) {
   std::array<store::RecipientKey, recipients_per_batch_max> room;
-  const store::Scheduler::Taken taken = scheduler_.take(session.id(), parts_.core.now(), room);
+  const Instant now = parts_.core.now();
+  const store::Scheduler::Taken taken = scheduler_.take(session.id(), now, room);
   session.wear_out(taken.is_worn_out);
   if (taken.count == 0) return false;
-  OutgoingBatch& batch = make_batch(std::span(room).first(taken.count));
+  const store::DestinationId destination = scheduler_.destination_of(session.id());
+  OutgoingBatch& batch =
+      make_batch(std::span(room).first(taken.count), scheduler_.figures(destination, now));
   batch.session = session.id();
   session.expect_batch(true);
   batch.send(parts_.core, batch.home.core(), &Dispatcher::batch_wanted);
@@ -322,9 +329,11 @@ void Destinations::settle_overdue() {
     const auto key = scheduler_.next_overdue();
     if (!key) return;
     ++overdue_under_way_;
-    OutgoingBatch& batch = make_batch(std::span(&*key, 1));
-    const store::Why why = scheduler_.why(*key, parts_.core.now());
-    batch.overdue = scheduler_.figures(why.destination, parts_.core.now()).last_failure;
+    const Instant now = parts_.core.now();
+    const store::DestinationFigures figures =
+        scheduler_.figures(scheduler_.why(*key, now).destination, now);
+    OutgoingBatch& batch = make_batch(std::span(&*key, 1), figures);
+    batch.overdue = figures.last_failure;
     if (batch.overdue.empty())
       batch.overdue = batch.destination + ": there was no connection for it in time";
     batch.send(parts_.core, batch.home.core(), &Dispatcher::batch_wanted);
@@ -368,16 +377,12 @@ bool Destinations::is_paused(std::string_view name) const {
 
 void Destinations::apply_pauses() {
   const Instant now = parts_.core.now();
-  const auto change = [&](store::DestinationId destination) {
+  for_each_destination([&](store::DestinationId destination) {
     const store::DestinationFigures figures = scheduler_.figures(destination, now);
     const bool paused = is_paused(figures.name);
     if (paused == figures.paused) return;
     paused ? scheduler_.pause(destination, now) : scheduler_.resume(destination, now);
-  };
-  std::uint32_t cursor = 0;
-  do {
-    cursor = scheduler_.visit_destinations(cursor, 1'000, change);
-  } while (cursor != 0);
+  });
   parts_.core.turn_again();
 }
 

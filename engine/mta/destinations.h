@@ -78,8 +78,10 @@ class Destinations final : private OutgoingSessionOwner {
   void settled(OutgoingBatch& batch);
   void tidy_sessions();
   void use_free_sessions();
-  std::uint16_t limits_number(std::string_view domain, bool lmtp) const;
+  std::uint16_t limits_number(std::string_view destination) const;
   void renumber_all();
+  template <class Visit>
+  void for_each_destination(Visit&& visit);
   void settle_overdue();
   bool start_next();
   bool make_place();
@@ -89,7 +91,8 @@ class Destinations final : private OutgoingSessionOwner {
   void part_from(OutgoingSession& session);
   void tidy(OutgoingSession& session);
   std::vector<OutgoingSession*> all_sessions() const;
-  OutgoingBatch& make_batch(std::span<const store::RecipientKey> keys);
+  OutgoingBatch& make_batch(std::span<const store::RecipientKey> keys,
+                            const store::DestinationFigures& figures);
   Instant instant_of(WallTime time) const;
   void arm(Instant now);
   void apply_pauses();

@@ -164,22 +164,14 @@ void Dispatcher::start_due() {
   parts_.core.timers().arm(timer_, parts_.core.now() + wait);
 }
 
-void Dispatcher::lease_all(const std::vector<store::SegmentUse>& uses) {
-  for (const store::SegmentUse& use : uses) index_.lease(use.segment);
-}
-
-void Dispatcher::return_all(const std::vector<store::SegmentUse>& uses) {
-  for (const store::SegmentUse& use : uses) index_.return_lease(use.segment);
-}
-
 ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   const Instant began = parts_.core.now();
   active_.insert({entry.id, entry.recipient});
   parts_.metrics.delivery.attempts.used.set(ready_.active());
   // Leased before anything is waited for: the cleaner may move the message and free its old
   // segments meanwhile.
-  const std::vector<store::SegmentUse> uses = index_.find(entry.id)->uses;
-  lease_all(uses);
+  ContentLeases leases(index_);
+  leases.hold_all(index_.find(entry.id)->uses);
   const auto envelope = co_await envelope_of(entry.id);
   if (!envelope) {
     hold_unreadable(entry, envelope.error());
@@ -190,7 +182,6 @@ ring::Task<void> Dispatcher::attempt(store::QueuedRecipient entry) {
   } else {
     co_await attempt_in_lane(entry, **envelope, began);
   }
-  return_all(uses);
   active_.erase({entry.id, entry.recipient});
   if (index_.find(entry.id) == nullptr)
     forget_notes(entry.id);  // removed by the operator meanwhile

@@ -109,8 +109,6 @@ class Dispatcher {
     return active_.contains({id, recipient});
   }
   std::string_view last_error(QueueId id, std::uint32_t recipient) const;
-  // Makes the waiting recipients of a message due now; false: no such message here.
-  bool schedule(QueueId id);
   // Does to the recipients of a message what the operator has ordered, durably where it is to last.
   // Those that are not there or done are left out. `host` is for Reroute, a text that
   // conf::parse_relay_host() takes; it counts as long as the daemon lives.
@@ -119,7 +117,6 @@ class Dispatcher {
   // Forgets a message durably; `done` is called then, or with false at once when it is not here. A
   // message that is just being done with counts as removed.
   void remove(QueueId id, std::function<void(bool)> done);
-  std::vector<QueueId> all_ids() const;
   // Reads the Envelope of a message back, with its present progress. Not kept.
   ring::Task<std::expected<std::shared_ptr<const store::Envelope>, Fault>> envelope_of(QueueId id);
   // --- other servers ---------------------------------------------------------------------------
@@ -184,8 +181,6 @@ class Dispatcher {
   store::RecipientProgress progress_after(const DeliveryOrder& order) const;
   void note_result(const DeliveryOrder& order, const store::RecipientProgress& progress,
                    Instant began);
-  void lease_all(const std::vector<store::SegmentUse>& uses);
-  void return_all(const std::vector<store::SegmentUse>& uses);
   ring::Task<void> attempt_in_lane(store::QueuedRecipient entry, const store::Envelope& envelope,
                                    Instant began);
   struct Lane {

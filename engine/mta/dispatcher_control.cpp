@@ -1,6 +1,7 @@
 // What the operator does to the queue of one core: see dispatcher.h.
 #include <algorithm>
 
+#include "engine/mta/content_leases.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/generation.h"
 
@@ -86,25 +87,6 @@ void Dispatcher::pause(bool paused) {
   parts_.core.turn_again();
 }
 
-bool Dispatcher::schedule(QueueId id) {
-  const store::MessageSummary* message = index_.find(id);
-  if (message == nullptr) return false;
-  for (std::uint32_t i = 0; i < message->recipients.size(); ++i)
-    if (!store::is_final(message->recipients[i].status)) schedule(id, i);
-  return true;
-}
-
-std::vector<QueueId> Dispatcher::all_ids() const {
-  std::vector<QueueId> ids;
-  ids.reserve(index_.size());
-  std::size_t cursor = 0;
-  do {
-    cursor =
-        index_.visit(cursor, 4096, [&](const store::MessageSummary& m) { ids.push_back(m.id); });
-  } while (cursor != 0);
-  return ids;
-}
-
 void Dispatcher::remove(QueueId id, std::function<void(bool)> done) {
   if (index_.find(id) == nullptr) {
     done(false);
@@ -186,14 +168,12 @@ Obeyed Dispatcher::schedule_some(QueueId id, const std::vector<std::uint32_t>& r
   return obeyed;
 }
 
-// Held or released. In the meantime it counts as active, so that no core's destination gets it.
+// Held or released.
 ring::Task<bool> Dispatcher::change_hold(QueueId id, std::uint32_t recipient) {
   if (!withdraw(id, recipient)) co_return false;
   store::RecipientProgress progress = index_.find(id)->recipients[recipient];
   ++progress.hold_changes;
-  active_.insert({id, recipient});
   const bool settled = co_await settle(id, recipient, progress);
-  active_.erase({id, recipient});
   const store::MessageSummary* message = index_.find(id);
   if (message == nullptr) co_return settled;
   if (message->recipients[recipient].is_held()) {
@@ -208,8 +188,8 @@ ring::Task<bool> Dispatcher::change_hold(QueueId id, std::uint32_t recipient) {
 // Recipients of a message come to the end of an attempt together, so they stand in one report.
 ring::Task<Obeyed> Dispatcher::bounce_some(QueueId id, std::vector<std::uint32_t> recipients) {
   Obeyed obeyed{.busy = recipients.size()};
-  const std::vector<store::SegmentUse> uses = index_.find(id)->uses;
-  lease_all(uses);
+  ContentLeases leases(index_);
+  leases.hold_all(index_.find(id)->uses);
   const auto envelope = co_await envelope_of(id);
   if (envelope) {
     std::erase_if(recipients, [&](std::uint32_t recipient) { return !withdraw(id, recipient); });
@@ -221,7 +201,6 @@ ring::Task<Obeyed> Dispatcher::bounce_some(QueueId id, std::vector<std::uint32_t
     obeyed.done = bounces.told;
     obeyed.busy -= bounces.told;
   }
-  return_all(uses);
   if (index_.find(id) == nullptr) forget_notes(id);
   co_return obeyed;
 }
@@ -261,32 +240,31 @@ ring::Task<Obeyed> Dispatcher::remove_some(QueueId id, std::vector<std::uint32_t
     co_return obeyed;
   }
   for (const std::uint32_t recipient : recipients) {
-    bool removed = withdraw(id, recipient);
-    if (removed) {
-      active_.insert({id, recipient});  // no core's destination gets it meanwhile
-      const store::RecipientProgress progress{.status = store::DeliveryStatus::Removed};
-      removed = co_await settle(id, recipient, progress);
-      active_.erase({id, recipient});
-    }
+    const store::RecipientProgress progress{.status = store::DeliveryStatus::Removed};
+    const bool removed = withdraw(id, recipient) && co_await settle(id, recipient, progress);
     ++(removed ? obeyed.done : obeyed.busy);
   }
   co_return obeyed;
 }
 
-// Records durably what the operator has made of a recipient. False: the daemon stops, and cannot.
+// Records durably what the operator has made of a recipient that is withdrawn. In the meantime it
+// counts as active, so that no core's destination gets it. False: the daemon stops, and cannot.
 ring::Task<bool> Dispatcher::settle(QueueId id, std::uint32_t recipient,
                                     store::RecipientProgress progress) {
+  active_.insert({id, recipient});
   const store::Outcome outcome{recipient, progress, std::string(last_error(id, recipient))};
   Append append = [this, id, &outcome](Commit& commit) {
     return parts_.spooler->append(id, outcome, commit);
   };
   const auto appended = co_await append_durably(std::move(append));
-  if (!appended) co_return false;
-  index_.apply(id, outcome, appended->where);
-  const store::MessageSummary* message = index_.find(id);
-  if (message != nullptr && !message->any_pending()) co_await complete(id);
-  update_gauges();
-  co_return true;
+  if (appended) {
+    index_.apply(id, outcome, appended->where);
+    const store::MessageSummary* message = index_.find(id);
+    if (message != nullptr && !message->any_pending()) co_await complete(id);
+    update_gauges();
+  }
+  active_.erase({id, recipient});
+  co_return appended.has_value();
 }
 
 }  // namespace ringpost::mta

@@ -20,24 +20,9 @@ constexpr std::int64_t attempt_grace_intervals = 6;
 constexpr Duration held_beyond = seconds(365LL * 86'400);
 
 std::uint32_t hash_of_sender(std::string_view reverse_path) {
-  static const HashKey key{random_number(), random_number()};
+  static const HashKey key = random_key();
   return static_cast<std::uint32_t>(keyed_hash(key, reverse_path));
 }
-
-struct RoutedMessage final : ring::Message {
-  RoutedMessage(Destinations& target, std::vector<RoutedRecipient> all)
-      : Message(&RoutedMessage::arrived, &RoutedMessage::forget),
-        to(target),
-        recipients(std::move(all)) {}
-  static void arrived(ring::Message& message) {
-    auto& self = static_cast<RoutedMessage&>(message);
-    for (const RoutedRecipient& recipient : self.recipients) self.to.add(recipient);
-    delete &self;
-  }
-  static void forget(ring::Message& message) { delete static_cast<RoutedMessage*>(&message); }
-  Destinations& to;
-  std::vector<RoutedRecipient> recipients;
-};
 
 struct DestinationsCall final : ring::Message {
   DestinationsCall(Destinations& target, std::function<void(Destinations&)> what)
@@ -104,8 +89,6 @@ std::optional<RoutedRecipient> Dispatcher::route(QueueId id, std::uint32_t index
   RoutedRecipient routed;
   routed.key = {id, index};
   routed.destination = next->key();
-  routed.domain = next->host;
-  routed.lmtp = next->lmtp;
   routed.home = parts_.core.index();
   routed.sender = hash_of_sender(reverse_path);
   routed.due = due;
@@ -145,8 +128,11 @@ void Dispatcher::hand_over(RoutedRecipient recipient) {
 void Dispatcher::hand_over_all() {
   for (std::size_t core = 0; core < routed_.size(); ++core) {
     if (routed_[core].empty()) continue;
-    auto* message = new RoutedMessage(all_[core]->destinations_, std::exchange(routed_[core], {}));
-    all_[core]->parts_.core.post(*message);
+    auto add = [routed = std::exchange(routed_[core], {})](Destinations& to) {
+      for (const RoutedRecipient& recipient : routed) to.add(recipient);
+    };
+    Destinations& to = all_[core]->destinations_;
+    to.core().post(*new DestinationsCall(to, std::move(add)));
   }
 }
 
@@ -155,7 +141,7 @@ void Dispatcher::on_all_destinations(const std::function<void(Destinations&)>& c
     if (one == this) {
       call(destinations_);
     } else {
-      one->parts_.core.post(*new DestinationsCall(one->destinations_, call));
+      one->core().post(*new DestinationsCall(one->destinations_, call));
     }
   }
 }
@@ -177,8 +163,8 @@ ring::Task<void> Dispatcher::carry(OutgoingBatch& batch) {
   const QueueId id = batch.keys.front().id;
   const store::MessageSummary* message = index_.find(id);
   if (message != nullptr && !completing_.contains(id)) {
-    const std::vector<store::SegmentUse> uses = message->uses;
-    lease_all(uses);
+    ContentLeases leases(index_);
+    leases.hold_all(message->uses);
     const auto envelope = co_await envelope_of(id);
     if (envelope) {
       fill(batch, **envelope, recording);
@@ -187,7 +173,6 @@ ring::Task<void> Dispatcher::carry(OutgoingBatch& batch) {
       for (const store::RecipientKey& key : batch.keys)
         hold_unreadable({.due = {}, .id = id, .recipient = key.recipient}, envelope.error());
     }
-    return_all(uses);
     if (index_.find(id) == nullptr) forget_notes(id);  // removed by the operator meanwhile
   }
   settle(batch, recording);

@@ -69,9 +69,7 @@ struct OutgoingBatch final : ring::Message {
 struct RoutedRecipient {
   store::RecipientKey key;
   std::string destination;  // NextHop::key()
-  std::string domain;       // whose limits count
-  bool lmtp = false;
-  unsigned home = 0;  // index of the core
+  unsigned home = 0;        // index of the core
   std::uint32_t sender = 0;
   WallTime due, deadline;
 };

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "proto/base/check.h"
+#include "proto/base/keyed_hash.h"
 
 namespace ringpost::mta {
 
@@ -22,5 +23,8 @@ inline std::uint64_t random_number() {
   fill_random(std::as_writable_bytes(std::span(&number, 1)));
   return number;
 }
+
+// For tables whose keys strangers choose.
+inline HashKey random_key() { return {random_number(), random_number()}; }
 
 }  // namespace ringpost::mta

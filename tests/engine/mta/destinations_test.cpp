@@ -118,7 +118,7 @@ TEST_F(DestinationsTest, WhatWaitsForAServerGoesWhenTheOperatorHastensIt) {
   configure({{"lmtp", nowhere()}});
   fail_at("lmtp", 30);
   const LmtpServer server({}, nowhere());
-  for (const QueueId id : dispatcher().all_ids()) EXPECT_TRUE(dispatcher().schedule(id));
+  for (const QueueId id : rig_.ids()) EXPECT_TRUE(rig_.schedule(id));
   EXPECT_TRUE(run([&] { return delivered() == 30 && rig_.index.size() == 0; }));
 }
 
@@ -134,7 +134,7 @@ TEST_F(DestinationsTest, WhatWaitsFollowsAChangedConfiguration) {
   fail_at("lmtp", 30);
   const LmtpServer server({});
   configure({{"lmtp", server.destination()}});
-  for (const QueueId id : dispatcher().all_ids()) dispatcher().schedule(id);
+  for (const QueueId id : rig_.ids()) rig_.schedule(id);
   EXPECT_TRUE(run([&] { return delivered() == 30 && rig_.index.size() == 0; }));
   EXPECT_EQ(scheduler().recipients(), 0u);
 }
@@ -143,7 +143,7 @@ TEST_F(DestinationsTest, WhatIsRemovedIsForgottenByItsDestination) {
   configure({{"lmtp", nowhere()}});
   fail_at("lmtp", 10);
   unsigned removed = 0;
-  for (const QueueId id : dispatcher().all_ids())
+  for (const QueueId id : rig_.ids())
     dispatcher().remove(id, [&](bool done) { removed += done ? 1 : 0; });
   EXPECT_TRUE(run([&] { return removed == 10; }));
   EXPECT_EQ(scheduler().recipients(), 0u);
@@ -188,7 +188,7 @@ TEST_F(DestinationsTest, WhatIsTooOldAndCannotBeReturnedIsNotTriedAgain) {
   EXPECT_TRUE(turn_until([&] { return rig_.core->now() >= later; }));
   rig_.core->timers().disarm(alarm_);
   EXPECT_EQ(rig_.metrics.delivery.expired.value(), 1u);
-  EXPECT_TRUE(dispatcher().schedule(id));
+  EXPECT_TRUE(rig_.schedule(id));
   EXPECT_TRUE(turn_until([&] { return scheduler().recipients() == 1; }));
 }
 
@@ -211,7 +211,6 @@ TEST_F(DestinationsTest, WhatComesBackWhileItsBatchIsUnderWayIsNotLost) {
   RoutedRecipient again;
   again.key = key;
   again.destination = "lmtp:" + server.destination();
-  again.lmtp = true;
   again.due = rig_.core->wall();
   again.deadline = rig_.core->wall() + seconds(60);
   dispatcher().destinations().forget(key);
@@ -232,7 +231,7 @@ TEST_F(DestinationsTest, AReloadBringsItsLimitsToDestinationsThatAreKnown) {
   };
   configure({{"lmtp", nowhere()}}, seconds(10), {one_at_a_time("a.test"), one_at_a_time("b.test")});
   const LmtpServer server({.before_final_replies = [] { usleep(20'000); }}, nowhere());
-  for (const QueueId id : dispatcher().all_ids()) dispatcher().schedule(id);
+  for (const QueueId id : rig_.ids()) rig_.schedule(id);
   EXPECT_TRUE(run([&] { return delivered() == 10; }));
   EXPECT_GT(server.connections(), 1u);
 }

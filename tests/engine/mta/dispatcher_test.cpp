@@ -105,7 +105,7 @@ TEST_F(DispatcherTest, WhatIsRefusedForGoodIsHeldUntilTheOperatorSaysOtherwise) 
   const test::LmtpServer server({.at_rcpt = {{"nobody", "550 5.1.1 No such user\r\n"}}});
   act_by_lmtp(server.destination(), false);
   accept_for_lmtp(1, "nobody");
-  const QueueId id = rig_.dispatcher->all_ids().at(0);
+  const QueueId id = rig_.ids().at(0);
   const auto failures = [&](std::uint64_t count) {
     return rig_.metrics.delivery.failed.value() == count && !rig_.dispatcher->is_active(id, 0);
   };
@@ -115,7 +115,7 @@ TEST_F(DispatcherTest, WhatIsRefusedForGoodIsHeldUntilTheOperatorSaysOtherwise) 
   EXPECT_TRUE(rig_.dispatcher->last_error(id, 0).contains("550 No such user"));
   const auto due = rig_.index.find(id)->recipients.at(0).next_due;
   EXPECT_GT(due - rig_.core->wall(), seconds(86'400LL * 3'650));
-  EXPECT_TRUE(rig_.dispatcher->schedule(id));
+  EXPECT_TRUE(rig_.schedule(id));
   ASSERT_TRUE(run_attempts([&] { return failures(2); }));
   rig_.dispatcher->stop();
   EXPECT_TRUE(run_attempts([&] { return rig_.dispatcher->idle(); }));

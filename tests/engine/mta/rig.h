@@ -202,6 +202,17 @@ class SpoolRig {
     dispatcher->accepted(message.id, message.envelope, message.where);
     return message;
   }
+  // Of the messages that are not done with.
+  std::vector<QueueId> ids() const {
+    std::vector<QueueId> ids;
+    index.visit(0, SIZE_MAX, [&](const store::MessageSummary& m) { ids.push_back(m.id); });
+    return ids;
+  }
+  // What the operator's `schedule` does to a message's first recipient; true: done.
+  bool schedule(QueueId id) {
+    const auto obeyed = result_of(*core, dispatcher->obey(mta::OperatorOrder::Schedule, id, {0}));
+    return obeyed && obeyed->done == 1;
+  }
   void complete(QueueId id) {
     NotedCommit commit;
     mta::ContentLeases leases(index);
