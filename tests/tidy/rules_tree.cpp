@@ -38,7 +38,7 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-constexpr std::array<Decoder, 18> decoders{{
+constexpr auto decoders = std::to_array<Decoder>({
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
     {"proto/smtp/data_decoder.h", "smtp_data"},
@@ -47,6 +47,7 @@ constexpr std::array<Decoder, 18> decoders{{
     {"proto/dns/host_file.h", "host_file"},
     {"proto/dns/message.h", "dns_message"},
     {"proto/dns/stub.h", "dns_stub"},
+    {"proto/proxy/header.h", "proxy_header"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
     {"proto/mail/seven_bit.h", "seven_bit"},
@@ -57,7 +58,7 @@ constexpr std::array<Decoder, 18> decoders{{
     {"store/spool/envelope.h", "envelope"},
     {"store/log/recovery.h", "spool_recovery"},
     {"tools/load/script.h", "load_script"},
-}};
+});
 
 // tests/a/b/c_test.cpp is about a/b/c.{h,cpp}, about an aspect of it (c_aspect_test.cpp), or about
 // the folder a/b as a whole (b_test.cpp).
