@@ -60,6 +60,13 @@ class Owner {
     session_.transmitted(text.size());
   }
 
+  void take(const HandshakeWanted&) {
+    CHECK(!in_message_ && messages_ == 0);
+    say();
+    sent += "<handshake>";
+    session_.encrypted({});
+    say();
+  }
   void take(const Ready&) {
     CHECK(!in_message_);
     say();
@@ -103,11 +110,13 @@ class Owner {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t size) {
   if (size < 3) return 0;
-  const ClientSettings settings{.lmtp = (octets[0] & 1) != 0,
-                                .pipelining = (octets[0] & 2) != 0,
-                                .chunking = (octets[0] & 4) != 0,
-                                .commands_in_flight_max = 1u + (octets[0] >> 4)};
-  const std::size_t recipients = 1 + octets[1] % 5;
+  ClientSettings settings{.lmtp = (octets[0] & 1) != 0,
+                          .pipelining = (octets[0] & 2) != 0,
+                          .chunking = (octets[0] & 4) != 0,
+                          .commands_in_flight_max = 1u + (octets[0] >> 4)};
+  settings.start_tls = static_cast<StartTls>((octets[1] >> 5) % 3);
+  if ((octets[1] & 128) != 0) settings.login = ClientLogin{"user", "secret"};
+  const std::size_t recipients = 1 + (octets[1] & 31) % 5;
   const std::uint64_t content_octets = (octets[0] & 8) != 0 ? 1'000'000 : 100;
   const std::string_view text(reinterpret_cast<const char*>(octets) + 3, size - 3);
   Owner whole(settings, recipients, content_octets);

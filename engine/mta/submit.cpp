@@ -52,6 +52,8 @@ class Dialogue {
  private:
   static Instant now() { return ring::monotonic_now(); }
 
+  void on(const smtp::HandshakeWanted&) {}  // StartTls::Never
+
   void on(const smtp::Ready&) {
     if (begun_) return;
     begun_ = true;

@@ -1,4 +1,5 @@
-// The client dialogue: replies in, commands out; see client_session.h for the contract.
+// The client dialogue: replies in, commands out; see client_session.h for the contract. What comes
+// before the first message is in client_opening.cpp.
 // The order of replies is the order of commands (RFC 2920 3.1), so `answered_` alone says what a
 // reply is for.
 #include "proto/smtp/client_session.h"
@@ -30,7 +31,8 @@ bool is_printable(std::string_view text) {
 
 }  // namespace
 
-ClientSession::ClientSession(const ClientSettings& settings, Instant now) : settings_(settings) {
+ClientSession::ClientSession(const ClientSettings& settings, Instant now, bool is_encrypted)
+    : settings_(settings), is_encrypted_(is_encrypted) {
   CHECK(is_printable(settings.name));
   CHECK(settings.commands_in_flight_max > 0);
   arm(now);
@@ -38,7 +40,7 @@ ClientSession::ClientSession(const ClientSettings& settings, Instant now) : sett
 
 std::size_t ClientSession::receive(Bytes octets, Instant now) {
   std::size_t taken = 0;
-  while (taken < octets.size() && !event_pending() && !final_held_) {
+  while (taken < octets.size() && !event_pending() && !final_held_ && state_ != State::Handshake) {
     if (state_ == State::Ended) return octets.size();
     taken += parser_.receive(octets.subspan(taken));
     if (parser_.state() == ReplyParser::State::Malformed)
@@ -62,6 +64,12 @@ void ClientSession::take_reply(Instant now) {
     case State::Hello:
       take_hello(reply);
       break;
+    case State::StartingTls:
+      take_start_tls(reply);
+      break;
+    case State::LoggingIn:
+      take_login(reply);
+      break;
     case State::Transaction:
       take_transaction(reply);
       after_transaction_step(now);
@@ -79,31 +87,11 @@ void ClientSession::take_reply(Instant now) {
     case State::Idle:  // nothing was asked
       end(EndReason::Violation, not_understood, true);
       break;
+    case State::Handshake:
     case State::Ended:
       break;
   }
   arm(now);
-}
-
-void ClientSession::take_greeting(const ReplyView& reply) {
-  if (reply.severity() != 2) {
-    end(EndReason::Refused, reply, false);
-    return;
-  }
-  out_ += fmt::format("{} {}\r\n", settings_.lmtp ? "LHLO" : "EHLO", settings_.name);
-  state_ = State::Hello;
-}
-
-void ClientSession::take_hello(const ReplyView& reply) {
-  if (reply.severity() == 2) {
-    if (!old_hello_) announced_ = parse_announced(reply);
-    state_ = State::Idle;
-  } else if (reply.severity() == 5 && !old_hello_ && !settings_.lmtp) {
-    old_hello_ = true;  // RFC 5321 4.1.1.1, 4.1.4
-    out_ += fmt::format("HELO {}\r\n", settings_.name);
-  } else {
-    end(EndReason::Refused, reply, false);
-  }
 }
 
 void ClientSession::begin(const OutgoingMessage& message, Instant now) {
@@ -373,6 +361,9 @@ void ClientSession::arm(Instant now) {
       deadline_ = now + timeouts.greeting;
       return;
     case State::Hello:
+    case State::StartingTls:
+    case State::Handshake:
+    case State::LoggingIn:
       deadline_ = now + timeouts.command;
       return;
     case State::Transaction:
@@ -401,12 +392,17 @@ bool ClientSession::event_pending() const {
   if (content_ == Content::Wanted && state_ != State::Ended) return true;
   if (in_message_ && !has_unreported() && content_ != Content::Open) return true;
   if (state_ == State::Idle) return !ready_told_;
+  if (state_ == State::Handshake) return !handshake_told_;
   return state_ == State::Ended && !ended_told_;
 }
 
 std::optional<ClientEvent> ClientSession::next_event() {
   if (auto outcome = next_outcome()) return *outcome;
   const bool over = state_ == State::Ended;
+  if (state_ == State::Handshake && !handshake_told_) {
+    handshake_told_ = true;
+    return HandshakeWanted{};
+  }
   if (content_ == Content::Wanted && !over) {
     content_ = Content::Open;
     return ContentWanted{.chunked = uses_chunks()};

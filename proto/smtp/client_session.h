@@ -1,6 +1,7 @@
 // The client's side of SMTP (RFC 5321) and LMTP (RFC 2033), with PIPELINING, BDAT, SIZE, 8BITMIME,
-// SMTPUTF8 and DSN where the server announces them. Sans-IO: octets and time in, octets and events
-// out. Every failure, the peer's or the network's, becomes one RecipientDone per recipient.
+// SMTPUTF8 and DSN where the server announces them, STARTTLS and AUTH where they are wanted.
+// Sans-IO: octets and time in, octets and events out. Every failure, the peer's or the network's,
+// becomes one RecipientDone per recipient.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +25,24 @@ namespace ringpost::smtp {
 // RFC 5321 4.5.3.2
 struct ClientTimeouts {
   Duration greeting = seconds(300);
-  Duration command = seconds(300);          // EHLO, MAIL, RCPT
+  Duration command = seconds(300);          // EHLO, STARTTLS and its handshake, AUTH, MAIL, RCPT
   Duration content_command = seconds(120);  // DATA until 354
   Duration content_block = seconds(180);    // between two calls of content_progressed()
   Duration content_end = seconds(600);
   Duration closing = seconds(10);  // RSET and QUIT: nothing depends on the reply any more
+};
+
+// RFC 3207, on a connection that is not encrypted from its beginning.
+enum class StartTls : std::uint8_t {
+  Never,
+  WhenOffered,  // a server that offers it and then refuses it is spoken to without
+  Required,     // or the session ends before anything is said of a message
+};
+
+// RFC 4954. Never said to anybody over a connection that is not encrypted.
+struct ClientLogin {
+  std::string user;
+  std::string password;
 };
 
 // Shared by the sessions of one route; must outlive them.
@@ -37,6 +51,8 @@ struct ClientSettings {
   bool lmtp = false;
   bool pipelining = true;  // when announced
   bool chunking = false;   // BDAT instead of DATA, when announced
+  StartTls start_tls = StartTls::Never;
+  std::optional<ClientLogin> login{};  // the session is of no use without it
   unsigned commands_in_flight_max = 100;
   // With BDAT and PIPELINING, content up to this size leaves before the replies to RCPT are known.
   std::uint64_t content_ahead_octets_max = 65'536;
@@ -61,7 +77,12 @@ struct OutgoingMessage {
   bool all_or_nobody = false;
 };
 
-// The greeting and EHLO are over, or the last message is: begin() or quit() may be called.
+// The server waits for the handshake of TLS. Anything it sent behind its reply has to end the
+// connection (RFC 3207 6: it came from somebody else); then encrypted().
+struct HandshakeWanted {};
+
+// The greeting, EHLO, STARTTLS and AUTH are over, or the last message is: begin() or quit() may be
+// called.
 struct Ready {};
 
 // Now send what transmit() holds, then the content, then call content_sent(). With `chunked` the
@@ -97,12 +118,13 @@ struct Ended {
   ReplyView reply;  // the server's where it gave one
 };
 
-using ClientEvent = std::variant<Ready, ContentWanted, RecipientDone, MessageDone, Ended>;
+using ClientEvent =
+    std::variant<HandshakeWanted, Ready, ContentWanted, RecipientDone, MessageDone, Ended>;
 
 class ClientSession {
  public:
-  // The connection stands. `settings` must outlive the session.
-  ClientSession(const ClientSettings& settings, Instant now);
+  // The connection stands, within TLS already or not. `settings` must outlive the session.
+  ClientSession(const ClientSettings& settings, Instant now, bool is_encrypted = false);
 
   // Takes a prefix of what the server sent; stops while an event is pending, or while a reply has
   // to wait for content_sent(). Keeps no reference.
@@ -110,6 +132,8 @@ class ClientSession {
   // Views in the event live until the next call of receive().
   std::optional<ClientEvent> next_event();
 
+  // After HandshakeWanted: what follows goes through TLS; RFC 3207 4.2: all begins anew with EHLO.
+  void encrypted(Instant now);
   // After Ready. What `message` views must live until MessageDone.
   void begin(const OutgoingMessage& message, Instant now);
   // Between ContentWanted and content_sent(): some of the content has left.
@@ -136,6 +160,9 @@ class ClientSession {
   enum class State : std::uint8_t {
     Greeting,
     Hello,
+    StartingTls,
+    Handshake,
+    LoggingIn,
     Idle,
     Transaction,
     Final,
@@ -152,6 +179,12 @@ class ClientSession {
   void take_reply(Instant now);
   void take_greeting(const ReplyView& reply);
   void take_hello(const ReplyView& reply);
+  void say_hello();
+  void go_on_after_hello();
+  void take_start_tls(const ReplyView& reply);
+  void begin_login();
+  void take_login(const ReplyView& reply);
+  void refuse_server(const ReplyView& why);
   void take_transaction(const ReplyView& reply);
   void take_recipient(std::size_t recipient, const ReplyView& reply);
   void take_content_command(const ReplyView& reply);
@@ -180,6 +213,9 @@ class ClientSession {
   Announced announced_;
   State state_ = State::Greeting;
   bool old_hello_ = false;  // HELO, because EHLO was refused
+  bool is_encrypted_ = false;
+  bool handshake_told_ = false;
+  unsigned login_step_ = 0;  // lines of AUTH LOGIN that were answered
   bool ready_told_ = false;
   bool ended_told_ = false;
   EndReason end_reason_ = EndReason::Quit;

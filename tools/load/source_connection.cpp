@@ -82,6 +82,8 @@ bool SourceConnection::take_events() {
   return any;
 }
 
+void SourceConnection::take(const smtp::HandshakeWanted&) {}  // StartTls::Never
+
 void SourceConnection::take(const smtp::Ready&) { source_.ready(*this); }
 
 void SourceConnection::send_message(const Content& content, std::uint64_t number, Instant due) {

@@ -51,6 +51,7 @@ class SourceConnection final : private net::StreamOwner {
   void feed(Bytes octets);
   void feed_unread();
   bool take_events();
+  void take(const smtp::HandshakeWanted&);
   void take(const smtp::Ready&);
   void take(const smtp::ContentWanted& wanted);
   void take(const smtp::RecipientDone& outcome);

@@ -35,5 +35,19 @@ TEST(Announced, ASizeThatIsNoNumberIsNoLimit) {
     EXPECT_EQ(announced(text), (Announced{.size = true, .size_octets_max = 0})) << text;
 }
 
+TEST(Announced, ReadsTheMechanismsOfAuth) {
+  const auto of = [](std::string_view line) {
+    const Announced announced = parse_announced({250, {}, line});
+    return std::pair(announced.auth_plain, announced.auth_login);
+  };
+  EXPECT_EQ(of("mx\nAUTH PLAIN LOGIN"), std::pair(true, true));
+  EXPECT_EQ(of("mx\nauth  SCRAM-SHA-256  plain"), std::pair(true, false));
+  EXPECT_EQ(of("mx\nAUTH=LOGIN"), std::pair(false, true));
+  EXPECT_EQ(of("mx\nAUTH"), std::pair(false, false));
+  EXPECT_EQ(of("mx\nAUTHOR PLAIN"), std::pair(false, false));
+  EXPECT_TRUE(parse_announced({250, {}, "mx\nSTARTTLS"}).starttls);
+  EXPECT_FALSE(parse_announced({250, {}, "mx\nSIZE=3"}).size);
+}
+
 }  // namespace
 }  // namespace ringpost::smtp

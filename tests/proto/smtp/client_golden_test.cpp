@@ -25,6 +25,7 @@ std::string status_text(const ReplyView& reply) {
 }
 
 struct ClientEventText {
+  std::string operator()(const HandshakeWanted&) const { return "handshake"; }
   std::string operator()(const Ready&) const { return "ready"; }
   std::string operator()(const ContentWanted& e) const { return e.chunked ? "chunk" : "content"; }
   std::string operator()(const RecipientDone& e) const {

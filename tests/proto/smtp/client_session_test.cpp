@@ -14,6 +14,7 @@ namespace {
 const Instant start{1'000'000'000};
 
 std::string describe(const ClientEvent& event) {
+  if (std::holds_alternative<HandshakeWanted>(event)) return "handshake";
   if (std::holds_alternative<Ready>(event)) return "ready";
   if (std::holds_alternative<MessageDone>(event)) return "done";
   if (const auto* wanted = std::get_if<ContentWanted>(&event))
