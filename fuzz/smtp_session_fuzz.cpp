@@ -29,6 +29,11 @@ smtp::SessionLimits limits_of(std::uint8_t choice) {
   return limits;
 }
 
+smtp::TlsOffer offer_of(std::uint8_t choice) {
+  if ((choice & 128) == 0) return smtp::TlsOffer::None;
+  return (choice & 1) != 0 ? smtp::TlsOffer::Required : smtp::TlsOffer::Offered;
+}
+
 // Refuses some events, which ones depending on the choice alone.
 class Owner {
  public:
@@ -66,6 +71,7 @@ Transcript play(const Choices& choices, std::string_view text, std::size_t first
                 std::size_t part_octets) {
   const smtp::SessionLimits limits = limits_of(choices.limits);
   test::Dialogue dialogue(limits, Owner(choices.decisions));
+  dialogue.session().offer_tls(offer_of(choices.limits));
   first_octets = std::min(first_octets, text.size());
   dialogue.feed(text.substr(0, first_octets));
   dialogue.feed_in_parts(text.substr(first_octets), part_octets);

@@ -112,6 +112,11 @@ void Inbound::on(const smtp::HelloReceived& event) {
   answer(smtp::Decision::accept());
 }
 
+// Offered by no listener yet.
+void Inbound::on(const smtp::StartTls&) {
+  session_.answer(smtp::replies::tls_unavailable, parts_.core.now());
+}
+
 void Inbound::on(const smtp::MailFrom& event) {
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);

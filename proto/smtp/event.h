@@ -32,6 +32,12 @@ struct HelloReceived {
   bool operator==(const HelloReceived&) const = default;
 };
 
+// Asked at STARTTLS. Accept: 220, after which the owner sends what transmit() holds, drops whatever
+// else it has received, sets TLS up and says secured(). RFC 3207 4
+struct StartTls {
+  bool operator==(const StartTls&) const = default;
+};
+
 // Asked at MAIL.
 struct MailFrom {
   ReversePath sender;
@@ -125,7 +131,7 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-using Event = std::variant<Opened, HelloReceived, MailFrom, RcptTo, ContentBegin, Content,
+using Event = std::variant<Opened, HelloReceived, StartTls, MailFrom, RcptTo, ContentBegin, Content,
                            ContentEnd, ContentAborted, Reset, Violation, Closed>;
 
 }  // namespace ringpost::smtp

@@ -30,6 +30,13 @@ inline constexpr ReplyView too_many_messages{
 inline constexpr ReplyView chunk_size_unknown{
     421, {4, 5, 4}, "BDAT size not understood; closing connection"};
 
+// STARTTLS: RFC 3207 4.
+inline constexpr ReplyView ready_for_tls{220, {2, 0, 0}, "Ready to start TLS"};
+inline constexpr ReplyView tls_unavailable{
+    454, {4, 7, 0}, "TLS not available due to temporary reason"};
+inline constexpr ReplyView tls_required{530, {5, 7, 0}, "Must issue a STARTTLS command first"};
+inline constexpr ReplyView tls_active{503, {5, 5, 1}, "TLS is already active"};
+
 // For owners: connection limits, disk space, local trouble.
 inline constexpr ReplyView too_many_connections{421, {4, 7, 0}, "Too many connections"};
 inline constexpr ReplyView too_many_from_address{

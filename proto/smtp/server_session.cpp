@@ -32,6 +32,8 @@ ReplyView refusal(Admission admission) {
       return replies::in_chunks;
     case Admission::AfterFailedChunk:
       return replies::after_failed_chunk;
+    case Admission::NeedTls:
+      return replies::tls_required;
     case Admission::Rejected:
       return replies::session_rejected;
     case Admission::NotImplemented:
@@ -64,6 +66,8 @@ std::size_t ServerSession::receive(Bytes octets, Instant now) {
       case Phase::Chunk:
         taken += receive_chunk(rest);
         break;
+      case Phase::AwaitsTls:
+        break;
     }
   }
   if (taken > 0) last_activity_ = now;
@@ -73,7 +77,8 @@ std::size_t ServerSession::receive(Bytes octets, Instant now) {
 
 bool ServerSession::may_read() const {
   const bool is_full = phase_ == Phase::Commands && transmit().size() >= unsent_replies_octets_max;
-  return !ended_ && asked_ == Asked::Nothing && !has_event() && !is_full;
+  return !ended_ && asked_ == Asked::Nothing && !has_event() && !is_full &&
+         phase_ != Phase::AwaitsTls;
 }
 
 std::size_t ServerSession::receive_command(Bytes octets) {
@@ -92,7 +97,7 @@ void ServerSession::command(std::string_view line) {
                                      ? ViolationKind::BareLineEnd
                                      : ViolationKind::Syntax);
   const auto [verb, arguments] = *split;
-  const Admission admitted = admission(state_, verb);
+  const Admission admitted = admit(verb);
   if (verb == Verb::Bdat) return bdat(arguments, admitted);
   if (admitted == Admission::NotImplemented || admitted == Admission::Unknown)
     return refuse(refusal(admitted), ViolationKind::Syntax);
@@ -101,6 +106,8 @@ void ServerSession::command(std::string_view line) {
     case Verb::Helo:
     case Verb::Ehlo:
       return hello(verb, arguments);
+    case Verb::StartTls:
+      return start_tls(arguments);
     case Verb::Mail:
       return mail(arguments);
     case Verb::Rcpt:
@@ -144,6 +151,9 @@ void ServerSession::answer(const Decision& decision, Instant now) {
       break;
     case Asked::Hello:
       hello_answered(decision);
+      break;
+    case Asked::StartTls:
+      start_tls_answered(decision);
       break;
     case Asked::Mail:
       mail_answered(decision);
@@ -196,7 +206,7 @@ void ServerSession::transmitted(std::size_t octets) {
 }
 
 Instant ServerSession::deadline() const {
-  if (ended_ || asked_ != Asked::Nothing) return never;
+  if (ended_ || asked_ != Asked::Nothing || awaits_tls()) return never;
   return std::min(last_activity_ + limits_->idle, total_deadline_);
 }
 

@@ -1,5 +1,5 @@
-// The server side of an SMTP dialogue (RFC 5321, with RFC 1870, 2034, 2920, 3030, 3461, 6152, 6531)
-// as a machine without I/O. The peer's errors become replies; calls out of turn are ours and
+// The server side of an SMTP dialogue (RFC 5321, and 1870, 2034, 2920, 3030, 3207, 3461, 6152,
+// 6531) as a machine without I/O. The peer's errors become replies; calls out of turn are ours and
 // CHECKed. Owned by one connection, used on one core; holds a few hundred octets while idle, no
 // heap but replies.
 #pragma once
@@ -59,6 +59,9 @@ class Decision {
   ReplyView reply_;
 };
 
+// Whether a session offers STARTTLS, and whether anything goes without it.
+enum class TlsOffer : std::uint8_t { None, Offered, Required };
+
 // What content with such a flaw is told.
 ReplyView verdict(AbortReason flaw);
 
@@ -77,6 +80,15 @@ class ServerSession {
   // No DSN extension in this session (RFC 3461): not offered, its parameters refused. Before the
   // first octet.
   void withhold_dsn() { offers_dsn_ = false; }
+
+  // STARTTLS. Before the first octet.
+  void offer_tls(TlsOffer offer) { tls_offer_ = offer; }
+  // What follows is under TLS: after STARTTLS was accepted, or before the first octet.
+  // RFC 3207 4.2: the dialogue starts anew, without a banner.
+  void secured(Instant now);
+  // STARTTLS was accepted and secured() has not followed: nothing is read, and there is no
+  // deadline.
+  bool awaits_tls() const { return phase_ == Phase::AwaitsTls && !ended_; }
 
   // Calls `watch` with every command line as it was read, without its line end, before it is acted
   // upon: for a log of the dialogue and for counting. The line is valid during the call.
@@ -113,17 +125,19 @@ class ServerSession {
     Nothing,
     Opened,
     Hello,
+    StartTls,
     Mail,
     Rcpt,
     DataBegin,
     ChunkBegin,
     ContentEnd,
   };
-  enum class Phase : std::uint8_t { Commands, Data, Chunk };
+  enum class Phase : std::uint8_t { Commands, Data, Chunk, AwaitsTls };
 
   bool has_event() const;
   bool may_read() const;
   bool is_in_transaction() const;
+  Admission admit(Verb verb) const;
   std::size_t receive_command(Bytes octets);
   std::size_t receive_data(Bytes octets);
   std::size_t receive_chunk(Bytes octets);
@@ -131,6 +145,7 @@ class ServerSession {
 
   // One per verb, in verb_*.cpp.
   void hello(Verb verb, std::string_view arguments);
+  void start_tls(std::string_view arguments);
   void mail(std::string_view arguments);
   void rcpt(std::string_view arguments);
   void data(std::string_view arguments);
@@ -139,6 +154,7 @@ class ServerSession {
 
   void opened_answered(const Decision& decision);
   void hello_answered(const Decision& decision);
+  void start_tls_answered(const Decision& decision);
   void mail_answered(const Decision& decision);
   void rcpt_answered(const Decision& decision);
   void data_begin_answered(const Decision& decision);
@@ -189,6 +205,8 @@ class ServerSession {
   bool ended_ = false;
   bool draining_ = false;
   bool offers_dsn_ = true;
+  bool secured_ = false;
+  TlsOffer tls_offer_ = TlsOffer::None;
   bool hello_extended_ = false;
   bool smtputf8_ = false;
   bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted

@@ -34,11 +34,13 @@ void ServerSession::hello_answered(const Decision& decision) {
   state_ = State::Ready;
   if (!hello_extended_) return say({250, {}, server_name_});
   // RFC 5321 4.1.1.1, RFC 2034 section 3: these lines carry no enhanced status.
-  output_.reserve(output_.size() + 240);
+  output_.reserve(output_.size() + 256);
+  const bool offers_tls = tls_offer_ != TlsOffer::None && !secured_;  // RFC 3207 4.2
   fmt::format_to(std::back_inserter(output_),
                  "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                 "250-ENHANCEDSTATUSCODES\r\n{}250-CHUNKING\r\n250 HELP\r\n",
-                 server_name_, limits_->message_octets_max, offers_dsn_ ? "250-DSN\r\n" : "");
+                 "250-ENHANCEDSTATUSCODES\r\n{}{}250-CHUNKING\r\n250 HELP\r\n",
+                 server_name_, limits_->message_octets_max, offers_dsn_ ? "250-DSN\r\n" : "",
+                 offers_tls ? "250-STARTTLS\r\n" : "");
 }
 
 }  // namespace ringpost::smtp

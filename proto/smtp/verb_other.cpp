@@ -1,5 +1,5 @@
-// RSET, NOOP, QUIT, VRFY and HELP: RFC 5321 4.1.1.5 to 4.1.1.10. EXPN, STARTTLS and AUTH are known
-// to the table and refused there.
+// RSET, NOOP, QUIT, VRFY and HELP: RFC 5321 4.1.1.5 to 4.1.1.10. EXPN and AUTH are known to the
+// table and refused there.
 #include "proto/smtp/replies.h"
 #include "proto/smtp/server_session.h"
 
@@ -10,6 +10,7 @@ std::expected<Verb, ReplyView> parse_other(Verb verb, std::string_view arguments
     case Verb::Data:
     case Verb::Rset:
     case Verb::Quit:
+    case Verb::StartTls:
       if (!arguments.empty()) return std::unexpected(replies::no_arguments_allowed);
       return verb;
     case Verb::Vrfy:

@@ -40,6 +40,7 @@ struct EventText {
   std::string operator()(const smtp::HelloReceived& e) const {
     return fmt::format("hello {} {}", e.extended ? "EHLO" : "HELO", e.name);
   }
+  std::string operator()(const smtp::StartTls&) const { return "starttls"; }
   std::string operator()(const smtp::MailFrom& e) const {
     std::string text = fmt::format("mail <{}>", escaped(to_text(e.sender)));
     if (e.size) text += fmt::format(" size={}", *e.size);
@@ -95,10 +96,11 @@ class Dialogue {
     settle();
   }
 
-  // Offers the octets in one piece, and the rest again for as long as the session takes it.
+  // Offers the octets in one piece, and the rest again for as long as the session takes it. What
+  // follows STARTTLS in the clear is dropped.
   void feed(std::string_view octets) {
     Bytes rest = bytes_of(octets);
-    while (!rest.empty()) {
+    while (!rest.empty() && !session_.awaits_tls()) {
       const std::size_t taken = session_.receive(rest, now_);
       CHECK(taken <= rest.size());
       const bool progressed = settle() || taken > 0;
@@ -116,6 +118,11 @@ class Dialogue {
   void expire_after(Duration time) {
     now_ = now_ + time;
     session_.expire(now_);
+    settle();
+  }
+
+  void secure() {
+    session_.secured(now_);
     settle();
   }
 

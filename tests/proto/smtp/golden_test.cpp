@@ -1,6 +1,6 @@
 // Plays tests/golden/*.dialogue: "C: " lines go to the session, what it does must be the lines that
-// follow. "C~ " has no CRLF added; "@ name value" sets a limit; "! expire S", "! shut_down", "!
-// disconnect" happen.
+// follow. "C~ " has no CRLF added; "@ name value" sets a limit; "@ tls offered" or "@ tls
+// required" offers STARTTLS; "! expire S", "! shut_down", "! disconnect", "! secured" happen.
 // "= event -> CODE [X.Y.Z] TEXT" is the owner's answer; without it the owner accepts.
 // RINGPOST_UPDATE_GOLDEN=1 rewrites the files from what happened: then read the difference.
 #include <cstdlib>
@@ -92,7 +92,11 @@ class Player {
       if (line.starts_with("S:") || line.starts_with("= ")) continue;
       if (!line.starts_with("C")) send_input();
       result_ += fmt::format("{}\n", line);
-      if (line.starts_with("@ ")) set_limit(limits_, line.substr(2));
+      if (line.starts_with("@ tls ")) {
+        offer_ = line.ends_with("required") ? smtp::TlsOffer::Required : smtp::TlsOffer::Offered;
+      } else if (line.starts_with("@ ")) {
+        set_limit(limits_, line.substr(2));
+      }
       if (line == "C") start();
       if (line.starts_with("C: ")) input_ += unescaped(line.substr(3)) + "\r\n";
       if (line.starts_with("C~ ")) input_ += unescaped(line.substr(3));
@@ -107,6 +111,7 @@ class Player {
   void start() {
     const auto owner = [this](const std::string& event) { return answer(event); };
     dialogue_ = std::make_unique<Dialogue>(limits_, owner);
+    dialogue_->session().offer_tls(offer_);
     write_down();
   }
 
@@ -124,6 +129,7 @@ class Player {
   void happen(std::string_view what) {
     if (what == "shut_down") dialogue_->session().shut_down();
     if (what == "disconnect") dialogue_->session().disconnected();
+    if (what == "secured") dialogue_->secure();
     if (what.starts_with("expire ")) {
       const auto time = ascii::parse_decimal<std::int64_t>(what.substr(7)).value();
       dialogue_->expire_after(seconds(time));
@@ -148,6 +154,7 @@ class Player {
   std::size_t line_ = 0;
   std::size_t answered_ = 0;
   smtp::SessionLimits limits_;
+  smtp::TlsOffer offer_ = smtp::TlsOffer::None;
   std::unique_ptr<Dialogue> dialogue_;
   std::string input_;
   std::string result_;

@@ -55,6 +55,7 @@ std::string answer_of(State state, Verb verb) {
     const bool rejects = state == State::Rejected && event == "opened";
     return rejects ? Reply(554, {5, 7, 1}, "No") : Reply();
   });
+  dialogue.session().offer_tls(TlsOffer::Offered);
   dialogue.feed(way_to(state));
   dialogue.take_lines();
   dialogue.feed(std::string(lines[static_cast<std::size_t>(verb)]) + "\r\n");
