@@ -89,7 +89,7 @@ class Inbound final : net::StreamOwner {
 
   void on(const smtp::Opened&);
   void on(const smtp::HelloReceived& event);
-  void on(const smtp::StartTls&);
+  void on(const smtp::StartTlsReceived&);
   void on(const smtp::MailFrom& event);
   void on(const smtp::RcptTo& event);
   void on(const smtp::ContentBegin&);

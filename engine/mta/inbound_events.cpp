@@ -113,7 +113,7 @@ void Inbound::on(const smtp::HelloReceived& event) {
 }
 
 // Offered by no listener yet.
-void Inbound::on(const smtp::StartTls&) {
+void Inbound::on(const smtp::StartTlsReceived&) {
   session_.answer(smtp::replies::tls_unavailable, parts_.core.now());
 }
 

@@ -34,8 +34,8 @@ struct HelloReceived {
 
 // Asked at STARTTLS. Accept: 220, after which the owner sends what transmit() holds, drops whatever
 // else it has received, sets TLS up and says secured(). RFC 3207 4
-struct StartTls {
-  bool operator==(const StartTls&) const = default;
+struct StartTlsReceived {
+  bool operator==(const StartTlsReceived&) const = default;
 };
 
 // Asked at MAIL.
@@ -131,7 +131,7 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-using Event = std::variant<Opened, HelloReceived, StartTls, MailFrom, RcptTo, ContentBegin, Content,
-                           ContentEnd, ContentAborted, Reset, Violation, Closed>;
+using Event = std::variant<Opened, HelloReceived, StartTlsReceived, MailFrom, RcptTo, ContentBegin,
+                           Content, ContentEnd, ContentAborted, Reset, Violation, Closed>;
 
 }  // namespace ringpost::smtp

@@ -20,7 +20,7 @@ void ServerSession::start_tls(std::string_view arguments) {
   const auto parsed = parse_other(Verb::StartTls, arguments);
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
   if (secured_) return refuse(replies::tls_active, ViolationKind::Sequence);
-  ask(Asked::StartTls, StartTls{});
+  ask(Asked::StartTls, StartTlsReceived{});
 }
 
 void ServerSession::start_tls_answered(const Decision& decision) {

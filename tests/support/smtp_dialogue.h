@@ -40,7 +40,7 @@ struct EventText {
   std::string operator()(const smtp::HelloReceived& e) const {
     return fmt::format("hello {} {}", e.extended ? "EHLO" : "HELO", e.name);
   }
-  std::string operator()(const smtp::StartTls&) const { return "starttls"; }
+  std::string operator()(const smtp::StartTlsReceived&) const { return "starttls"; }
   std::string operator()(const smtp::MailFrom& e) const {
     std::string text = fmt::format("mail <{}>", escaped(to_text(e.sender)));
     if (e.size) text += fmt::format(" size={}", *e.size);

@@ -52,7 +52,7 @@ class SinkConnection final : private net::StreamOwner {
   void take(const smtp::ContentBegin& content);
   void take(const smtp::Content& content);
   void take(const smtp::ContentEnd&);
-  void take(const smtp::StartTls&) {}  // is not offered
+  void take(const smtp::StartTlsReceived&) {}  // is not offered
   void take(const smtp::ContentAborted&);
   void take(const smtp::Reset&) {}
   void take(const smtp::Violation&) {}
