@@ -33,6 +33,8 @@ struct ListenAddress {
   bool is_socket = false;      // the local socket: `address` means nothing
   bool withholds_dsn = false;  // `no-dsn`
   bool masks_source = false;   // `mask-src`: the Received field does not say where mail comes from
+  bool behind_proxy = false;   // `proxy-v2`: a PROXY header comes before everything else
+  const conf::Table* proxies = nullptr;  // who may send it; nullptr: everybody
 };
 
 struct Generation {

@@ -69,6 +69,7 @@ void Inbound::opened(const std::optional<net::Address>& peer) {
     stream_.abort();
     return;
   }
+  if (listener_.behind_proxy && !await_proxy()) return;
   stream_.receive();
   pump();
 }
@@ -94,6 +95,7 @@ void Inbound::received(memory::Buffer buffer) {
   parts_.metrics.session.octets_received.add(buffer.octets().size());
   input_.push_back(std::move(buffer));
   if (input_.size() >= waiting_buffers_max) stream_.hold();
+  if (waiting_ == Waiting::Proxy && !read_proxy_header()) return;
   pump();
 }
 
@@ -101,6 +103,7 @@ void Inbound::received(memory::Buffer buffer) {
 // command.
 void Inbound::receive_ended(int error) {
   peer_closed_ = true;
+  if (waiting_ == Waiting::Proxy) return proxy_gone();
   if (error != 0) {
     close_reason_ = observe::CloseReason::PeerReset;
     session_.disconnected();
@@ -115,7 +118,7 @@ void Inbound::sent(int error) {
 }
 
 void Inbound::pump() {
-  if (stream_.closing()) return;
+  if (stream_.closing() || waiting_ == Waiting::Proxy) return;
   while (waiting_ == Waiting::Nothing && (take_event() || offer_input())) {
   }
   // Input may be left while replies wait to be sent: it comes first.
@@ -245,6 +248,7 @@ void Inbound::arm_timer() {
 }
 
 void Inbound::time_is_up() {
+  if (waiting_ == Waiting::Proxy) return refuse_proxy("no PROXY header in time");
   session_.expire(parts_.core.now());
   pump();
   // A peer that does not read its replies: it gets no more than the linger time.
@@ -252,6 +256,7 @@ void Inbound::time_is_up() {
 }
 
 void Inbound::shut_down() {
+  if (waiting_ == Waiting::Proxy) return stream_.abort();
   session_.shut_down();
   // Whoever waits to be greeted waits no longer.
   if (waiting_ == Waiting::Name) {
@@ -268,6 +273,7 @@ void Inbound::abort() {
 }
 
 void Inbound::closed() {
+  if (waiting_ == Waiting::Proxy) parts_.metrics.session.connections.give_back();
   if (counted_) {
     parts_.connection_counts.leave(client_);
     report_closed();
@@ -283,6 +289,7 @@ void Inbound::report_closed() {
   parts_.events.emit(parts_.core.wall(),
                      observe::SessionClosed{.session = id_,
                                             .client = client_,
+                                            .proxy = proxy_,
                                             .rdns = has_name ? client_name_->name : "",
                                             .fcrdns = has_name ? word_of(client_name_->confirmed)
                                                       : has_failed ? "error"

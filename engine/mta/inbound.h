@@ -16,6 +16,7 @@
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
 #include "proto/conf/expand.h"
+#include "proto/proxy/header.h"
 #include "proto/smtp/server_session.h"
 
 namespace ringpost::mta {
@@ -59,7 +60,7 @@ class Inbound final : net::StreamOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Name, Room, Answer, Commit };
+  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Commit };
 
   // net::StreamOwner
   void opened(const std::optional<net::Address>& peer) override;
@@ -69,6 +70,11 @@ class Inbound final : net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
+  bool await_proxy();
+  bool read_proxy_header();
+  void know_origin(const proxy::Origin& origin);
+  void proxy_gone();
+  void refuse_proxy(std::string_view reason);
   bool know_client(const std::optional<net::Address>& peer);
   void pump();
   bool take_event();
@@ -136,7 +142,9 @@ class Inbound final : net::StreamOwner {
   net::Stream stream_;
   smtp::ServerSession session_;
   std::string client_;  // address as text, or "local:UID"; empty until it is known
-  std::optional<std::uint32_t> local_user_;  // of a client of the local socket
+  std::string proxy_;   // by which the client came
+  std::unique_ptr<proxy::HeaderReader> proxy_header_;  // while it is read
+  std::optional<std::uint32_t> local_user_;            // of a client of the local socket
   std::optional<conf::NetAddress> client_address_;
   std::optional<ClientName> client_name_;  // nothing: not known yet
   std::string hello_;

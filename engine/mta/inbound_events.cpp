@@ -66,10 +66,11 @@ void Inbound::on(const smtp::Opened&) {
   if (counted_) {
     parts_.metrics.session.opened.add();
     here.used.add();
-    parts_.events.emit(
-        parts_.core.wall(),
-        observe::SessionOpened{
-            .session = id_, .client = client_, .listener = listener_.interface_name});
+    parts_.events.emit(parts_.core.wall(),
+                       observe::SessionOpened{.session = id_,
+                                              .client = client_,
+                                              .proxy = proxy_,
+                                              .listener = listener_.interface_name});
     ask_client_name();
     return;
   }

@@ -124,7 +124,8 @@ ListenResolution resolve_listeners(const conf::Config& config) {
       seen.push_back(found.host());
       result.addresses.push_back(
           {*address, listener.hostname.empty() ? config.server_name : listener.hostname,
-           listener.tag, listener.source, false, listener.no_dsn, listener.mask_source});
+           listener.tag, listener.source, false, listener.no_dsn, listener.mask_source,
+           listener.proxy_v2, listener.proxies});
     }
     if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
   }

@@ -80,6 +80,7 @@ struct SessionClosed {
   static constexpr Level level = Level::Brief;
   SessionId session = {};
   std::string_view client = {};
+  std::string_view proxy = {};   // by which the client came; empty: by itself
   std::string_view rdns = {};    // what the DNS calls the client; empty: nothing, or not known yet
   std::string_view fcrdns = {};  // "yes" when that name leads back to it, "no", "error"
   std::string_view helo = {};
@@ -90,8 +91,9 @@ struct SessionClosed {
   std::uint32_t errors = 0;
   Duration elapsed = {};
   void fields(auto&& field) const {
-    field("session", session), field("client", client), field("rdns", rdns);
-    field("fcrdns", fcrdns), field("helo", helo);
+    field("session", session), field("client", client);
+    if (!proxy.empty()) field("proxy", proxy);
+    field("rdns", rdns), field("fcrdns", fcrdns), field("helo", helo);
     field("reason", to_text(reason)), field("messages", messages), field("octets", octets);
     field("commands", commands), field("errors", errors), field("elapsed", elapsed);
   }
@@ -109,6 +111,18 @@ struct ConnectionRefused {
   void fields(auto&& field) const {
     field("client", client), field("reason", to_text(reason)), field("used", used);
     field("max", max);
+  }
+};
+
+// A connection to a listener of proxies that says for whom it comes in no way that counts.
+struct ProxyRefused {
+  static constexpr std::string_view name = "proxy.refused";
+  static constexpr Level level = Level::Brief;
+  std::string_view proxy = {};     // who connected
+  std::string_view listener = {};  // as written
+  std::string_view reason = {};
+  void fields(auto&& field) const {
+    field("proxy", proxy), field("listener", listener), field("reason", reason);
   }
 };
 
@@ -389,9 +403,12 @@ struct SessionOpened {
   static constexpr Level level = Level::Verbose;
   SessionId session = {};
   std::string_view client = {};
+  std::string_view proxy = {};  // as in SessionClosed
   std::string_view listener = {};
   void fields(auto&& field) const {
-    field("session", session), field("client", client), field("listener", listener);
+    field("session", session), field("client", client);
+    if (!proxy.empty()) field("proxy", proxy);
+    field("listener", listener);
   }
 };
 
@@ -419,11 +436,11 @@ struct EventList {
 
 using AllEvents =
     EventList<MessageAccepted, AttemptFinished, ReportQueued, SessionClosed, ConnectionRefused,
-              MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure,
-              MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded,
-              Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
-              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
-              LineReceived, ReplySent>;
+              ProxyRefused, MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined,
+              SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening,
+              ConfigLoaded, Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp,
+              FaultSeen, TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped,
+              SessionOpened, LineReceived, ReplySent>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -34,9 +34,10 @@ enum class RefuseReason : std::uint8_t {
   Memory,                 // no slot or no buffer
   Spool,                  // the spool takes nothing at present
   Draining,               // the daemon is stopping
+  Proxy,                  // it should have come through a proxy that says who the client is
 };
-inline constexpr std::array<std::string_view, 5> refuse_reason_words{
-    "connections", "connections-per-address", "memory", "spool", "draining"};
+inline constexpr std::array<std::string_view, 6> refuse_reason_words{
+    "connections", "connections-per-address", "memory", "spool", "draining", "proxy"};
 
 // What came of one attempt for one recipient (the actions of RFC 3464 2.3.3).
 enum class AttemptResult : std::uint8_t { Delivered, Relayed, Expanded, Delayed, Failed };

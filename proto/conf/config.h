@@ -73,6 +73,7 @@ struct Listener {
   bool masquerade = false;
   const Table* hostnames = nullptr;  // greeting names by local address
   bool mask_source = false, no_dsn = false, received_auth = false, proxy_v2 = false;
+  const Table* proxies = nullptr;  // `proxy-v2 from`; nullptr: every client is one
   const Filter* filter = nullptr;
 };
 

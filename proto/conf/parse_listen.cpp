@@ -83,7 +83,6 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
       {"mask-src", &ListenOptions::mask_src, &Listener::mask_source},
       {"no-dsn", &ListenOptions::no_dsn, &Listener::no_dsn},
       {"received-auth", &ListenOptions::received_auth, &Listener::received_auth},
-      {"proxy-v2", &ListenOptions::proxy, &Listener::proxy_v2},
   });
   const Token option = token_;
   const auto is = [&option](std::string_view word) { return option.text == word; };
@@ -123,7 +122,22 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
     (is("tag") ? listener.tag : listener.hostname) = std::move(text->text);
     return true;
   }
+  if (is("proxy-v2")) {
+    advance();
+    once(options.proxy, option);
+    listener.proxy_v2 = true;
+    return !take_keyword("from") || parse_listen_proxies(listener);
+  }
   return parse_secure_listen_option(listener, options);
+}
+
+// A proxy is judged before anything else of its connection, so the answer must be there at once.
+bool Parser::parse_listen_proxies(Listener& listener) {
+  const Position position = token_.position;
+  if (!parse_table_use(TableUse::AddressList, "proxy-v2 from", listener.proxies)) return false;
+  if (listener.proxies != nullptr && listener.proxies->backend() != TableBackend::Memory)
+    error(position, "a table of proxies must be a list in the configuration or in a file");
+  return true;
 }
 
 // TLS, authentication, filters, senders: kept, and not there yet.

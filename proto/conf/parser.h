@@ -123,6 +123,7 @@ class Parser {
 
   // Options (parse_listen.cpp, parse_action.cpp, parse_match.cpp, parse_settings.cpp).
   bool parse_listen_option(Listener& listener, ListenOptions& options);
+  bool parse_listen_proxies(Listener& listener);
   bool parse_secure_listen_option(Listener& listener, ListenOptions& options);
   bool parse_listen_table(Listener& listener, ListenOptions& options, const Token& option);
   bool parse_listen_port(Listener& listener);

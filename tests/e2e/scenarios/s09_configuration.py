@@ -79,7 +79,7 @@ def not_available_is_refused_by_name(t):
     for directive, word in (
             (keys + 'listen on 127.0.0.1 port 465 smtps pki mx.example.test', "smtps"),
             ('\naction "out" relay host smtps://mx.example.test', "TLS"),
-            ('\nlisten on 127.0.0.1 port 587 proxy-v2', "proxy-v2")):
+            ('\nqueue encryption', "encryption")):
         path = write(t, sound + directive + "\n")
         status, found, output = check(t, path)
         t.equal(status, 0, output)

@@ -57,6 +57,18 @@ TEST(ListenAddressesTest, TheLocalSocketIsAlwaysThere) {
   EXPECT_TRUE(given.addresses.empty());
 }
 
+TEST(ListenAddressesTest, Proxies) {
+  const ListenResolution found = resolve(
+      "listen on 127.0.0.1\nlisten on 127.0.0.2 proxy-v2\n"
+      "listen on 127.0.0.3 proxy-v2 from 192.0.2.0/24\n");
+  ASSERT_EQ(found.addresses.size(), 3u);
+  EXPECT_FALSE(found.addresses[0].behind_proxy);
+  EXPECT_TRUE(found.addresses[1].behind_proxy);
+  EXPECT_EQ(found.addresses[1].proxies, nullptr);
+  EXPECT_TRUE(found.addresses[2].behind_proxy);
+  EXPECT_NE(found.addresses[2].proxies, nullptr);
+}
+
 TEST(ListenAddressesTest, TheServerNameUnlessGiven) {
   const ListenResolution found = resolve("listen on 127.0.0.1\n");
   ASSERT_EQ(found.addresses.size(), 1u);

@@ -167,6 +167,9 @@ const Case outside_the_grammar[] = {
     {"listen on lo port {", "1:19: expected a port number or service name, found '{'"},
     {"listen on lo tag a tag b", "1:20: \"tag\" is given twice"},
     {"listen on lo inet4 inet6", "1:20: \"inet6\" is given twice"},
+    {"listen on lo proxy-v2 from",
+     "1:27: expected <table>, { list } or a value for \"proxy-v2 "
+     "from\", found the end of the line"},
     {"listen on lo for", "1:14: expected an option of \"listen on\", found \"for\""},
     {"listen on lo x", "1:14: expected an option of \"listen on\", found \"x\""},
     {"listen on \"/tmp/s\"", "1:11: \"/tmp/s\" is not an interface or address"},
