@@ -17,6 +17,9 @@ TEST(Base64, VectorsOfTheRfc) {
   for (const auto& [octets, text] : vectors) {
     EXPECT_EQ(base64_encode(octets), text);
     EXPECT_EQ(base64_decode(text), octets);
+    EXPECT_EQ(base64_encode_secret(octets).reveal(), text);
+    ASSERT_TRUE(base64_decode_secret(text));
+    EXPECT_EQ(base64_decode_secret(text)->reveal(), octets);
   }
 }
 
@@ -34,6 +37,7 @@ TEST(Base64, NothingElseIsDecoded) {
        {"Z", "Zg", "Zg=", "Zg===", "Zg==Zg==", "Z===", "====", "=Zg=", "Zm9v\r\n", "Zm 9", "Zm9-",
         "Zm9_", "Zh==", "Zm9=", "Zm9v====", "\xff\xff\xff\xff"})
     EXPECT_EQ(base64_decode(text), std::nullopt) << text;
+  EXPECT_FALSE(base64_decode_secret("Zg="));
 }
 
 }  // namespace
