@@ -43,6 +43,7 @@ class Owner {
     constexpr smtp::ReplyView refusals[] = {smtp::replies::no_such_user,
                                             smtp::replies::local_error,
                                             smtp::replies::shutting_down,
+                                            {334, {}, "VXNlcm5hbWU6"},
                                             {550, {5, 7, 1}, "Two\nlines\r of \x01\xff"}};
     const unsigned mixed = ++asked_ * 37u + choice_ * 101u;
     if (choice_ == 0 || mixed % 5 != 0) return {};
@@ -72,6 +73,11 @@ Transcript play(const Choices& choices, std::string_view text, std::size_t first
   const smtp::SessionLimits limits = limits_of(choices.limits);
   test::Dialogue dialogue(limits, Owner(choices.decisions));
   dialogue.session().offer_tls(offer_of(choices.limits));
+  if (choices.decisions & 64) {
+    dialogue.session().offer_auth("PLAIN LOGIN");
+    if (choices.decisions & 128) dialogue.session().demand_auth();
+    if (choices.decisions & 32) dialogue.session().secured(Instant{});
+  }
   first_octets = std::min(first_octets, text.size());
   dialogue.feed(text.substr(0, first_octets));
   dialogue.feed_in_parts(text.substr(first_octets), part_octets);

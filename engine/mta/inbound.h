@@ -96,6 +96,8 @@ class Inbound final : net::StreamOwner {
   void on(const smtp::Opened&);
   void on(const smtp::HelloReceived& event);
   void on(const smtp::StartTlsReceived&);
+  void on(const smtp::AuthStep&);
+  void on(const smtp::AuthAborted&);
   void on(const smtp::MailFrom& event);
   void on(const smtp::RcptTo& event);
   void on(const smtp::ContentBegin&);

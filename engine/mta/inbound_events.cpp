@@ -118,6 +118,10 @@ void Inbound::on(const smtp::StartTlsReceived&) {
   session_.answer(smtp::replies::tls_unavailable, parts_.core.now());
 }
 
+void Inbound::on(const smtp::AuthStep&) { answer(replies::auth_unavailable); }
+
+void Inbound::on(const smtp::AuthAborted&) {}
+
 void Inbound::on(const smtp::MailFrom& event) {
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);

@@ -27,12 +27,6 @@ constexpr std::array<std::uint64_t, verb_count - 1> verb_names{
     packed("bdat"), packed("rset"), packed("noop"),     packed("quit"), packed("vrfy"),
     packed("expn"), packed("help"), packed("starttls"), packed("auth")};
 
-Verb verb_of(std::string_view word) {
-  if (word.size() > verb_letters_max) return Verb::Unknown;
-  const auto found = std::ranges::find(verb_names, packed(word));
-  return static_cast<Verb>(found - verb_names.begin());
-}
-
 template <class Parsed>
 std::expected<Command, ReplyView> widened(std::expected<Parsed, ReplyView> parsed) {
   if (!parsed) return std::unexpected(parsed.error());
@@ -40,6 +34,12 @@ std::expected<Command, ReplyView> widened(std::expected<Parsed, ReplyView> parse
 }
 
 }  // namespace
+
+Verb verb_of(std::string_view word) {
+  if (word.size() > verb_letters_max) return Verb::Unknown;
+  const auto found = std::ranges::find(verb_names, packed(word));
+  return static_cast<Verb>(found - verb_names.begin());
+}
 
 std::expected<CommandLine, ReplyView> split_command(std::string_view line) {
   const auto is_bad = [](char c) { return ascii::is_control(c) && c != '\t'; };

@@ -49,6 +49,8 @@ struct CommandLine {
   std::string_view arguments;  // without the blanks around them; a view of the line
 };
 
+// The verb that a word is, in any case.
+Verb verb_of(std::string_view word);
 // `line` is without its CRLF. Refuses octets that may not stand in any command (RFC 5321 4.1.1).
 std::expected<CommandLine, ReplyView> split_command(std::string_view line);
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr bool is_upper_hex(char c) { return ascii::is_digit(c) || (c >= 'A' && c <= 'F'); }
 
+}  // namespace
+
 // RFC 3461 section 4: printable ASCII but '+' and '=', or '+' and two upper-case hex digits.
 bool is_xtext(std::string_view text, bool utf8_allowed) {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -27,6 +29,8 @@ bool is_xtext(std::string_view text, bool utf8_allowed) {
   }
   return !text.empty() && is_utf8(text);
 }
+
+namespace {
 
 std::uint8_t notify_bit(std::string_view word) {
   if (ascii::equal_ignoring_case(word, "SUCCESS")) return NotifySet::success;

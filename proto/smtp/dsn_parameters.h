@@ -33,6 +33,8 @@ struct NotifySet {
 // Values as they stand after '='; nothing when malformed.
 std::optional<ReturnContent> parse_ret(std::string_view value);
 std::optional<NotifySet> parse_notify(std::string_view value);
+// True when `text` is xtext of at least one octet.
+bool is_xtext(std::string_view text, bool utf8_allowed);
 // True when `value` is a well-formed ENVID (xtext of 1 to 100 printable octets).
 bool is_envelope_id(std::string_view value);
 // True when `value` is addr-type ";" xtext, or utf-8 in the form of RFC 6533 section 3.

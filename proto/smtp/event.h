@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "proto/base/bytes.h"
+#include "proto/base/secret.h"
 #include "proto/mail/header_scan.h"
 #include "proto/smtp/dsn_parameters.h"
 #include "proto/smtp/path.h"
@@ -38,6 +39,19 @@ struct StartTlsReceived {
   bool operator==(const StartTlsReceived&) const = default;
 };
 
+// Asked at AUTH and at every response of the client in its exchange (RFC 4954). 334 with a
+// challenge in base64 as its text goes on with the exchange; everything else ends it, 235 with
+// success.
+struct AuthStep {
+  std::string mechanism = {};           // upper case; empty: a response to the last challenge
+  std::optional<Secret> response = {};  // decoded; nothing: AUTH came without an initial one
+};
+
+// Told: the client cancelled the exchange, or broke it.
+struct AuthAborted {
+  bool operator==(const AuthAborted&) const = default;
+};
+
 // Asked at MAIL.
 struct MailFrom {
   ReversePath sender;
@@ -45,7 +59,8 @@ struct MailFrom {
   BodyType body = BodyType::Unspecified;
   bool smtputf8 = false;
   ReturnContent ret = ReturnContent::Unspecified;
-  std::string envelope_id;  // xtext, empty when not given
+  std::string envelope_id;    // xtext, empty when not given
+  bool names_author = false;  // AUTH= was given, and is not believed (RFC 4954 5)
 
   bool operator==(const MailFrom&) const = default;
 };
@@ -131,7 +146,8 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-using Event = std::variant<Opened, HelloReceived, StartTlsReceived, MailFrom, RcptTo, ContentBegin,
-                           Content, ContentEnd, ContentAborted, Reset, Violation, Closed>;
+using Event =
+    std::variant<Opened, HelloReceived, StartTlsReceived, AuthStep, AuthAborted, MailFrom, RcptTo,
+                 ContentBegin, Content, ContentEnd, ContentAborted, Reset, Violation, Closed>;
 
 }  // namespace ringpost::smtp

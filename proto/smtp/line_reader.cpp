@@ -1,7 +1,10 @@
 // Command lines out of a stream: RFC 5321 2.3.8 (CRLF only), 4.5.3.1.4 (a limit). Cannot fail.
 #include "proto/smtp/line_reader.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "proto/base/secret.h"
 
 namespace ringpost::smtp {
 namespace {
@@ -19,6 +22,20 @@ std::size_t line_octets(Bytes octets, bool last_was_cr) {
 }
 
 }  // namespace
+
+// What a string leaves behind when it grows may be half a password.
+void LineReader::hold(std::string_view part) {
+  if (held_.size() + part.size() > held_.capacity()) {
+    std::string longer;
+    longer.reserve(std::max(2 * held_.capacity(), held_.size() + part.size()));
+    longer = held_;
+    wipe(held_.data(), held_.size());
+    held_.swap(longer);
+  }
+  held_ += part;
+}
+
+void LineReader::forget_line() { wipe(held_.data(), held_.size()); }
 
 LineReader::Taken LineReader::take(Bytes octets, std::size_t octets_max) {
   if (line_given_) {
@@ -38,7 +55,7 @@ LineReader::Taken LineReader::take(Bytes octets, std::size_t octets_max) {
     return {part.size(), Status::TooLong, {}};
   }
   if (length != 0 && held_.empty()) return {length, Status::Line, text_of(part.first(length - 2))};
-  held_ += text_of(part);
+  hold(text_of(part));
   if (length == 0) return {part.size(), Status::Partial, {}};
   line_given_ = true;
   return {length, Status::Line, std::string_view(held_).substr(0, held_.size() - 2)};

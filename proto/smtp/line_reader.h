@@ -24,10 +24,15 @@ class LineReader {
   // and then reported as TooLong.
   Taken take(Bytes octets, std::size_t octets_max);
 
+  // Overwrites the line of the last call, as far as it was copied: it held a password.
+  void forget_line();
+
   // True when part of a line has been taken.
   bool is_inside_line() const { return !held_.empty() || overflowed_; }
 
  private:
+  void hold(std::string_view part);
+
   std::string held_;
   bool line_given_ = false;  // held_ is the line of the last call
   bool overflowed_ = false;

@@ -21,6 +21,25 @@ inline constexpr ReplyView help{214,
                                 "Commands: HELO EHLO MAIL RCPT DATA BDAT\n"
                                 "RSET NOOP QUIT VRFY HELP"};
 
+// RFC 4954 6: AUTH.
+inline constexpr ReplyView authenticated{235, {2, 7, 0}, "Authentication succeeded"};
+inline constexpr ReplyView wrong_credentials{535, {5, 7, 8}, "Authentication credentials invalid"};
+inline constexpr ReplyView auth_unavailable{
+    454, {4, 7, 0}, "Authentication is not available; try again later"};
+inline constexpr ReplyView auth_limited{
+    454, {4, 7, 0}, "Too many failed attempts; try again later"};
+inline constexpr ReplyView auth_cancelled{501, {5, 7, 0}, "Authentication cancelled"};
+inline constexpr ReplyView auth_malformed{501, {5, 5, 2}, "Authentication response not understood"};
+inline constexpr ReplyView auth_too_long{500, {5, 5, 6}, "Authentication exchange line too long"};
+inline constexpr ReplyView auth_syntax{501, {5, 5, 4}, "Syntax: AUTH mechanism [initial-response]"};
+inline constexpr ReplyView mechanism_unknown{
+    504, {5, 5, 4}, "Authentication mechanism not offered"};
+inline constexpr ReplyView already_authenticated{503, {5, 5, 1}, "Already authenticated"};
+inline constexpr ReplyView auth_in_transaction{503, {5, 5, 1}, "No AUTH during a mail transaction"};
+inline constexpr ReplyView need_auth{530, {5, 7, 0}, "Must issue an AUTH command first"};
+inline constexpr ReplyView auth_needs_tls{
+    538, {5, 7, 11}, "Encryption required for authentication; issue STARTTLS first"};
+
 // The session ends: RFC 5321 3.8, 4.2.1, 4.5.3.2.
 inline constexpr ReplyView timed_out{421, {4, 4, 2}, "Timeout; closing connection"};
 inline constexpr ReplyView shutting_down{421, {4, 3, 2}, "Service is shutting down"};

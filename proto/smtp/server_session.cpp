@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "proto/base/ascii.h"
 #include "proto/base/check.h"
 #include "proto/smtp/replies.h"
 
@@ -15,6 +16,7 @@ namespace ringpost::smtp {
 namespace {
 
 constexpr std::size_t idle_output_octets_max = 512;
+constexpr std::string_view masked = "***";
 
 }  // namespace
 
@@ -34,6 +36,8 @@ ReplyView refusal(Admission admission) {
       return replies::after_failed_chunk;
     case Admission::NeedTls:
       return replies::tls_required;
+    case Admission::InTransaction:
+      return replies::auth_in_transaction;
     case Admission::Rejected:
       return replies::session_rejected;
     case Admission::NotImplemented:
@@ -60,6 +64,9 @@ std::size_t ServerSession::receive(Bytes octets, Instant now) {
       case Phase::Commands:
         taken += receive_command(rest);
         break;
+      case Phase::Auth:
+        taken += receive_auth_response(rest);
+        break;
       case Phase::Data:
         taken += receive_data(rest);
         break;
@@ -76,21 +83,42 @@ std::size_t ServerSession::receive(Bytes octets, Instant now) {
 }
 
 bool ServerSession::may_read() const {
-  const bool is_full = phase_ == Phase::Commands && transmit().size() >= unsent_replies_octets_max;
+  const bool is_dialogue = phase_ == Phase::Commands || phase_ == Phase::Auth;
+  const bool is_full = is_dialogue && transmit().size() >= unsent_replies_octets_max;
   return !ended_ && asked_ == Asked::Nothing && !has_event() && !is_full &&
          phase_ != Phase::AwaitsTls;
 }
 
 std::size_t ServerSession::receive_command(Bytes octets) {
-  const LineReader::Taken taken = line_.take(octets, limits_->command_line_octets_max);
+  // RFC 4954 4: an AUTH command may be longer than the others.
+  const bool may_be_auth = secured_ && !auth_mechanisms_.empty();
+  const std::size_t octets_max =
+      std::max(limits_->command_line_octets_max, may_be_auth ? auth_line_octets_max : 0);
+  const LineReader::Taken taken = line_.take(octets, octets_max);
   if (taken.status == LineReader::Status::TooLong)
     refuse(replies::line_too_long, ViolationKind::LineTooLong);
-  if (taken.status == LineReader::Status::Line) command(taken.line);
+  if (taken.status != LineReader::Status::Line) return taken.octets;
+  command(taken.line);
+  if (auth_tried_) line_.forget_line();
   return taken.octets;
 }
 
+// A client that sends its name and password without waiting has them read as commands when AUTH is
+// refused: verbs that nobody knows are not shown behind it.
+void ServerSession::show(std::string_view line) {
+  if (!watch_) return;
+  const std::string_view word = line.substr(0, line.find_first_of(" \t"));
+  const Verb verb = verb_of(word);
+  if (verb == Verb::Unknown && auth_tried_) return watch_(masked);
+  if (verb != Verb::Auth) return watch_(line);
+  const std::string_view arguments = ascii::trim(line.substr(word.size()));
+  const std::size_t mechanism_octets = arguments.find_first_of(" \t");
+  if (mechanism_octets == arguments.npos) return watch_(line);
+  watch_(fmt::format("{} {} {}", word, arguments.substr(0, mechanism_octets), masked));
+}
+
 void ServerSession::command(std::string_view line) {
-  if (watch_) watch_(line);
+  show(line);
   const auto split = split_command(line);
   if (!split)
     return refuse(split.error(), split.error() == replies::bare_line_end_in_command
@@ -99,6 +127,9 @@ void ServerSession::command(std::string_view line) {
   const auto [verb, arguments] = *split;
   const Admission admitted = admit(verb);
   if (verb == Verb::Bdat) return bdat(arguments, admitted);
+  if (verb == Verb::Auth) return auth(arguments, admitted);
+  if (line.size() + 2 > limits_->command_line_octets_max)
+    return refuse(replies::line_too_long, ViolationKind::LineTooLong);
   if (admitted == Admission::NotImplemented || admitted == Admission::Unknown)
     return refuse(refusal(admitted), ViolationKind::Syntax);
   if (admitted != Admission::Allow) return refuse(refusal(admitted), ViolationKind::Sequence);
@@ -120,14 +151,15 @@ void ServerSession::command(std::string_view line) {
 }
 
 bool ServerSession::has_event() const {
-  return !content_due_.empty() || abort_due_ || reset_due_ || event_ || violation_due_ ||
-         closed_due_;
+  return !content_due_.empty() || abort_due_ || reset_due_ || auth_aborted_due_ || event_ ||
+         violation_due_ || closed_due_;
 }
 
 std::optional<Event> ServerSession::next_event() {
   if (!content_due_.empty()) return Content{std::exchange(content_due_, {})};
   if (abort_due_) return ContentAborted{*std::exchange(abort_due_, std::nullopt)};
   if (std::exchange(reset_due_, false)) return Reset{};
+  if (std::exchange(auth_aborted_due_, false)) return AuthAborted{};
   if (event_) {
     // From here on the owner, who has seen the end, knows what became of the content.
     if (asked_ == Asked::ContentEnd) content_open_ = false;
@@ -154,6 +186,9 @@ void ServerSession::answer(const Decision& decision, Instant now) {
       break;
     case Asked::StartTls:
       start_tls_answered(decision);
+      break;
+    case Asked::Auth:
+      auth_answered(decision);
       break;
     case Asked::Mail:
       mail_answered(decision);
@@ -223,8 +258,8 @@ void ServerSession::shut_down() {
 
 // RFC 5321 3.8: 421 at a command boundary; a message whose content has begun is finished first.
 void ServerSession::drain() {
-  if (!draining_ || ended_ || asked_ != Asked::Nothing || phase_ != Phase::Commands ||
-      content_open_)
+  if (!draining_ || ended_ || asked_ != Asked::Nothing || phase_ == Phase::Data ||
+      phase_ == Phase::Chunk || content_open_)
     return;
   end(&replies::shutting_down, CloseReason::ShutDown, AbortReason::ShutDown);
 }

@@ -1,7 +1,7 @@
-// The server side of an SMTP dialogue (RFC 5321, and 1870, 2034, 2920, 3030, 3207, 3461, 6152,
-// 6531) as a machine without I/O. The peer's errors become replies; calls out of turn are ours and
-// CHECKed. Owned by one connection, used on one core; holds a few hundred octets while idle, no
-// heap but replies.
+// The server side of an SMTP dialogue (RFC 5321, and 1870, 2034, 2920, 3030, 3207, 3461, 4954,
+// 6152, 6531) as a machine without I/O. The peer's errors become replies; calls out of turn are
+// ours and CHECKed. Owned by one connection, used on one core; holds a few hundred octets while
+// idle, no heap but replies.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,9 @@ namespace ringpost::smtp {
 // Replies not yet sent above which no further command is read: what a peer that does not read can
 // pile up.
 inline constexpr std::size_t unsent_replies_octets_max = 4096;
+
+// RFC 4954 4: a line of an AUTH exchange, its CRLF included.
+inline constexpr std::size_t auth_line_octets_max = 12'288;
 
 struct SessionLimits {
   // RFC 5321 4.5.3.1.4: 512, and what SIZE, BODY, RET, ENVID, ORCPT, NOTIFY and SMTPUTF8 add to it.
@@ -89,9 +92,16 @@ class ServerSession {
   // STARTTLS was accepted and secured() has not followed: nothing is read, and there is no
   // deadline.
   bool awaits_tls() const { return phase_ == Phase::AwaitsTls && !ended_; }
+  // AUTH with these mechanisms, "PLAIN LOGIN", announced from the next EHLO on: under TLS only, 538
+  // before. None: 502.
+  void offer_auth(std::string_view mechanisms) { auth_mechanisms_ = mechanisms; }
+  // MAIL is refused (530) until the client is authenticated.
+  void demand_auth() { demands_auth_ = true; }
+  bool is_authenticated() const { return authenticated_; }
 
   // Calls `watch` with every command line as it was read, without its line end, before it is acted
-  // upon: for a log of the dialogue and for counting. The line is valid during the call.
+  // upon: for a log of the dialogue and for counting. What may be a secret is "***" in it. The line
+  // is valid during the call.
   using CommandWatch = std::move_only_function<void(std::string_view line)>;
   void watch_commands(CommandWatch watch) { watch_ = std::move(watch); }
 
@@ -126,26 +136,32 @@ class ServerSession {
     Opened,
     Hello,
     StartTls,
+    Auth,
     Mail,
     Rcpt,
     DataBegin,
     ChunkBegin,
     ContentEnd,
   };
-  enum class Phase : std::uint8_t { Commands, Data, Chunk, AwaitsTls };
+  enum class Phase : std::uint8_t { Commands, Auth, Data, Chunk, AwaitsTls };
 
   bool has_event() const;
   bool may_read() const;
   bool is_in_transaction() const;
   Admission admit(Verb verb) const;
   std::size_t receive_command(Bytes octets);
+  std::size_t receive_auth_response(Bytes octets);
   std::size_t receive_data(Bytes octets);
   std::size_t receive_chunk(Bytes octets);
   void command(std::string_view line);
+  void show(std::string_view line);
 
   // One per verb, in verb_*.cpp.
   void hello(Verb verb, std::string_view arguments);
   void start_tls(std::string_view arguments);
+  void auth(std::string_view arguments, Admission admitted);
+  void auth_response(std::string_view line);
+  void abort_auth(const ReplyView& reply, ViolationKind kind);
   void mail(std::string_view arguments);
   void rcpt(std::string_view arguments);
   void data(std::string_view arguments);
@@ -155,6 +171,7 @@ class ServerSession {
   void opened_answered(const Decision& decision);
   void hello_answered(const Decision& decision);
   void start_tls_answered(const Decision& decision);
+  void auth_answered(const Decision& decision);
   void mail_answered(const Decision& decision);
   void rcpt_answered(const Decision& decision);
   void data_begin_answered(const Decision& decision);
@@ -188,6 +205,7 @@ class ServerSession {
 
   CommandWatch watch_;
   LineReader line_;
+  std::string auth_mechanisms_;
   std::string output_;
   std::size_t output_sent_ = 0;
 
@@ -195,6 +213,7 @@ class ServerSession {
   Bytes content_due_;
   std::optional<AbortReason> abort_due_;
   bool reset_due_ = false;
+  bool auth_aborted_due_ = false;
   std::optional<Event> event_;
   std::optional<ViolationKind> violation_due_;
   std::optional<CloseReason> closed_due_;
@@ -208,6 +227,9 @@ class ServerSession {
   bool secured_ = false;
   TlsOffer tls_offer_ = TlsOffer::None;
   bool hello_extended_ = false;
+  bool demands_auth_ = false;
+  bool authenticated_ = false;
+  bool auth_tried_ = false;
   bool smtputf8_ = false;
   bool content_open_ = false;  // ContentBegin accepted, neither ended nor aborted
   bool chunk_last_ = false;

@@ -38,9 +38,13 @@ void ServerSession::hello_answered(const Decision& decision) {
   const bool offers_tls = tls_offer_ != TlsOffer::None && !secured_;  // RFC 3207 4.2
   fmt::format_to(std::back_inserter(output_),
                  "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                 "250-ENHANCEDSTATUSCODES\r\n{}{}250-CHUNKING\r\n250 HELP\r\n",
+                 "250-ENHANCEDSTATUSCODES\r\n{}{}250-CHUNKING\r\n",
                  server_name_, limits_->message_octets_max, offers_dsn_ ? "250-DSN\r\n" : "",
                  offers_tls ? "250-STARTTLS\r\n" : "");
+  // RFC 4954 3
+  if (secured_ && !auth_mechanisms_.empty() && !authenticated_)
+    fmt::format_to(std::back_inserter(output_), "250-AUTH {}\r\n", auth_mechanisms_);
+  output_ += "250 HELP\r\n";
 }
 
 }  // namespace ringpost::smtp

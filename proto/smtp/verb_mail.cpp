@@ -1,7 +1,8 @@
 // MAIL: RFC 5321 4.1.1.2, SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC
-// 3461). Refuses unknown parameters (555), repeated or malformed ones (501) and what is announced
-// as too big (552).
+// 3461), AUTH (RFC 4954 5). Refuses unknown parameters (555), repeated or malformed ones (501) and
+// what is announced as too big (552).
 #include <algorithm>
+#include <utility>
 
 #include "proto/base/ascii.h"
 #include "proto/smtp/parameters.h"
@@ -47,6 +48,12 @@ bool parse_envelope_id(std::string_view value, MailFrom& mail) {
   return true;
 }
 
+// RFC 4954 5: it must be taken, and nobody here is trusted to speak for others.
+bool parse_author(std::string_view value, MailFrom& mail) {
+  const bool is_text = value == "<>" || is_xtext(value, false);
+  return is_text && !std::exchange(mail.names_author, true);
+}
+
 std::optional<ReplyView> take_parameter(const Parameter& parameter, MailFrom& mail) {
   const auto is = [&](std::string_view key) {
     return ascii::equal_ignoring_case(parameter.key, key);
@@ -62,6 +69,8 @@ std::optional<ReplyView> take_parameter(const Parameter& parameter, MailFrom& ma
     is_good = parse_return_content(parameter.value, mail);
   } else if (is("ENVID")) {
     is_good = parse_envelope_id(parameter.value, mail);
+  } else if (is("AUTH")) {
+    is_good = parse_author(parameter.value, mail);
   } else {
     return replies::unknown_parameter;  // RFC 5321 4.1.1.11
   }
@@ -93,10 +102,13 @@ std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments) {
 }
 
 void ServerSession::mail(std::string_view arguments) {
+  if (demands_auth_ && !authenticated_) return refuse(replies::need_auth, ViolationKind::Sequence);
   auto parsed = parse_mail(arguments);
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
   const bool uses_dsn = parsed->ret != ReturnContent::Unspecified || !parsed->envelope_id.empty();
-  if (uses_dsn && !offers_dsn_) return refuse(replies::unknown_parameter, ViolationKind::Syntax);
+  const bool uses_auth = parsed->names_author && (auth_mechanisms_.empty() || !secured_);
+  if ((uses_dsn && !offers_dsn_) || uses_auth)
+    return refuse(replies::unknown_parameter, ViolationKind::Syntax);
   if (messages_ >= limits_->messages_max)
     return end(&replies::too_many_messages, CloseReason::TooManyMessages, AbortReason::Reset);
   // RFC 1870 6.1: known to be too big before it is sent.

@@ -41,6 +41,12 @@ struct EventText {
     return fmt::format("hello {} {}", e.extended ? "EHLO" : "HELO", e.name);
   }
   std::string operator()(const smtp::StartTlsReceived&) const { return "starttls"; }
+  std::string operator()(const smtp::AuthStep& e) const {
+    const std::string response =
+        e.response ? fmt::format(" '{}'", escaped(e.response->reveal())) : "";
+    return fmt::format("auth{}{}{}", e.mechanism.empty() ? "" : " ", e.mechanism, response);
+  }
+  std::string operator()(const smtp::AuthAborted&) const { return "auth aborted"; }
   std::string operator()(const smtp::MailFrom& e) const {
     std::string text = fmt::format("mail <{}>", escaped(to_text(e.sender)));
     if (e.size) text += fmt::format(" size={}", *e.size);
@@ -49,6 +55,7 @@ struct EventText {
     if (e.smtputf8) text += " smtputf8";
     if (e.ret == smtp::ReturnContent::Full) text += " ret=full";
     if (e.ret == smtp::ReturnContent::Headers) text += " ret=hdrs";
+    if (e.names_author) text += " auth";
     if (!e.envelope_id.empty()) text += fmt::format(" envid={}", e.envelope_id);
     return text;
   }

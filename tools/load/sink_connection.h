@@ -53,6 +53,8 @@ class SinkConnection final : private net::StreamOwner {
   void take(const smtp::Content& content);
   void take(const smtp::ContentEnd&);
   void take(const smtp::StartTlsReceived&) {}  // is not offered
+  void take(const smtp::AuthStep&) {}  // is not offered
+  void take(const smtp::AuthAborted&) {}
   void take(const smtp::ContentAborted&);
   void take(const smtp::Reset&) {}
   void take(const smtp::Violation&) {}

@@ -1,6 +1,7 @@
 // Plays tests/golden/*.dialogue: "C: " lines go to the session, what it does must be the lines that
 // follow. "C~ " has no CRLF added; "@ name value" sets a limit; "@ tls offered" or "@ tls
-// required" offers STARTTLS; "! expire S", "! shut_down", "! disconnect", "! secured" happen.
+// required" offers STARTTLS; "@ auth MECHANISMS" offers AUTH and "@ auth_demanded" demands it; "!
+// expire S", "! shut_down", "! disconnect", "! secured" happen.
 // "= event -> CODE [X.Y.Z] TEXT" is the owner's answer; without it the owner accepts.
 // RINGPOST_UPDATE_GOLDEN=1 rewrites the files from what happened: then read the difference.
 #include <cstdlib>
@@ -94,6 +95,10 @@ class Player {
       result_ += fmt::format("{}\n", line);
       if (line.starts_with("@ tls ")) {
         offer_ = line.ends_with("required") ? smtp::TlsOffer::Required : smtp::TlsOffer::Offered;
+      } else if (line.starts_with("@ auth ")) {
+        mechanisms_ = line.substr(7);
+      } else if (line == "@ auth_demanded") {
+        demands_auth_ = true;
       } else if (line.starts_with("@ ")) {
         set_limit(limits_, line.substr(2));
       }
@@ -112,6 +117,8 @@ class Player {
     const auto owner = [this](const std::string& event) { return answer(event); };
     dialogue_ = std::make_unique<Dialogue>(limits_, owner);
     dialogue_->session().offer_tls(offer_);
+    dialogue_->session().offer_auth(mechanisms_);
+    if (demands_auth_) dialogue_->session().demand_auth();
     write_down();
   }
 
@@ -155,6 +162,8 @@ class Player {
   std::size_t answered_ = 0;
   smtp::SessionLimits limits_;
   smtp::TlsOffer offer_ = smtp::TlsOffer::None;
+  std::string mechanisms_;
+  bool demands_auth_ = false;
   std::unique_ptr<Dialogue> dialogue_;
   std::string input_;
   std::string result_;

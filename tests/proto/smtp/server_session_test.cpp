@@ -275,5 +275,68 @@ TEST(ServerSession, TellsTheWatchEveryCommandAndNoContent) {
                                                "DATA", "QUIT"}));
 }
 
+// RFC 4954 4
+TEST(ServerSession, TakesLongLinesInAnExchangeOnly) {
+  const SessionLimits limits;
+  Dialogue dialogue(limits, [](const std::string& event) {
+    if (event == "auth LOGIN") return Reply(334, {}, "VXNlcm5hbWU6");
+    return event.starts_with("auth") ? Reply(535, {5, 7, 8}, "No") : Reply();
+  });
+  dialogue.session().offer_auth("LOGIN");
+  dialogue.session().secured(Instant{});
+  dialogue.feed("EHLO c.example\r\n");
+  dialogue.take_lines();
+  const std::string longest(12'284, 'A');
+  dialogue.feed("AUTH LOGIN\r\n" + longest + "\r\n");
+  EXPECT_EQ(only('S', dialogue.take_lines()).back(), "S: 535 5.7.8 No");
+  dialogue.feed("AUTH LOGIN\r\n" + longest + "AAA\r\n");
+  EXPECT_EQ(only('S', dialogue.take_lines()).back(),
+            "S: 500 5.5.6 Authentication exchange line too long");
+  dialogue.feed("AUTH LOGIN " + longest.substr(12) + "\r\n");
+  EXPECT_EQ(only('S', dialogue.take_lines()).back(), "S: 535 5.7.8 No");
+  dialogue.feed("NOOP " + longest.substr(12) + "\r\n");
+  EXPECT_EQ(only('S', dialogue.take_lines()).back(), "S: 500 5.5.2 Line too long");
+}
+
+TEST(ServerSession, ShowsNoSecretsToWhoWatches) {
+  const SessionLimits limits;
+  std::vector<std::string> seen;
+  Dialogue dialogue(limits, [](const std::string& event) {
+    return event == "auth LOGIN" || event == "auth 'alice'" ? Reply(334, {}, "") : Reply();
+  });
+  dialogue.session().watch_commands([&](std::string_view line) { seen.emplace_back(line); });
+  dialogue.session().offer_auth("PLAIN LOGIN");
+  dialogue.session().secured(Instant{});
+  dialogue.feed(
+      "NOTHING\r\nAUTH PLAIN c2VjcmV0\r\nEHLO c.example\r\nAUTH LOGIN\r\nYWxpY2U=\r\n*\r\n"
+      "auth\tlogin  c2VjcmV0\r\nc2VjcmV0\r\nNOOP\r\n");
+  EXPECT_EQ(seen,
+            (std::vector<std::string>{"NOTHING", "AUTH PLAIN ***", "EHLO c.example", "AUTH LOGIN",
+                                      "***", "*", "auth login ***", "***", "NOOP"}));
+}
+
+TEST(ServerSession, EndsAnExchangeWithTheSession) {
+  const SessionLimits limits;
+  const auto begin = [&] {
+    auto dialogue = std::make_unique<Dialogue>(limits, [](const std::string& event) {
+      return event == "auth LOGIN" ? Reply(334, {}, "VXNlcm5hbWU6") : Reply();
+    });
+    dialogue->session().offer_auth("LOGIN");
+    dialogue->session().secured(Instant{});
+    dialogue->feed("EHLO c.example\r\nAUTH LOGIN\r\n");
+    dialogue->take_lines();
+    return dialogue;
+  };
+  auto draining = begin();
+  draining->session().shut_down();
+  draining->settle();
+  EXPECT_EQ(
+      draining->take_lines(),
+      (std::vector<std::string>{"S: 421 4.3.2 Service is shutting down", "= closed shut-down"}));
+  auto slow = begin();
+  slow->expire_after(seconds(301));
+  EXPECT_TRUE(slow->is_closed());
+}
+
 }  // namespace
 }  // namespace ringpost::smtp

@@ -56,6 +56,8 @@ std::string answer_of(State state, Verb verb) {
     return rejects ? Reply(554, {5, 7, 1}, "No") : Reply();
   });
   dialogue.session().offer_tls(TlsOffer::Offered);
+  dialogue.session().offer_auth("PLAIN");
+  if (verb == Verb::Auth) dialogue.session().secured(Instant{});
   dialogue.feed(way_to(state));
   dialogue.take_lines();
   dialogue.feed(std::string(lines[static_cast<std::size_t>(verb)]) + "\r\n");
