@@ -2,6 +2,7 @@
 // nothing, and every value that was taken is written again as the same octets. The first octet
 // chooses the reader.
 #include "engine/process/agent_frame.h"
+#include "engine/process/parent_request.h"
 #include "proto/base/check.h"
 
 namespace {

@@ -5,50 +5,19 @@
 #include <cstring>
 #include <iterator>
 
-#include <sys/socket.h>
-
-#include "proto/base/wire.h"
+#include "engine/process/frame_fields.h"
 
 namespace ringpost::process {
 namespace {
 
-enum class RequestKind : std::uint8_t { StartAgent, BindSocket, Ready, ReadConfiguration };
 enum class OrderKind : std::uint8_t { Forward, File, Maildir, Mbox, Append, Command };
 
-// Appends to a string; the counterpart of FieldWriter for frames, whose size is not known before.
-struct StringSink {
-  std::string octets;
-  void put(Bytes field) { octets += text_of(field); }
-};
-
-template <class Enum>
-void put_kind(StringSink& sink, Enum kind) {
-  put_fixed(sink, static_cast<std::uint8_t>(kind));
-}
-
-// The system's calls end a text at its first NUL, so one that holds a NUL would name something else
-// than was checked.
-std::string take_text(FieldReader& in, std::size_t octets_max) {
-  std::string text = in.text(static_cast<std::uint32_t>(octets_max));
-  in.require(text.find('\0') == std::string::npos);
-  return text;
-}
-
-std::string take_path(FieldReader& in) {
-  std::string path = take_text(in, path_octets_max);
-  in.require(path.starts_with('/'));
-  return path;
-}
+std::string take_path(FieldReader& in) { return take_absolute_path(in, path_octets_max); }
 
 std::string take_from_line(FieldReader& in) {
   std::string line = take_text(in, from_line_octets_max);
   in.require(line.starts_with("From ") && line.find('\n') == std::string::npos);
   return line;
-}
-
-// A user's name becomes the name of a file in mail_folder.
-bool is_file_name(std::string_view name) {
-  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string_view::npos;
 }
 
 bool is_command_variable(std::string_view entry) {
@@ -153,68 +122,6 @@ AgentReply take_reply(FieldReader& in) {
   return reply;
 }
 
-StartAgent take_agent(FieldReader& in) {
-  StartAgent request;
-  request.user.uid = in.fixed<std::uint32_t>();
-  request.user.gid = in.fixed<std::uint32_t>();
-  const auto mailbox = in.fixed<std::uint8_t>();
-  in.require(mailbox <= 1);
-  request.user.mailbox = mailbox == 1;
-  request.user.name = take_text(in, name_octets_max);
-  in.require(is_file_name(request.user.name));
-  // -1 is no user to the kernel: asked for it, setresuid changes nothing.
-  in.require(request.user.uid != static_cast<uid_t>(-1) &&
-             request.user.gid != static_cast<gid_t>(-1));
-  return request;
-}
-
-BindSocket take_bind(FieldReader& in) {
-  const std::string address = in.text(sizeof(sockaddr_storage));
-  in.require(address.size() >= sizeof(sockaddr::sa_family));
-  const Bytes octets = bytes_of(address);
-  return {std::vector<std::byte>(octets.begin(), octets.end())};
-}
-
-ParentRequest take_request(FieldReader& in) {
-  switch (static_cast<RequestKind>(in.fixed<std::uint8_t>())) {
-    case RequestKind::StartAgent:
-      return take_agent(in);
-    case RequestKind::BindSocket:
-      return take_bind(in);
-    case RequestKind::Ready:
-      return Ready{};
-    case RequestKind::ReadConfiguration:
-      return ReadConfiguration{};
-  }
-  in.require(false);
-  return Ready{};
-}
-
-void put_request(StringSink& sink, const StartAgent& request) {
-  put_kind(sink, RequestKind::StartAgent);
-  put_fixed(sink, std::uint32_t{request.user.uid});
-  put_fixed(sink, std::uint32_t{request.user.gid});
-  put_fixed(sink, static_cast<std::uint8_t>(request.user.mailbox));
-  put_text(sink, request.user.name);
-}
-
-void put_request(StringSink& sink, const BindSocket& request) {
-  put_kind(sink, RequestKind::BindSocket);
-  put_text(sink, text_of(request.address));
-}
-
-void put_request(StringSink& sink, const Ready&) { put_kind(sink, RequestKind::Ready); }
-
-void put_request(StringSink& sink, const ReadConfiguration&) {
-  put_kind(sink, RequestKind::ReadConfiguration);
-}
-
-template <class Value>
-std::optional<Value> taken(const FieldReader& in, Value value) {
-  if (!in.ok() || !in.at_end()) return std::nullopt;
-  return value;
-}
-
 std::string encoded(const AgentOrder& order) {
   StringSink sink;
   std::visit([&sink](const auto& one) { put_order(sink, one); }, order);
@@ -222,20 +129,6 @@ std::string encoded(const AgentOrder& order) {
 }
 
 }  // namespace
-
-std::string encode(const ParentRequest& request) {
-  StringSink sink;
-  std::visit([&sink](const auto& one) { put_request(sink, one); }, request);
-  CHECK(decode_request(bytes_of(sink.octets)) == request);
-  return std::move(sink.octets);
-}
-
-std::optional<ParentRequest> decode_request(Bytes datagram) {
-  if (datagram.size() > request_octets_max) return std::nullopt;
-  FieldReader in(datagram);
-  ParentRequest request = take_request(in);
-  return taken(in, std::move(request));
-}
 
 std::string frame_header(std::size_t octets) {
   StringSink sink;
@@ -283,12 +176,6 @@ std::optional<AgentReply> decode_reply(Bytes payload) {
 bool is_within_limits(const AgentOrder& order) {
   const std::string payload = encoded(order);
   return decode_order(bytes_of(payload)).has_value();
-}
-
-bool is_within_limits(const AgentUser& user) {
-  StringSink sink;
-  put_request(sink, StartAgent{user});
-  return decode_request(bytes_of(sink.octets)).has_value();
 }
 
 bool takes_content(const AgentOrder& order) {

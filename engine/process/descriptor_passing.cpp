@@ -9,20 +9,23 @@
 
 namespace ringpost::process {
 
-std::expected<void, Fault> send_with_descriptor(int socket, std::string_view datagram, int file) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+std::expected<void, Fault> send_with_descriptor(int socket, std::string_view datagram, int file,
+                                                int second) {
+  const int files[2] = {file, second};
+  const std::size_t octets = sizeof(int) * (file < 0 ? 0u : second < 0 ? 1u : 2u);
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof files)]{};
   iovec part{const_cast<char*>(datagram.data()), datagram.size()};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  if (file >= 0) {
+  if (octets > 0) {
     message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message.msg_controllen = CMSG_SPACE(octets);
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof file);
-    std::memcpy(CMSG_DATA(header), &file, sizeof file);
+    header->cmsg_len = CMSG_LEN(octets);
+    std::memcpy(CMSG_DATA(header), files, octets);
   }
   ssize_t sent = 0;
   do {
@@ -33,27 +36,28 @@ std::expected<void, Fault> send_with_descriptor(int socket, std::string_view dat
 }
 
 std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, MutableBytes room) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  int files[2] = {-1, -1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof files)]{};
+  // With padding at its end there would be room for a third, which would stay open here.
+  static_assert(CMSG_SPACE(sizeof files) == CMSG_LEN(sizeof files));
   iovec part{room.data(), room.size()};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  // Not all of `control`: with the padding at its end there would be room for a second descriptor,
-  // which would stay open here.
-  message.msg_controllen = CMSG_LEN(sizeof(int));
+  message.msg_controllen = sizeof control;
   ssize_t got = 0;
   do {
     got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got < 0) return std::unexpected(Fault{"recvmsg", errno});
-  ReceivedDatagram received{static_cast<std::size_t>(got), -1};
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-      header->cmsg_len == CMSG_LEN(sizeof received.file))
-    std::memcpy(&received.file, CMSG_DATA(header), sizeof received.file);
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) return received;
-  if (received.file >= 0) close(received.file);
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    std::memcpy(files, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+    return ReceivedDatagram{static_cast<std::size_t>(got), files[0], files[1]};
+  for (const int file : files)
+    if (file >= 0) close(file);
   return std::unexpected(Fault{"recvmsg", EBADMSG});
 }
 

@@ -1,4 +1,4 @@
-// Datagrams with a descriptor between engine and parent (SCM_RIGHTS).
+// Datagrams with a descriptor or two between our processes (SCM_RIGHTS).
 #pragma once
 
 #include <expected>
@@ -9,14 +9,17 @@
 
 namespace ringpost::process {
 
-// `file` stays the caller's; -1: none goes along. Does not wait: EAGAIN when the peer is behind.
-std::expected<void, Fault> send_with_descriptor(int socket, std::string_view datagram, int file);
+// `file` and `second` stay the caller's; -1: none goes along. Does not wait: EAGAIN when the peer
+// is behind.
+std::expected<void, Fault> send_with_descriptor(int socket, std::string_view datagram, int file,
+                                                int second = -1);
 
 struct ReceivedDatagram {
   std::size_t octets = 0;  // 0: the peer has gone
-  int file = -1;           // to be closed by the receiver
+  int file = -1;           // to be closed by the receiver, as is
+  int second = -1;
 };
-// Waits. A datagram that does not fit, or brings more than one descriptor, is an error (EBADMSG).
+// Waits. A datagram that does not fit, or brings more than two descriptors, is an error (EBADMSG).
 std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, MutableBytes room);
 
 }  // namespace ringpost::process

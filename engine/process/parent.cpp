@@ -2,16 +2,18 @@
 // in it waits for anything else.
 #include "engine/process/parent.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -24,8 +26,12 @@
 #include "engine/process/agent_main.h"
 #include "engine/process/agent_reply.h"
 #include "engine/process/descriptor_passing.h"
+#include "engine/process/forked.h"
+#include "engine/process/key_keeper.h"
+#include "engine/process/parent_request.h"
 #include "engine/process/rights.h"
-#include "engine/process/standard_descriptors.h"
+#include "engine/process/watched_files.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::process {
 namespace {
@@ -58,12 +64,8 @@ class Parent {
       : options_(options), engine_(engine), socket_(socket), signals_(signals) {}
 
   int run() {
-    while (!status_) {
-      pollfd waits[] = {{signals_, POLLIN, 0}, {socket_, POLLIN, 0}};
-      if (poll(waits, 2, -1) < 0) continue;
-      if ((waits[0].revents & POLLIN) != 0) take_signal();
-      if (waits[1].revents != 0) take_request();
-    }
+    while (!status_) turn();
+    keys_.stop();
     end_agents();
     if (WIFEXITED(*status_)) return WEXITSTATUS(*status_);
     report(fmt::format("the engine was ended by signal {} ({})", WTERMSIG(*status_),
@@ -72,6 +74,25 @@ class Parent {
   }
 
  private:
+  void turn() {
+    pollfd waits[] = {{signals_, POLLIN, 0}, {socket_, POLLIN, 0}, keys_.wish()};
+    if (poll(waits, std::size(waits), milliseconds_left()) < 0) return;
+    const Instant now = ring::monotonic_now();
+    if ((waits[0].revents & POLLIN) != 0) take_signal();
+    if (waits[1].revents != 0) take_request();
+    keys_.took(waits[2].revents, now);
+    keys_.expire(now);
+    if (watched_.look(now)) kill(engine_, SIGUSR1);
+  }
+
+  // Rounded up, so that what is due is due.
+  int milliseconds_left() const {
+    const Instant next = std::min(keys_.deadline(), watched_.deadline());
+    if (next == never) return -1;
+    const Duration left = next - ring::monotonic_now();
+    return static_cast<int>(std::max<std::int64_t>(left.ns, 0) / 1'000'000) + 1;
+  }
+
   void take_signal() {
     signalfd_siginfo info{};
     if (read(signals_, &info, sizeof info) != sizeof info) return;
@@ -86,6 +107,7 @@ class Parent {
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
       if (pid == engine_) status_ = status;
+      if (keys_.ended(pid, ring::monotonic_now())) report_keys(status);
       forget(pid);
     }
   }
@@ -117,19 +139,44 @@ class Parent {
       if (received) close(std::exchange(socket_, -1));
       return;
     }
-    const auto request = decode_request(Bytes(room).first(received->octets));
+    carry_out(Bytes(room).first(received->octets), *received);
+    if (received->second >= 0) close(received->second);
+  }
+
+  void carry_out(Bytes datagram, const ReceivedDatagram& received) {
+    const auto request = decode_request(datagram);
+    int file = received.file;
+    const Instant now = ring::monotonic_now();
     if (!request) {
       report("the engine sent a request that cannot be");
     } else if (const auto* agent = std::get_if<StartAgent>(&*request)) {
-      start_agent(received->file, agent->user);
+      start_agent(file, agent->user);
     } else if (const auto* bind = std::get_if<BindSocket>(&*request)) {
-      bind_socket(received->file, *bind);
+      bind_socket(file, *bind);
     } else if (std::holds_alternative<ReadConfiguration>(*request)) {
-      read_configuration(received->file);
+      read_configuration(file);
+    } else if (const auto* load = std::get_if<LoadKey>(&*request)) {
+      watched_.watch(load->path, now);
+      keys_.load(*load, std::exchange(file, -1), now);
+    } else if (std::holds_alternative<ConnectKeys>(*request)) {
+      keys_.serve(std::exchange(file, -1), now);
+    } else if (const auto* watch = std::get_if<WatchFile>(&*request)) {
+      watched_.watch(watch->path, now);
+    } else if (const auto* files = std::get_if<ForgetFiles>(&*request)) {
+      watched_.forget(files->before);
+      keys_.forget(files->before, now);
     } else {
       ready();
     }
-    if (received->file >= 0) close(received->file);
+    if (file >= 0) close(file);
+  }
+
+  static void report_keys(int status) {
+    report(
+        WIFSIGNALED(status)
+            ? fmt::format("the key process was ended by signal {} ({}); it is made anew",
+                          WTERMSIG(status), strsignal(WTERMSIG(status)))
+            : fmt::format("the key process ended with {}; it is made anew", WEXITSTATUS(status)));
   }
 
   void start_agent(int agent_socket, const AgentUser& user) {
@@ -157,19 +204,6 @@ class Parent {
   static void answer_for(int agent_socket, const Fault& fault) {
     const std::string frame = reply_frame(temporary(fault));
     send(agent_socket, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  }
-
-  // In a new process: nothing of ours stays open but the standard descriptors, which lead nowhere.
-  // The socket's new number.
-  static int keep_only(int socket) {
-    constexpr int kept = 3;
-    if (dup2(socket, kept) != kept || close_range(kept + 1, ~0u, 0) != 0) _exit(1);
-    leave_standard_descriptors();
-    fcntl(kept, F_SETFD, FD_CLOEXEC);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    return kept;
   }
 
   void bind_socket(int file, const BindSocket& request) {
@@ -215,6 +249,8 @@ class Parent {
   pid_t engine_;
   int socket_;
   int signals_;
+  KeyKeeper keys_;
+  WatchedFiles watched_;
   std::map<pid_t, uid_t> agents_;
   std::map<uid_t, std::size_t> agents_of_;
   std::optional<int> status_;

@@ -1,21 +1,32 @@
 // The engine's way to its parent: see parent_link.h.
 #include "engine/process/parent_link.h"
 
+#include <array>
 #include <cerrno>
 
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#include "engine/process/agent_frame.h"
 #include "engine/process/descriptor_passing.h"
+#include "engine/process/key_frame.h"
 
 namespace ringpost::process {
+namespace {
+
+// A key process that has just been made has its user to look up.
+constexpr timeval key_patience{.tv_sec = 30, .tv_usec = 0};
+
+}  // namespace
 
 ParentLink::~ParentLink() { close(socket_); }
 
 std::expected<int, Fault> ParentLink::start_agent(const AgentUser& user) {
   if (!privileged_ && user.uid != geteuid())
     return std::unexpected(Fault{"not started as root, cannot act as", EPERM, user.name});
-  if (!is_within_limits(user)) return std::unexpected(Fault{"cannot act as", EINVAL, user.name});
+  if (!is_within_limits(StartAgent{user}))
+    return std::unexpected(Fault{"cannot act as", EINVAL, user.name});
   return request_with_socket(encode(StartAgent{user}));
 }
 
@@ -23,9 +34,9 @@ std::expected<int, Fault> ParentLink::read_configuration() {
   return request_with_socket(encode(ReadConfiguration{}));
 }
 
-std::expected<int, Fault> ParentLink::request_with_socket(std::string_view request) {
+std::expected<int, Fault> ParentLink::request_with_socket(std::string_view request, int type) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
     return std::unexpected(Fault{"socketpair", errno});
   const auto asked = send_with_descriptor(socket_, request, ends[1]);
   close(ends[1]);
@@ -48,6 +59,46 @@ std::expected<void, Fault> ParentLink::bind(int socket, const sockaddr* address,
   if (answer->octets != sizeof code) return std::unexpected(Fault{"bind", EPIPE});
   if (code != 0) return std::unexpected(Fault{"bind", code});
   return {};
+}
+
+std::expected<LoadedKey, std::string> ParentLink::load_key(const std::string& path,
+                                                           const std::string& user) {
+  const LoadKey request{path, user};
+  const auto failed = [&path](std::string_view why) {
+    return std::unexpected(fmt::format("{}: {}", path, why));
+  };
+  if (!is_within_limits(request)) return failed("this cannot be a path");
+  const auto socket = request_with_socket(encode(request), SOCK_SEQPACKET);
+  if (!socket) return failed(to_text(socket.error()));
+  setsockopt(*socket, SOL_SOCKET, SO_RCVTIMEO, &key_patience, sizeof key_patience);
+  std::array<std::byte, key_answer_octets_max> room;
+  const auto answer = receive_with_descriptor(*socket, room);
+  close(*socket);
+  if (!answer || answer->octets == 0) return failed("the key process does not answer");
+  auto decoded = decode_key_answer(Bytes(room).first(answer->octets));
+  if (!decoded) return failed("the key process gives no proper answer");
+  return std::move(*decoded);
+}
+
+std::expected<int, Fault> ParentLink::connect_keys() {
+  return request_with_socket(encode(ConnectKeys{}));
+}
+
+void ParentLink::watch_file(const std::string& path) {
+  const WatchFile request{path};
+  if (is_within_limits(request)) send_when_possible(request);
+}
+
+void ParentLink::forget_files(Instant before) { send_when_possible(ForgetFiles{before}); }
+
+void ParentLink::send_when_possible(const ParentRequest& request) {
+  const std::string datagram = encode(request);
+  while (true) {
+    const auto sent = send_with_descriptor(socket_, datagram, -1);
+    if (sent || sent.error().code != EAGAIN) return;
+    pollfd wait{socket_, POLLOUT, 0};
+    poll(&wait, 1, -1);
+  }
 }
 
 void ParentLink::tell_ready() {

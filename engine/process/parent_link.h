@@ -1,5 +1,5 @@
-// ParentLink: the engine's end of the socket to the parent. Thread-safe. Nothing here waits but
-// bind(), which is for the threads that start and reload.
+// ParentLink: the engine's end of the socket to the parent. Thread-safe. What waits says so; it is
+// for the threads that start and reload.
 #pragma once
 
 #include <expected>
@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "engine/process/agent.h"
+#include "engine/process/key.h"
+#include "engine/process/parent_request.h"
 #include "proto/base/fault.h"
 
 namespace ringpost::process {
@@ -29,16 +31,31 @@ class ParentLink {
   // writes it; to be closed by the caller.
   std::expected<int, Fault> read_configuration();
 
-  // bind(2), done by the parent when we may not.
+  // bind(2), done by the parent when we may not. Waits for it.
   std::expected<void, Fault> bind(int socket, const sockaddr* address, socklen_t octets);
 
   // Who waits for the start of the daemon may go on.
   void tell_ready();
 
+  // Has the key process take the private key in the file at `path`, which the parent opens; the key
+  // process runs as `user` (when the parent is root). Blocks: for threads that load a
+  // configuration. The error is a sentence for the operator that names the path.
+  std::expected<LoadedKey, std::string> load_key(const std::string& path, const std::string& user);
+  // One end of a new connection to the key process, to be closed by the caller; it ends at once
+  // when no key was ever loaded. Does not block.
+  std::expected<int, Fault> connect_keys();
+  // The engine gets SIGUSR1 when a file that is watched, or one of a key, has changed. Blocks only
+  // while the parent is behind; for threads that load.
+  void watch_file(const std::string& path);
+  // Keys that were loaded last, and files that were watched last, before `before` are of no use any
+  // more; keys stay for an hour.
+  void forget_files(Instant before);
+
   bool privileged() const { return privileged_; }
 
  private:
-  std::expected<int, Fault> request_with_socket(std::string_view request);
+  std::expected<int, Fault> request_with_socket(std::string_view request, int type = SOCK_STREAM);
+  void send_when_possible(const ParentRequest& request);
 
   int socket_;
   bool privileged_;

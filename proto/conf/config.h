@@ -42,6 +42,7 @@ inline constexpr std::uint32_t deliveries_per_user_max_default = 7;
 inline constexpr std::uint32_t command_seconds_max_default = 300;
 inline constexpr std::uint32_t command_seconds_most = 86'400;
 inline constexpr const char* engine_user_default = "_ringpost";
+inline constexpr const char* keys_user_default = "_ringkeys";
 inline constexpr std::uint32_t cores_max = 256;
 
 enum class TlsMode : std::uint8_t {
@@ -203,8 +204,9 @@ struct EngineSettings {
   std::uint32_t deliveries_max = deliveries_max_default;  // `mda limit max-session`, in all
   std::uint32_t deliveries_per_user_max = deliveries_per_user_max_default;
   std::uint32_t command_seconds_max = command_seconds_max_default;
-  std::string user = engine_user_default;  // whom the engine becomes when root starts the daemon
-  std::string log_path;                    // absolute; empty: standard error
+  std::string user = engine_user_default;     // whom the engine becomes when root starts the daemon
+  std::string keys_user = keys_user_default;  // whom the key process becomes then
+  std::string log_path;                       // absolute; empty: standard error
 };
 
 struct Config {

@@ -347,7 +347,12 @@ bool Parser::parse_engine() {
     if (user) config_.engine.user = std::move(user->text);
     return user.has_value();
   }
-  return expected("cores or user");
+  if (take_word("keys-user")) {
+    auto user = expect_string("a user name");
+    if (user) config_.engine.keys_user = std::move(user->text);
+    return user.has_value();
+  }
+  return expected("cores, user or keys-user");
 }
 
 bool Parser::parse_spool() {

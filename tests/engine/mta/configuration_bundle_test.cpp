@@ -11,6 +11,7 @@
 #include "engine/process/agent_frame.h"
 #include "engine/process/content.h"
 #include "engine/process/descriptor_passing.h"
+#include "engine/process/parent_request.h"
 #include "tests/engine/support.h"
 
 namespace ringpost::mta {

@@ -1,4 +1,4 @@
-// The language between engine, parent and agents: what is written is read back, and what nobody
+// The language between engine and agents: what is written is read back, and what nobody
 // writes is not taken.
 #include "engine/process/agent_frame.h"
 
@@ -18,16 +18,6 @@ CommandOrder command() {
           .environment = {"HOME=/home/alice", "SENDER=", "EXTENSION=a=b"},
           .folder = "/home/alice",
           .seconds_max = 300};
-}
-
-TEST(AgentFrameTest, RequestsComeBack) {
-  const AgentUser alice{.uid = 1000, .gid = 100, .name = "alice", .mailbox = true};
-  const auto address = bytes_of("an address");
-  for (const ParentRequest& request :
-       {ParentRequest(StartAgent{alice}), ParentRequest(Ready{}),
-        ParentRequest(ReadConfiguration{}),
-        ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())})})
-    EXPECT_EQ(decode_request(bytes_of(encode(request))), request);
 }
 
 TEST(AgentFrameTest, OrdersComeBack) {
@@ -87,39 +77,6 @@ TEST(AgentFrameTest, OrdersThatAreNotTaken) {
         AgentOrder(endless), AgentOrder(no_time), AgentOrder(empty), AgentOrder(huge),
         AgentOrder(crowded)})
     EXPECT_FALSE(is_within_limits(order)) << order.index();
-}
-
-TEST(AgentFrameTest, RequestsThatAreNotTaken) {
-  const std::string good = encode(StartAgent{{.uid = 1, .gid = 1, .name = "alice"}});
-  for (std::size_t cut = 0; cut < good.size(); ++cut)
-    EXPECT_FALSE(decode_request(bytes_of(std::string_view(good).substr(0, cut)))) << cut;
-  EXPECT_FALSE(decode_request(bytes_of(good + "x")));
-  std::string nobody_at_all = good;
-  nobody_at_all.replace(1, 4, "\xff\xff\xff\xff");
-  EXPECT_FALSE(decode_request(bytes_of(nobody_at_all)));
-  std::string other_folder = good;
-  other_folder.replace(other_folder.size() - 5, 5, "../al");
-  EXPECT_FALSE(decode_request(bytes_of(other_folder)));
-  EXPECT_FALSE(decode_request(bytes_of("\x09")));
-}
-
-// A table of users may hold any key, and a process that looks users up any number.
-TEST(AgentFrameTest, UsersThatNoAgentBecomes) {
-  const AgentUser alice{.uid = 1000, .gid = 1000, .name = "alice@example.test"};
-  EXPECT_TRUE(is_within_limits(alice));
-  for (const std::string& name :
-       {std::string(), std::string("."), std::string(".alice"), std::string("sales/alice"),
-        std::string("alice\0", 6), std::string(name_octets_max + 1, 'x')}) {
-    AgentUser user = alice;
-    user.name = name;
-    EXPECT_FALSE(is_within_limits(user)) << name;
-  }
-  AgentUser nobody = alice;
-  nobody.uid = static_cast<uid_t>(-1);
-  EXPECT_FALSE(is_within_limits(nobody));
-  nobody = alice;
-  nobody.gid = static_cast<gid_t>(-1);
-  EXPECT_FALSE(is_within_limits(nobody));
 }
 
 TEST(AgentFrameTest, WhichOrdersHaveContent) {

@@ -1,4 +1,4 @@
-// Descriptors on their way: one arrives, more are refused, and none stays open here.
+// Descriptors on their way: one or two arrive, more are refused, and none stays open here.
 #include "engine/process/descriptor_passing.h"
 
 #include <cerrno>
@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,8 +65,21 @@ TEST_F(DescriptorPassingTest, OneArrivesOrNone) {
   EXPECT_EQ(none->file, -1);
 }
 
-TEST_F(DescriptorPassingTest, MoreThanOneIsRefused) {
-  for (const std::size_t count : {2u, 3u, 10u, 200u}) {
+TEST_F(DescriptorPassingTest, TwoArriveInTheirOrder) {
+  int pipe_ends[2];
+  ASSERT_EQ(pipe2(pipe_ends, O_CLOEXEC), 0);
+  ASSERT_TRUE(send_with_descriptor(ends_[0], "two", pipe_ends[0], pipe_ends[1]));
+  for (const int end : pipe_ends) close(end);
+  const auto two = receive_with_descriptor(ends_[1], room_);
+  ASSERT_TRUE(two);
+  ASSERT_GE(two->second, 0);
+  EXPECT_EQ(write(two->second, "x", 1), 1);
+  EXPECT_EQ(read(two->file, room_, 1), 1);
+  for (const int file : {two->file, two->second}) close(file);
+}
+
+TEST_F(DescriptorPassingTest, MoreThanTwoAreRefused) {
+  for (const std::size_t count : {3u, 4u, 10u, 200u}) {
     const std::size_t before = open_descriptors();
     send_many(count);
     const auto received = receive_with_descriptor(ends_[1], room_);

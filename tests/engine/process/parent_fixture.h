@@ -50,6 +50,7 @@ class ParentProcess {
   }
 
   std::unique_ptr<process::ParentLink> link;
+  pid_t pid() const { return pid_; }
 
  private:
   // The link is the only datagram socket of this process besides the one to the test.

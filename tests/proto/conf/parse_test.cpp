@@ -101,7 +101,7 @@ TEST(Parse, OwnDirectives) {
       "smtp limit idle-timeout 5s session-timeout 10m\n"
       "smtp bare-newline keep\nengine cores 2\nspool path \"/srv/spool\"\n"
       "spool segment-size 16M\nspool segments-ready 3\nspool min-free 1.5G\n"
-      "queue retry-interval 50ms\nengine user mail\nmda limit max-session 7\nmda limit "
+      "queue retry-interval 50ms\nengine user mail\nengine keys-user keys\nmda limit max-session 7\nmda limit "
       "max-session-per-user 3 "
       "command-seconds 20\nlog "
       "\"/var/log/ringpost\"\n"
@@ -241,7 +241,7 @@ const Case outside_the_grammar[] = {
     {"queue nosuch",
      "1:7: expected ttl, retry-interval, compression or encryption, found \"nosuch\""},
     {"engine cores 0", "1:14: \"cores\" 0 is out of range: 1 to 256"},
-    {"engine speed 1", "1:8: expected cores or user, found \"speed\""},
+    {"engine speed 1", "1:8: expected cores, user or keys-user, found \"speed\""},
     {"spool path \"x\"", "1:12: the path \"x\" is not absolute"},
     {"spool segment-size 1500K", "1:7: the size is not a multiple of 1M"},
     {"spool x", "1:7: expected path, segment-size, segments-ready or min-free, found \"x\""},

@@ -1,0 +1,167 @@
+// The life of the key process: see keys_main.h. One thread for orders, one for each connection of a
+// core: a signature by RSA takes about a millisecond, and one core must not wait for another's.
+#include "engine/process/keys_main.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/process/content.h"
+#include "engine/process/descriptor_passing.h"
+#include "engine/process/key_frame.h"
+#include "engine/process/key_store.h"
+#include "engine/process/rights.h"
+#include "engine/ring/clock.h"
+
+namespace ringpost::process {
+namespace {
+
+constexpr int connections_max = 1024;
+constexpr int expiry_step_ms = 60'000;
+
+// Keys must not be written to a swap device or into a dump. Locking is best effort: without root it
+// is bounded.
+void raise_lock_limit() {
+  const rlimit locked{RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_MEMLOCK, &locked);
+}
+
+void hide_memory() {
+  const rlimit none{};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
+std::expected<void, std::string> become_keys_user(const std::string& name) {
+  const std::string_view remedy = "name another one with `engine keys-user NAME`";
+  if (geteuid() != 0) {
+    const auto done = become({geteuid(), getegid(), {}});
+    return done ? std::expected<void, std::string>()
+                : std::unexpected("key process: " + to_text(done.error()));
+  }
+  const passwd* const entry = getpwnam(name.c_str());
+  if (entry == nullptr)
+    return std::unexpected(
+        fmt::format("there is no user {0} to keep private keys; make it with `useradd --system "
+                    "--no-create-home --home-dir / --shell /usr/sbin/nologin {0}`, or {1}",
+                    name, remedy));
+  if (entry->pw_uid == 0)
+    return std::unexpected(fmt::format("keys-user {} must not be root: {}", name, remedy));
+  const auto done = become({entry->pw_uid, entry->pw_gid, {entry->pw_gid}});
+  if (done) return {};
+  return std::unexpected(fmt::format("keys cannot be kept as {}: {}", name, to_text(done.error())));
+}
+
+class KeyServer {
+ public:
+  KeyServer(int socket, std::expected<void, std::string> usable)
+      : socket_(socket), usable_(std::move(usable)) {}
+
+  void run() {
+    std::array<std::byte, key_order_octets_max> room;
+    while (true) {
+      pollfd wait{socket_, POLLIN, 0};
+      poll(&wait, 1, expiry_step_ms);
+      store_.expire(ring::monotonic_now());
+      if (wait.revents == 0) continue;
+      const auto received = receive_with_descriptor(socket_, room);
+      if (!received) continue;
+      if (received->octets == 0) return;
+      const auto order = decode_key_order(Bytes(room).first(received->octets));
+      if (order) carry_out(*order, *received);
+      for (const int file : {received->file, received->second})
+        if (file >= 0) close(file);
+    }
+  }
+
+ private:
+  // What it keeps of the descriptors it takes out of `received`.
+  void carry_out(const KeyOrder& order, ReceivedDatagram received) {
+    if (const auto* take = std::get_if<TakeKey>(&order)) {
+      take_key(*take, received);
+    } else if (const auto* forget = std::get_if<ForgetKeys>(&order)) {
+      store_.forget(forget->before, ring::monotonic_now());
+    } else if (received.file >= 0) {
+      serve(dup(received.file));
+    }
+  }
+
+  void take_key(const TakeKey& order, const ReceivedDatagram& received) {
+    const KeyAnswer answer = load(order, received.file);
+    if (received.second >= 0) [[maybe_unused]]
+      const auto told = send_with_descriptor(received.second, encode(answer), -1);
+  }
+
+  KeyAnswer load(const TakeKey& order, int file) {
+    if (!usable_) return std::unexpected(usable_.error());
+    auto key = PrivateKey::read(file, order.path);
+    if (!key) return std::unexpected(key.error());
+    const LoadedKey facts = key->facts();
+    if (!store_.add(std::move(*key), ring::monotonic_now()))
+      return std::unexpected(order.path + ": there are too many private keys");
+    return facts;
+  }
+
+  void serve(int connection) {
+    if (connection < 0) return;
+    if (connections_ >= connections_max) {
+      close(connection);
+      return;
+    }
+    ++connections_;
+    std::thread([this, connection] {
+      converse(connection);
+      close(connection);
+      --connections_;
+    }).detach();
+  }
+
+  void converse(int connection) {
+    std::string payload;
+    while (read_frame(connection, payload, sign_request_octets_max)) {
+      const auto request = decode_sign_request(bytes_of(payload));
+      if (!request) return;
+      auto signature = store_.sign(request->key, request->scheme, bytes_of(request->input));
+      SignReply reply{request->id, 0, {}};
+      if (signature) {
+        reply.signature = std::move(*signature);
+      } else {
+        reply.error = signature.error();
+      }
+      if (!write_frame(connection, reply_frame(reply))) return;
+    }
+  }
+
+  int socket_;
+  std::expected<void, std::string> usable_;
+  KeyStore store_;
+  std::atomic<int> connections_{0};
+};
+
+}  // namespace
+
+void serve_keys(int socket, const std::string& user, pid_t parent) {
+  setsid();
+  umask(077);
+  signal(SIGPIPE, SIG_IGN);
+  raise_lock_limit();
+  auto usable = become_keys_user(user);
+  hide_memory();
+  if (!die_with_parent(parent)) return;
+  // If not for good, it holds nothing.
+  KeyServer(socket, std::move(usable)).run();
+}
+
+}  // namespace ringpost::process
