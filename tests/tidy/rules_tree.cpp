@@ -38,7 +38,6 @@ struct Decoder {
   std::string_view source;
   std::string_view target;
 };
-<<<<<<< HEAD
 constexpr auto decoders = std::to_array<Decoder>({
     {"proto/smtp/command.h", "smtp_command"},
     {"proto/smtp/server_session.h", "smtp_session"},
@@ -55,21 +54,10 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"proto/mail/srs.h", "srs"},
     {"proto/control/request.h", "control_request"},
     {"engine/process/agent_frame.h", "agent_frame"},
+    {"engine/process/key_frame.h", "key_frame"},
     {"scan/pattern/database.h", "pattern_image"},
     {"store/spool/envelope.h", "envelope"},
     {"store/log/recovery.h", "spool_recovery"},
-=======
-constexpr std::array<Decoder, 19> decoders{{
-    {"proto/smtp/command.h", "smtp_command"},       {"proto/smtp/server_session.h", "smtp_session"},
-    {"proto/smtp/data_decoder.h", "smtp_data"},     {"proto/smtp/reply_parser.h", "smtp_reply"},
-    {"proto/smtp/client_session.h", "smtp_client"}, {"proto/dns/host_file.h", "host_file"},
-    {"proto/dns/message.h", "dns_message"},         {"proto/dns/stub.h", "dns_stub"},
-    {"proto/conf/parser.h", "smtpd_conf"},          {"proto/conf/table.h", "table_file"},
-    {"proto/mail/seven_bit.h", "seven_bit"},        {"proto/mail/srs.h", "srs"},
-    {"proto/control/request.h", "control_request"}, {"engine/process/agent_frame.h", "agent_frame"},
-    {"engine/process/key_frame.h", "key_frame"},    {"scan/pattern/database.h", "pattern_image"},
-    {"store/spool/envelope.h", "envelope"},         {"store/log/recovery.h", "spool_recovery"},
->>>>>>> b8ed860 (Keep private keys in a process of their own)
     {"tools/load/script.h", "load_script"},
 });
 

@@ -2,10 +2,6 @@
 // connections, is somebody else's, and comes back with its keys when it has been killed.
 #include "engine/process/keys_main.h"
 
-#include <charconv>
-#include <filesystem>
-#include <fstream>
-
 #include <poll.h>
 
 #include "engine/process/agent_frame.h"
@@ -43,28 +39,7 @@ class KeysTest : public testing::Test {
     close(*socket);
     return reply;
   }
-  // The one process of the parent's children that has a session of its own.
-  pid_t find_process() const {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const pid_t pid = number_of(entry.path().filename().string());
-      if (pid > 0 && getsid(pid) == pid && parent_of(pid) == parent_.pid()) return pid;
-    }
-    return -1;
-  }
-  // 0 for what is none.
-  static pid_t number_of(std::string_view text) {
-    pid_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-  }
-  static pid_t parent_of(pid_t pid) { return number_of(status_field(pid, "PPid:")); }
-  static std::string status_field(pid_t pid, const std::string& field) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-    for (std::string line; std::getline(file, line);)
-      if (line.starts_with(field)) return line.substr(field.size() + 1);
-    return "";
-  }
-
+  pid_t find_process() const { return test::session_of_child(parent_.pid()); }
   test::TemporaryDirectory folder_;
   test::ParentProcess parent_;
   bssl::UniquePtr<EVP_PKEY> made_ = test::new_ec_key();
@@ -108,9 +83,9 @@ TEST_F(KeysTest, IsNotRootAndCannotBeLookedInto) {
   load(path_);
   const pid_t pid = find_process();
   ASSERT_GT(pid, 0);
-  EXPECT_TRUE(status_field(pid, "Uid:").starts_with("65534\t65534\t65534"));
-  EXPECT_EQ(status_field(pid, "CapPrm:"), "0000000000000000");
-  EXPECT_EQ(status_field(pid, "NoNewPrivs:"), "1");
+  EXPECT_TRUE(test::status_field(pid, "Uid:").starts_with("65534\t65534\t65534"));
+  EXPECT_EQ(test::status_field(pid, "CapPrm:"), "0000000000000000");
+  EXPECT_EQ(test::status_field(pid, "NoNewPrivs:"), "1");
   struct stat status{};
   ASSERT_EQ(stat(("/proc/" + std::to_string(pid) + "/mem").c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, 0u);  // of no use to others: it is not dumpable

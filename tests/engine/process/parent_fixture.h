@@ -1,8 +1,12 @@
 // A real parent in a process of its own, and the link to it as the engine has it.
 #pragma once
 
+#include <charconv>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -14,6 +18,26 @@
 #include "engine/process/parent.h"
 
 namespace ringpost::test {
+
+// Of /proc/PID/status; empty when there is no such process or field.
+inline std::string status_field(pid_t pid, const std::string& field) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(field)) return line.substr(field.size() + 1);
+  return "";
+}
+
+// A child of `parent` that has a session of its own, as the key process has; -1: there is none.
+inline pid_t session_of_child(pid_t parent) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (pid > 0 && getsid(pid) == pid && status_field(pid, "PPid:") == std::to_string(parent))
+      return pid;
+  }
+  return -1;
+}
 
 // run_parent makes the engine, so what it calls the engine here does nothing but hand its link to
 // the test, and ends when the test does.
