@@ -258,8 +258,8 @@ void ServerSession::shut_down() {
 
 // RFC 5321 3.8: 421 at a command boundary; a message whose content has begun is finished first.
 void ServerSession::drain() {
-  if (!draining_ || ended_ || asked_ != Asked::Nothing || phase_ == Phase::Data ||
-      phase_ == Phase::Chunk || content_open_)
+  const bool is_dialogue = phase_ == Phase::Commands || phase_ == Phase::Auth;
+  if (!draining_ || ended_ || asked_ != Asked::Nothing || !is_dialogue || content_open_)
     return;
   end(&replies::shutting_down, CloseReason::ShutDown, AbortReason::ShutDown);
 }
