@@ -93,22 +93,31 @@ class Item {
     if (token.text == "@") {
       if (std::exchange(has_at_, true) || spec_.empty()) return false;
     }
+    if (spec_.empty() && !bracketed_) begin_ = token.end - token.text.size();
     spec_ += token.text;
     end_ = token.end;
     after_word_ = !joins;
     return true;
   }
+  // What stands behind a '<' that ends at `begin`.
+  static Item in_brackets(std::size_t begin) {
+    Item item;
+    item.bracketed_ = true;
+    item.begin_ = item.end_ = begin;
+    return item;
+  }
   bool empty() const { return spec_.empty(); }
   std::optional<ListedAddress> take() {
     if (words_apart_) return std::nullopt;  // "Alice Example" is a name, not an address
-    ListedAddress result{std::move(spec_), !has_at_, end_};
+    ListedAddress result{std::move(spec_), !has_at_, begin_, end_};
     *this = Item();
     return result;
   }
 
  private:
   std::string spec_;
-  std::size_t end_ = 0;
+  std::size_t begin_ = 0, end_ = 0;
+  bool bracketed_ = false;
   bool has_at_ = false;
   bool after_word_ = false;
   bool words_apart_ = false;
@@ -146,7 +155,7 @@ class ListParser {
         return true;
       case '<':
         list_.malformed |= bracketed_;
-        item_ = Item();  // a display name stood before it
+        item_ = Item::in_brackets(token.end);  // a display name stood before it
         bracketed_ = true;
         in_brackets();
         return true;

@@ -14,7 +14,9 @@ namespace ringpost::mail {
 struct ListedAddress {
   std::string spec;     // local@domain, or a local part alone; comments, blanks and brackets gone
   bool is_bare = true;  // no '@' in it
-  std::size_t end = 0;  // where it ends in the text: a missing domain can be put there
+  // Where it stands in the text: within angle brackets all that is there, with route and comments,
+  // begins here, and a missing domain can be put at the end.
+  std::size_t begin = 0, end = 0;
 };
 
 struct AddressList {

@@ -54,10 +54,13 @@ Verb verb_of(std::string_view word);
 // `line` is without its CRLF. Refuses octets that may not stand in any command (RFC 5321 4.1.1).
 std::expected<CommandLine, ReplyView> split_command(std::string_view line);
 
-// Arguments of each verb, as split_command left them. Replies have static text.
+// Arguments of each verb, as split_command left them. Replies have static text. Addresses without
+// a domain get `domain`, or are refused when it is empty.
 std::expected<HelloReceived, ReplyView> parse_hello(Verb verb, std::string_view arguments);
-std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments);
-std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments);
+std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments,
+                                              std::string_view domain = {});
+std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments,
+                                            std::string_view domain = {});
 std::expected<Chunk, ReplyView> parse_bdat(std::string_view arguments);
 std::expected<Verb, ReplyView> parse_other(Verb verb, std::string_view arguments);
 

@@ -80,9 +80,12 @@ struct Cursor {
     return parse_address_literal(literal);
   }
 
-  std::optional<Mailbox> mailbox() {
+  std::optional<Mailbox> mailbox(std::string_view missing_domain = {}) {
     auto local = local_part();
-    if (!local || !skip('@')) return std::nullopt;
+    if (!local) return std::nullopt;
+    if (!missing_domain.empty() && rest.starts_with('>'))
+      return Mailbox{std::move(*local), ascii::lower(missing_domain)};
+    if (!skip('@')) return std::nullopt;
     auto name = domain();
     if (!name) return std::nullopt;
     return Mailbox{std::move(*local), std::move(*name)};
@@ -97,9 +100,9 @@ struct Cursor {
     return skip(':');
   }
 
-  std::optional<Mailbox> bracketed_mailbox() {
+  std::optional<Mailbox> bracketed_mailbox(std::string_view missing_domain) {
     if (!source_route()) return std::nullopt;
-    auto found = mailbox();
+    auto found = mailbox(missing_domain);
     if (!found || !skip('>')) return std::nullopt;
     return found;
   }
@@ -159,24 +162,26 @@ std::optional<ForwardPath> parse_forward_path(std::string_view text) {
   return mailbox ? std::optional(ForwardPath{std::move(*mailbox)}) : std::nullopt;
 }
 
-std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_view text) {
+std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_view text,
+                                                                   std::string_view domain) {
   // RFC 5321 4.1.1.2: the null reverse path.
   if (text.starts_with("<>")) return Bracketed<ReversePath>{{}, 2};
   Cursor cursor{text};
   if (!cursor.skip('<')) return std::nullopt;
-  auto mailbox = cursor.bracketed_mailbox();
+  auto mailbox = cursor.bracketed_mailbox(domain);
   if (!mailbox) return std::nullopt;
   return Bracketed<ReversePath>{{std::move(*mailbox)}, text.size() - cursor.rest.size()};
 }
 
-std::optional<Bracketed<ForwardPath>> parse_bracketed_forward_path(std::string_view text) {
+std::optional<Bracketed<ForwardPath>> parse_bracketed_forward_path(std::string_view text,
+                                                                   std::string_view domain) {
   Cursor cursor{text};
   if (!cursor.skip('<')) return std::nullopt;
   // RFC 5321 4.1.1.3: postmaster may stand without a domain.
   if (cursor.rest.size() > postmaster.size() && cursor.rest[postmaster.size()] == '>' &&
       ascii::starts_ignoring_case(cursor.rest, postmaster))
     return Bracketed<ForwardPath>{{{std::string(postmaster), {}}}, postmaster.size() + 2};
-  auto mailbox = cursor.bracketed_mailbox();
+  auto mailbox = cursor.bracketed_mailbox(domain);
   if (!mailbox) return std::nullopt;
   return Bracketed<ForwardPath>{{std::move(*mailbox)}, text.size() - cursor.rest.size()};
 }

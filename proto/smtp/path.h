@@ -57,14 +57,17 @@ std::optional<ReversePath> parse_reverse_path(std::string_view text);
 std::optional<ForwardPath> parse_forward_path(std::string_view text);
 
 // A path at the start of `text`, in angle brackets as it stands in MAIL and RCPT, and how much of
-// the text it takes. A source route is accepted and dropped (RFC 5321 appendix C).
+// the text it takes. A source route is accepted and dropped (RFC 5321 appendix C). An address that
+// has no domain gets `domain`; when that is empty, there is none.
 template <class Path>
 struct Bracketed {
   Path path;
   std::size_t octets = 0;
 };
-std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_view text);
-std::optional<Bracketed<ForwardPath>> parse_bracketed_forward_path(std::string_view text);
+std::optional<Bracketed<ReversePath>> parse_bracketed_reverse_path(std::string_view text,
+                                                                   std::string_view domain = {});
+std::optional<Bracketed<ForwardPath>> parse_bracketed_forward_path(std::string_view text,
+                                                                   std::string_view domain = {});
 
 // A domain name in lower case, or nothing: letters, digits, hyphens, underscores (seen in practice)
 // and UTF-8, in labels of 1 to 63 octets, no dot at the end.

@@ -84,6 +84,10 @@ class ServerSession {
   // first octet.
   void withhold_dsn() { offers_dsn_ = false; }
 
+  // Addresses of MAIL and RCPT that have no domain get the server's name from now on, instead of
+  // being refused (RFC 6409 4.2): for who submits mail.
+  void complete_addresses() { completes_addresses_ = true; }
+
   // STARTTLS. Before the first octet.
   void offer_tls(TlsOffer offer) { tls_offer_ = offer; }
   // What follows is under TLS: after STARTTLS was accepted, or before the first octet.
@@ -145,6 +149,9 @@ class ServerSession {
   };
   enum class Phase : std::uint8_t { Commands, Auth, Data, Chunk, AwaitsTls };
 
+  std::string_view missing_domain() const {
+    return completes_addresses_ ? server_name_ : std::string_view{};
+  }
   bool has_event() const;
   bool may_read() const;
   bool is_in_transaction() const;
@@ -224,6 +231,7 @@ class ServerSession {
   bool ended_ = false;
   bool draining_ = false;
   bool offers_dsn_ = true;
+  bool completes_addresses_ = false;
   bool secured_ = false;
   TlsOffer tls_offer_ = TlsOffer::None;
   bool hello_extended_ = false;

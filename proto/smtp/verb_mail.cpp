@@ -79,13 +79,13 @@ std::optional<ReplyView> take_parameter(const Parameter& parameter, MailFrom& ma
 
 }  // namespace
 
-std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments) {
+std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments, std::string_view domain) {
   constexpr std::string_view keyword = "FROM:";
   if (!ascii::starts_ignoring_case(arguments, keyword))
     return std::unexpected(replies::mail_syntax);
   // A blank before the path is no grammar of RFC 5321, but common.
   const std::string_view text = ascii::trim(arguments.substr(keyword.size()));
-  auto path = parse_bracketed_reverse_path(text);
+  auto path = parse_bracketed_reverse_path(text, domain);
   if (!path) return std::unexpected(replies::bad_sender);
   const std::string_view rest = text.substr(path->octets);
   if (!rest.empty() && !ascii::is_blank(rest.front())) return std::unexpected(replies::mail_syntax);
@@ -103,7 +103,7 @@ std::expected<MailFrom, ReplyView> parse_mail(std::string_view arguments) {
 
 void ServerSession::mail(std::string_view arguments) {
   if (demands_auth_ && !authenticated_) return refuse(replies::need_auth, ViolationKind::Sequence);
-  auto parsed = parse_mail(arguments);
+  auto parsed = parse_mail(arguments, missing_domain());
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
   const bool uses_dsn = parsed->ret != ReturnContent::Unspecified || !parsed->envelope_id.empty();
   const bool uses_auth = parsed->names_author && (auth_mechanisms_.empty() || !secured_);

@@ -26,12 +26,12 @@ std::optional<ReplyView> take_parameter(const Parameter& parameter, RcptTo& rcpt
 
 }  // namespace
 
-std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments) {
+std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments, std::string_view domain) {
   constexpr std::string_view keyword = "TO:";
   if (!ascii::starts_ignoring_case(arguments, keyword))
     return std::unexpected(replies::rcpt_syntax);
   const std::string_view text = ascii::trim(arguments.substr(keyword.size()));
-  auto path = parse_bracketed_forward_path(text);
+  auto path = parse_bracketed_forward_path(text, domain);
   if (!path) return std::unexpected(replies::bad_recipient);
   const std::string_view rest = text.substr(path->octets);
   if (!rest.empty() && !ascii::is_blank(rest.front())) return std::unexpected(replies::rcpt_syntax);
@@ -45,7 +45,7 @@ std::expected<RcptTo, ReplyView> parse_rcpt(std::string_view arguments) {
 }
 
 void ServerSession::rcpt(std::string_view arguments) {
-  auto parsed = parse_rcpt(arguments);
+  auto parsed = parse_rcpt(arguments, missing_domain());
   if (!parsed) return refuse(parsed.error(), ViolationKind::Syntax);
   const bool uses_dsn = parsed->notify.is_given() || !parsed->original_recipient.empty();
   if (uses_dsn && !offers_dsn_) return refuse(replies::unknown_parameter, ViolationKind::Syntax);

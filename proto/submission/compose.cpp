@@ -12,9 +12,9 @@
 
 #include "proto/base/ascii.h"
 #include "proto/mail/address_list.h"
-#include "proto/mail/date.h"
 #include "proto/mail/split_message.h"
 #include "proto/smtp/path.h"
+#include "proto/submission/fields.h"
 #include "proto/submission/phrase.h"
 
 namespace ringpost::submission {
@@ -27,8 +27,6 @@ constexpr std::array<std::string_view, 3> recipient_fields{"to", "cc", "bcc"};
 constexpr std::array<std::string_view, 3> resent_fields{"resent-to", "resent-cc", "resent-bcc"};
 // Blind copies would not be blind; the envelope says where reports go (RFC 5321 4.4).
 constexpr std::array<std::string_view, 3> dropped_fields{"bcc", "resent-bcc", "return-path"};
-constexpr std::array<std::string_view, 8> address_fields{
-    "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-to", "resent-cc"};
 
 bool is_one_of(std::string_view name, Names names) {
   return std::ranges::any_of(
@@ -151,28 +149,12 @@ class Composer {
   void write_field(const Field& field) {
     result_.content += field.name;
     result_.content += ':';
-    if (is_one_of(field.name, address_fields)) {
-      append_with_crlf(result_.content, with_domains(field.body));
+    if (has_addresses(field.name)) {
+      append_with_crlf(result_.content, with_domains(field.body, input_.host));
     } else {
       append_with_crlf(result_.content, field.body);
     }
     result_.content += "\r\n";
-  }
-
-  // A list that is not understood stays as it is.
-  std::string with_domains(std::string_view body) const {
-    const mail::AddressList list = mail::parse_address_list(body);
-    if (list.malformed) return std::string(body);
-    std::string text;
-    std::size_t done = 0;
-    for (const mail::ListedAddress& address : list.addresses) {
-      if (!address.is_bare || address.spec.empty()) continue;
-      text += body.substr(done, address.end - done);
-      fmt::format_to(std::back_inserter(text), "@{}", input_.host);
-      done = address.end;
-    }
-    text += body.substr(done);
-    return text;
   }
 
   void add_missing_fields() {
@@ -185,14 +167,9 @@ class Composer {
       fmt::format_to(target, "From: {}{}{}{}\r\n", name, name.empty() ? "" : " <", address,
                      name.empty() ? "" : ">");
     }
-    if (missing("date")) {
-      result_.content += "Date: ";
-      mail::append_date(result_.content, input_.now, input_.zone_minutes);
-      result_.content += "\r\n";
-    }
+    if (missing("date")) append_date_field(result_.content, input_.now, input_.zone_minutes);
     if (missing("message-id"))
-      fmt::format_to(target, "Message-ID: <{:x}.{:016x}@{}>\r\n", input_.now.us / 1'000'000,
-                     input_.unique, input_.host);
+      append_message_id_field(result_.content, input_.now, input_.unique, input_.host);
   }
 
   const ComposeInput& input_;

@@ -50,6 +50,7 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"proto/proxy/header.h", "proxy_header"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
+    {"proto/submission/header_editor.h", "header_editor"},
     {"proto/mail/seven_bit.h", "seven_bit"},
     {"proto/mail/srs.h", "srs"},
     {"proto/control/request.h", "control_request"},

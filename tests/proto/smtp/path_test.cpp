@@ -85,6 +85,23 @@ TEST(Path, IsTakenFromTheStartOfText) {
     EXPECT_FALSE(parse_bracketed_forward_path(text)) << text;
 }
 
+TEST(Path, AMissingDomainCanBeGiven) {
+  const auto sender = parse_bracketed_reverse_path("<alice> SIZE=1", "MX.example");
+  ASSERT_TRUE(sender);
+  EXPECT_EQ(to_text(sender->path), "alice@mx.example");
+  EXPECT_EQ(sender->octets, 7u);
+  EXPECT_EQ(to_text(parse_bracketed_forward_path("<\"a b\">", "mx.example")->path),
+            "\"a b\"@mx.example");
+  EXPECT_EQ(to_text(parse_bracketed_forward_path("<a@b.example>", "mx.example")->path),
+            "a@b.example");
+  EXPECT_TRUE(
+      parse_bracketed_forward_path("<postmaster>", "mx.example")->path.is_bare_postmaster());
+  EXPECT_TRUE(parse_bracketed_reverse_path("<>", "mx.example")->path.is_null());
+  for (const char* text : {"<alice", "<alice@>", "<@>", "< >", "<a b>", "<.a>", "<@a:>"})
+    EXPECT_FALSE(parse_bracketed_forward_path(text, "mx.example")) << text;
+  EXPECT_FALSE(parse_bracketed_reverse_path("<alice>"));
+}
+
 TEST(Path, KnowsWhatNeedsSmtpUtf8) {
   EXPECT_TRUE(has_non_ascii(*parse_mailbox("\xc3\xa9@b.example")));
   EXPECT_TRUE(has_non_ascii(*parse_mailbox("a@\xc3\xa9.example")));

@@ -49,6 +49,29 @@ TEST(ServerSession, IsTheSameAtEveryCut) {
   }
 }
 
+// RFC 6409 4.2, and what everybody else is told.
+TEST(ServerSession, CompletesAddressesForThoseWhoSubmit) {
+  const SessionLimits limits;
+  ServerSession session(limits, "mx.example", Instant{});
+  static_cast<void>(session.next_event());
+  session.answer(Decision::accept(), Instant{});
+  const auto ask = [&](std::string_view line) {
+    session.receive(bytes_of(line), Instant{});
+    return session.next_event();
+  };
+  static_cast<void>(ask("EHLO c.example\r\n"));
+  session.answer(Decision::accept(), Instant{});
+  EXPECT_TRUE(std::holds_alternative<Violation>(*ask("MAIL FROM:<alice>\r\n")));
+  session.complete_addresses();
+  const auto mail = ask("MAIL FROM:<alice>\r\n");
+  ASSERT_TRUE(mail && std::holds_alternative<MailFrom>(*mail));
+  EXPECT_EQ(to_text(std::get<MailFrom>(*mail).sender), "alice@mx.example");
+  session.answer(Decision::accept(), Instant{});
+  const auto rcpt = ask("RCPT TO:<bob>\r\n");
+  ASSERT_TRUE(rcpt && std::holds_alternative<RcptTo>(*rcpt));
+  EXPECT_EQ(to_text(std::get<RcptTo>(*rcpt).recipient), "bob@mx.example");
+}
+
 TEST(ServerSession, WaitsForALateAnswerAndReadsNothingMeanwhile) {
   const SessionLimits limits;
   ServerSession session(limits, "mx.example", Instant{});
