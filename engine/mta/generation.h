@@ -34,7 +34,8 @@ struct ListenAddress {
   bool withholds_dsn = false;  // `no-dsn`
   bool masks_source = false;   // `mask-src`: the Received field does not say where mail comes from
   bool behind_proxy = false;   // `proxy-v2`: a PROXY header comes before everything else
-  const conf::Table* proxies = nullptr;  // who may send it; nullptr: everybody
+  const conf::Table* proxies = nullptr;    // who may send it; nullptr: everybody
+  const conf::Listener* source = nullptr;  // the line it is from, in `config`
 };
 
 struct Generation {

@@ -52,6 +52,7 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
       session_(generation_->session_limits, listener.server_name, parts.core.now()),
       began_(parts.core.now()) {
   if (listener_.withholds_dsn) session_.withhold_dsn();
+  if (submits()) session_.complete_addresses();
   session_.watch_commands([this](std::string_view line) { command_read(line); });
 }
 

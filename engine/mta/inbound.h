@@ -110,6 +110,13 @@ class Inbound final : net::StreamOwner {
 
   void answer(const smtp::Decision& decision);
   void judge_recipient();
+  // Of submission: inbound_submission.cpp.
+  bool submits() const;
+  const conf::Table* senders() const;
+  void judge_sender();
+  void begin_header();
+  void edit_header();
+  void end_header();
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
@@ -149,6 +156,7 @@ class Inbound final : net::StreamOwner {
   std::optional<std::uint32_t> local_user_;            // of a client of the local socket
   std::optional<conf::NetAddress> client_address_;
   std::optional<ClientName> client_name_;  // nothing: not known yet
+  std::string user_;                       // as whom the client is authenticated; empty: not at all
   std::string hello_;
   smtp::Mailbox sender_;
   bool extended_ = false;

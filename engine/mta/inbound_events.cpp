@@ -139,7 +139,9 @@ void Inbound::on(const smtp::MailFrom& event) {
   envelope.dsn_return = return_of(event.ret);
   envelope.smtputf8 = event.smtputf8;
   sender_ = event.sender.mailbox;
-  answer(smtp::Decision::accept());
+  if (senders() == nullptr) return answer(smtp::Decision::accept());
+  lookups_.emplace(parts_, *generation_);
+  judge_sender();
 }
 
 void Inbound::on(const smtp::RcptTo& event) {
@@ -186,7 +188,7 @@ void Inbound::Asker::answered(conf::Answer answer) { inbound.answered(std::move(
 void Inbound::answered(conf::Answer answer) {
   lookups_->remember(std::move(asked_), std::move(answer));
   waiting_ = Waiting::Nothing;
-  judge_recipient();
+  rcpt_ != nullptr ? judge_recipient() : judge_sender();
   pump();
 }
 
@@ -260,26 +262,30 @@ void Inbound::on(const smtp::ContentBegin&) {
   mail::append_received(transaction_->trace, trace);
   transaction_->pending = bytes_of(transaction_->trace);
   append_pending();
+  if (submits()) begin_header();
   answer(smtp::Decision::accept());
 }
 
 void Inbound::on(const smtp::Content& event) {
   transaction_->pending = event.slice;
+  if (transaction_->header != nullptr) edit_header();
   append_pending();
 }
 
 void Inbound::append_pending() {
   Transaction& transaction = *transaction_;
-  if (transaction.failed) transaction.pending = {};
+  if (transaction.failed) transaction.pending = transaction.pending_after = {};
+  if (transaction.pending.empty())
+    transaction.pending = std::exchange(transaction.pending_after, {});
   if (transaction.pending.empty()) return;
   const memory::Buffer none;
   const memory::Buffer& buffer = input_.empty() ? none : input_.front();
   const std::size_t taken = transaction.append(transaction.pending, buffer);
   transaction.pending = transaction.pending.subspan(taken);
-  if (transaction.pending.empty()) return;
+  if (transaction.pending.empty()) return append_pending();
   if (!parts_.spooler->accepting()) {
     transaction.failed = true;
-    transaction.pending = {};
+    transaction.pending = transaction.pending_after = {};
     return;
   }
   waiting_ = Waiting::Room;
@@ -290,18 +296,18 @@ void Inbound::room_called(RoomWaiter& waiter) { static_cast<Room&>(waiter).inbou
 
 void Inbound::room_again() {
   waiting_ = Waiting::Nothing;
-  if (commit_waits_) {
-    commit();
-  } else if (transaction_ != nullptr) {
-    append_pending();
-  }
+  if (transaction_ != nullptr) append_pending();
+  if (commit_waits_ && waiting_ == Waiting::Nothing) commit();
   pump();
 }
 
 void Inbound::on(const smtp::ContentEnd& event) {
   transaction_->content_octets = event.octets;
   commit_began_ = parts_.core.now();
-  commit();
+  if (transaction_->header != nullptr) end_header();
+  append_pending();
+  commit_waits_ = waiting_ == Waiting::Room;
+  if (!commit_waits_) commit();
 }
 
 void Inbound::commit() {

@@ -125,7 +125,7 @@ ListenResolution resolve_listeners(const conf::Config& config) {
       result.addresses.push_back(
           {*address, listener.hostname.empty() ? config.server_name : listener.hostname,
            listener.tag, listener.source, false, listener.no_dsn, listener.mask_source,
-           listener.proxy_v2, listener.proxies});
+           listener.proxy_v2, listener.proxies, &listener});
     }
     if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
   }

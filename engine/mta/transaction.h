@@ -11,6 +11,7 @@
 #include "engine/mta/content_leases.h"
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
+#include "proto/submission/header_editor.h"
 #include "store/spool/envelope.h"
 
 namespace ringpost::mta {
@@ -42,8 +43,11 @@ class Transaction : public Commit {
   store::Envelope envelope;
   Instant began{};
   std::uint64_t content_octets = 0;
-  std::string trace;  // the Received field, until it was appended
-  Bytes pending;      // content that found no room yet
+  std::string trace;                                 // the Received field, until it was appended
+  Bytes pending;                                     // content that found no room yet
+  Bytes pending_after;                               // what comes behind it
+  std::unique_ptr<submission::HeaderEditor> header;  // of submitted content, until the header ends
+  std::string edited;                                // what became of it
   bool failed =
       false;  // no room came: what follows is thrown away, the message is refused at its end
 

@@ -151,7 +151,7 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
     return expected("an option of \"listen on\"");
   }
   advance();
-  unsupported(option.position, fmt::format("\"{}\"", option.text));
+  if (!is("senders")) unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {
     if (options.tls) error(option.position, "the TLS mode is given twice");
     options.tls = true;

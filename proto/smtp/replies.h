@@ -92,6 +92,9 @@ inline constexpr ReplyView no_arguments_allowed{501, {5, 5, 4}, "Command takes n
 inline constexpr ReplyView argument_needed{501, {5, 5, 4}, "Command needs an argument"};
 inline constexpr ReplyView mail_syntax{501, {5, 5, 4}, "Syntax: MAIL FROM:<address> [parameters]"};
 inline constexpr ReplyView rcpt_syntax{501, {5, 5, 4}, "Syntax: RCPT TO:<address> [parameters]"};
+// RFC 6409 6.1
+inline constexpr ReplyView not_your_address{
+    550, {5, 7, 1}, "Sender rejected: not an address that you may send from"};
 inline constexpr ReplyView bad_sender{501, {5, 1, 7}, "Bad sender address syntax"};
 inline constexpr ReplyView bad_recipient{501, {5, 1, 3}, "Bad recipient address syntax"};
 inline constexpr ReplyView unknown_parameter{555, {5, 5, 4}, "Parameter not recognized"};

@@ -84,8 +84,8 @@ class ServerSession {
   // first octet.
   void withhold_dsn() { offers_dsn_ = false; }
 
-  // Addresses of MAIL and RCPT that have no domain get the server's name from now on, instead of
-  // being refused (RFC 6409 4.2): for who submits mail.
+  // RFC 6409 4.2, for who submits mail: from now on addresses of MAIL and RCPT that have no domain
+  // get the server's name instead of being refused.
   void complete_addresses() { completes_addresses_ = true; }
 
   // STARTTLS. Before the first octet.

@@ -44,7 +44,7 @@ std::string with_domains(std::string_view body, std::string_view host) {
     fmt::format_to(std::back_inserter(text), "@{}", host);
     done = address.end;
     line = line_begin(text, line);
-    // RFC 5322 3.2.2: blanks, and so a fold, may stand behind an address wherever it stands.
+    // Blanks, and so a fold, may stand behind an address wherever it stands.
     if (text.size() - line > line_octets_max) {
       text += "\r\n ";
       line = text.size() - 1;

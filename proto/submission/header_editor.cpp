@@ -145,6 +145,7 @@ void HeaderEditor::let_go(std::string_view text, std::string& target) {
 void HeaderEditor::end_field(std::string& target) {
   const Fate fate = std::exchange(fate_, Fate::Pass);
   if (fate == Fate::Complete || fate == Fate::Author) {
+    // RFC 6409 8.8
     std::string_view body = std::string_view(held_).substr(name_octets_);
     const std::string_view line_end = body.ends_with("\r\n") ? "\r\n" : "";
     body.remove_suffix(line_end.size());
@@ -157,6 +158,8 @@ void HeaderEditor::end_field(std::string& target) {
 }
 
 void HeaderEditor::add_missing(std::string& target) {
+  // RFC 6409 8.2
+  // RFC 6409 8.3
   if (!has_date_) append_date_field(target, edits_.now, 0);
   if (!has_message_id_) append_message_id_field(target, edits_.now, edits_.unique, edits_.host);
 }
