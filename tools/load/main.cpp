@@ -1,6 +1,6 @@
 // ringpost-load: a source of generated mail and a sink for mail, for measuring on one machine.
 // Exit status 0: all messages were taken; 1: some were not, or it could not run; 2: wrong usage, or
-// a script with mistakes.
+// a script with mistakes, or a certificate or key that cannot be used.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -10,6 +10,7 @@
 
 #include "tools/load/options.h"
 #include "tools/load/run.h"
+#include "tools/load/sink_encryption.h"
 
 namespace {
 
@@ -30,6 +31,16 @@ bool read_script(ringpost::load::Options& options) {
   return rules.has_value();
 }
 
+// The same of a sink's certificate and key.
+bool read_keys(ringpost::load::Options& options) {
+  using namespace ringpost::load;
+  if (options.mode != Mode::Sink || options.encryption == Encryption::None) return true;
+  auto keys = SinkEncryption::load(options.certificate, options.key);
+  if (keys) options.keys = std::move(*keys);
+  if (!keys) std::fprintf(stderr, "ringpost-load: %s\n", keys.error().c_str());
+  return keys.has_value();
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -41,7 +52,7 @@ int main(int count, char** words) {
     std::fputs(usage.text.c_str(), usage.is_error ? stderr : stdout);
     return usage.is_error ? 2 : 0;
   }
-  if (!read_script(*options)) return 2;
+  if (!read_script(*options) || !read_keys(*options)) return 2;
   const auto report = load::run(*options);
   if (!report) {
     std::fprintf(stderr, "ringpost-load: %s\n", to_text(report.error()).c_str());

@@ -27,6 +27,8 @@ source: sends generated messages to a server on this machine
   --pipeline | --no-pipeline | --bdat
                          MAIL, RCPT and DATA together (the default); one by one; BDAT
   --one-per-connection   the same as -m 1
+  --tls | --starttls     through TLS, from the first octet or by STARTTLS; any certificate is taken
+  --no-resumption        every handshake a full one
   --from ADDRESS         envelope sender; empty for the null path
   --to ADDRESS           envelope recipient; %d becomes a counter
   --seconds N            stop after N seconds
@@ -42,6 +44,9 @@ sink: takes mail and throws it away; -t, --seconds and --json as above, and
   --announce KEYWORDS    announce these of PIPELINING, SIZE, SIZE=N, 8BITMIME, SMTPUTF8,
                          DSN, CHUNKING (all of them), with commas between; none for none
   --lmtp                 speak LMTP
+  --tls | --starttls     TLS from the first octet, or offer STARTTLS; needs
+  --certificate FILE --key FILE
+                         a chain and its private key, in PEM
   --ledger FILE          append the id and the recipient of what was taken to FILE
 SIGUSR1 prints what was counted so far
 exit status: 0 all messages were taken, 1 some were not, 2 wrong usage
@@ -180,6 +185,21 @@ constexpr std::array option_table{
              o.messages_per_connection = 1;
              return true;
            }},
+    Option{"--tls", "", false, true, true,
+           [](Options& o, Value) {
+             o.encryption = Encryption::Implicit;
+             return true;
+           }},
+    Option{"--starttls", "", false, true, true,
+           [](Options& o, Value) {
+             o.encryption = Encryption::StartTls;
+             return true;
+           }},
+    Option{"--no-resumption", "", false, true, false,
+           [](Options& o, Value) {
+             o.resumption = false;
+             return true;
+           }},
     Option{"--from", "", true, true, false,
            [](Options& o, Value v) {
              o.sender = v;
@@ -202,6 +222,16 @@ constexpr std::array option_table{
            }},
     Option{"--json", "", false, true, true, [](Options& o, Value) { return o.json = true; }},
     Option{"--listen", "", true, false, true, take_listen, why_not_listen},
+    Option{"--certificate", "", true, false, true,
+           [](Options& o, Value v) {
+             o.certificate = v;
+             return !v.empty();
+           }},
+    Option{"--key", "", true, false, true,
+           [](Options& o, Value v) {
+             o.key = v;
+             return !v.empty();
+           }},
     Option{"--announce", "", true, false, true, take_announce, why_not_announce},
     Option{"--lmtp", "", false, false, true, [](Options& o, Value) { return o.lmtp = true; }},
     Option{"--script", "", true, false, true,
@@ -232,6 +262,10 @@ class Reader {
     if (!has_target_ && options_.listen.empty()) return wrong("HOST:PORT is missing");
     if (options_.idle_sessions > 0 && options_.messages)
       return wrong("--idle sends no messages, so --messages has no meaning with it");
+    const bool is_secure_sink =
+        options_.mode == Mode::Sink && options_.encryption != Encryption::None;
+    if (is_secure_sink && (options_.certificate.empty() || options_.key.empty()))
+      return wrong("a sink with TLS needs --certificate and --key");
     return options_;
   }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,7 +19,12 @@
 
 namespace ringpost::load {
 
+class SinkEncryption;
+
 enum class Mode : std::uint8_t { Source, Sink };
+
+// From the first octet, or by STARTTLS.
+enum class Encryption : std::uint8_t { None, Implicit, StartTls };
 
 // One size of the distribution: chosen `weight` times out of the sum of all weights.
 struct SizeShare {
@@ -37,6 +43,8 @@ struct Options {
   std::optional<std::uint64_t>
       messages;  // in all; without it connections x messages_per_connection
   std::vector<SizeShare> sizes{{}};
+  Encryption encryption = Encryption::None;
+  bool resumption = true;  // of TLS sessions, each connection's own
   bool pipelining = true;
   bool chunking = false;
   std::string sender = "load@client.test";
@@ -52,8 +60,10 @@ struct Options {
   std::vector<net::Address> listen;
   smtp::Announced announced = announced_by_default;
   bool lmtp = false;
-  std::string script;       // file
-  std::vector<Rule> rules;  // that were read from it
+  std::string script;                            // file
+  std::vector<Rule> rules;                       // that were read from it
+  std::string certificate, key;                  // files
+  std::shared_ptr<const SinkEncryption> keys{};  // that were read from them
 };
 
 // What is printed instead of running: an error (exit 2) or the help that was asked for (exit 0).

@@ -32,7 +32,8 @@ smtp::SessionLimits limits_of(const Options& options) {
   return limits;
 }
 
-std::string hello_reply_of(const smtp::Announced& announced) {
+std::string hello_reply_of(const Options& options) {
+  const smtp::Announced& announced = options.announced;
   std::string text = fmt::format("250-{}\r\n", Sink::server_name);
   if (announced.pipelining) text += "250-PIPELINING\r\n";
   if (announced.size && announced.size_octets_max > 0)
@@ -43,6 +44,7 @@ std::string hello_reply_of(const smtp::Announced& announced) {
   if (announced.smtputf8) text += "250-SMTPUTF8\r\n";
   if (announced.dsn) text += "250-DSN\r\n";
   if (announced.chunking) text += "250-CHUNKING\r\n";
+  if (options.encryption == Encryption::StartTls) text += "250-STARTTLS\r\n";
   return text + "250 ENHANCEDSTATUSCODES\r\n";
 }
 
@@ -70,8 +72,9 @@ Sink::Sink(const Options& options, unsigned thread, Statistics& statistics)
     : options_(options),
       statistics_(statistics),
       limits_(limits_of(options)),
-      hello_reply_(hello_reply_of(options.announced)),
+      hello_reply_(hello_reply_of(options)),
       play_(options.rules, thread) {
+  if (options.keys != nullptr) signer_ = std::make_unique<SinkSigner>(*options.keys);
   statistics_.sink.destinations.resize(options.listen.size());
   statistics_.sink.rules.resize(options.rules.size());
 }
@@ -119,6 +122,7 @@ void Sink::connection_over(SinkConnection& connection) { over_.push_back(&connec
 void Sink::run_to_end() {
   core_->at_turn_end([this] {
     buffers_->serve_waiters();
+    if (signer_ != nullptr) signer_->deliver();
     for (SinkConnection* connection : over_) connections_.erase(connection->place);
     over_.clear();
   });

@@ -18,6 +18,7 @@
 #include "tools/load/ledger.h"
 #include "tools/load/options.h"
 #include "tools/load/script.h"
+#include "tools/load/sink_encryption.h"
 #include "tools/load/statistics.h"
 
 namespace ringpost::load {
@@ -60,6 +61,8 @@ class Sink {
   // The rule for this occasion, counted, or nullptr.
   const Rule* choose(const Occasion& occasion);
   Ledger& ledger() { return ledger_; }
+  // Only with TLS.
+  tls::Signer& signer() { return *signer_; }
   // Must come before the reply that acknowledges what was added leaves.
   void write_ledger();
   void connection_over(SinkConnection& connection);
@@ -83,6 +86,7 @@ class Sink {
   std::string hello_reply_;
   Play play_;
   Ledger ledger_;
+  std::unique_ptr<SinkSigner> signer_;
   bool stopping_ = false;
   std::unique_ptr<ring::Core> core_;
   std::unique_ptr<memory::BufferRing> buffers_;

@@ -1,6 +1,7 @@
 // One connection of the sink; see sink_connection.h. RFC 2033 for LMTP.
 #include "tools/load/sink_connection.h"
 
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Duration linger_limit = seconds(2);
 constexpr std::string_view lhlo = "LHLO";
+constexpr std::size_t plaintext_octets = 16'384;  // of one record
 
 const smtp::Reply too_big(552, {5, 3, 4}, "More than the announced size");
 
@@ -41,25 +43,77 @@ SinkConnection::SinkConnection(Sink& sink, const Destination& destination, int d
       session_(sink.limits(), Sink::server_name, sink.core().now()),
       lmtp_begun_(!sink.options().lmtp) {
   if (!sink.options().announced.dsn) session_.withhold_dsn();
+  if (sink.options().encryption == Encryption::StartTls)
+    session_.offer_tls(smtp::TlsOffer::Offered);
   stream_.accept(direct_file);
 }
 
 void SinkConnection::opened(const std::optional<net::Address>&) {
   ++sink_.statistics().connections;
   ++sink_.counts(destination_).connections;
-  take_events();
-  if (!stream_.closing()) stream_.receive();
+  if (sink_.options().encryption == Encryption::Implicit) {
+    begin_tls();
+  } else {
+    take_events();
+    if (!stream_.closing()) stream_.receive();
+  }
   go_on();
 }
 
 void SinkConnection::received(memory::Buffer buffer) {
+  if (tls_ != nullptr) return decrypt(buffer.octets());
+  // RFC 3207 4.2: what came behind STARTTLS and before the handshake is nothing that its client
+  // said.
+  if (!session_.awaits_tls()) take_octets(buffer.octets());
+  go_on();
+}
+
+void SinkConnection::take_octets(Bytes octets) {
   if (unread_.empty() && lmtp_begun_) {
-    feed(buffer.octets());
+    feed(octets);
   } else {
-    unread_ += text_of(buffer.octets());
+    unread_ += text_of(octets);
     feed_unread();
   }
+}
+
+void SinkConnection::begin_tls() {
+  unread_.clear();
+  tls_ = std::make_unique<Secured>(*this, sink_.options().keys->context(), sink_.signer());
+  if (!stream_.closing()) stream_.receive();
+}
+
+// Called without octets when a signature has come.
+void SinkConnection::decrypt(Bytes octets) {
+  std::array<std::byte, plaintext_octets> room;
+  std::string input = std::exchange(tls_->waiting, {});
+  if (!input.empty()) octets = bytes_of(input += text_of(octets));
+  while (!stream_.closing()) {
+    const tls::Channel::Progress progress = tls_->channel.receive(octets, room);
+    octets = octets.subspan(progress.consumed);
+    if (tls_->stands || tls_stands())
+      if (progress.produced > 0) take_octets(Bytes(room).first(progress.produced));
+    if (progress.none()) break;
+  }
+  tls_->waiting = text_of(octets);
   go_on();
+}
+
+bool SinkConnection::tls_stands() {
+  using enum tls::Channel::State;
+  const tls::Channel::State state = tls_->channel.state();
+  if (state == Failed) {
+    ++sink_.statistics().handshakes.failed;
+    sink_.statistics().errors.add(fmt::format("TLS: {}", tls_->channel.problem()));
+    session_.disconnected();
+  }
+  if (state != Open && state != PeerEnded) return false;
+  tls_->stands = true;
+  HandshakeCounts& counts = sink_.statistics().handshakes;
+  ++(tls_->channel.facts().resumed ? counts.resumed : counts.full);
+  session_.secured(sink_.core().now());
+  take_events();
+  return true;
 }
 
 void SinkConnection::feed(Bytes octets) {
@@ -110,6 +164,10 @@ void SinkConnection::take(const smtp::HelloReceived& hello) {
   if (sink_.options().lmtp && !said_lhlo_)  // RFC 2033 4.1
     objection.emplace(500, smtp::EnhancedStatus{5, 5, 1}, "This is LMTP: say LHLO");
   ask(Step::Hello, std::move(objection));
+}
+
+void SinkConnection::take(const smtp::StartTlsReceived&) {
+  session_.answer(smtp::Decision::accept(), sink_.core().now());
 }
 
 void SinkConnection::take(const smtp::MailFrom& mail) {
@@ -268,15 +326,27 @@ void SinkConnection::drop() {
 // Sends what there is to say, then closes when the session is over.
 void SinkConnection::go_on() {
   if (stream_.closing() || stream_.sending()) return;
-  const Bytes replies = session_.transmit();
-  replies_ = std::exchange(output_, {});
-  replies_ += text_of(replies);
-  session_.transmitted(replies.size());
+  const bool ends = session_.wants_close() || (closes_ && !asked_);
+  gather_replies(ends);
   if (!replies_.empty()) {
     sink_.write_ledger();
     stream_.send(bytes_of(replies_));
   }
-  if (session_.wants_close() || (closes_ && !asked_)) stream_.close(linger_limit);
+  if (tls_ == nullptr && session_.awaits_tls()) begin_tls();
+  if (ends) stream_.close(linger_limit);
+}
+
+void SinkConnection::gather_replies(bool ends) {
+  const bool is_shaking_hands = tls_ != nullptr && !tls_->stands;
+  const Bytes replies = is_shaking_hands ? Bytes{} : session_.transmit();
+  replies_ = is_shaking_hands ? std::string() : std::exchange(output_, {});
+  replies_ += text_of(replies);
+  session_.transmitted(replies.size());
+  if (tls_ == nullptr) return;
+  if (tls_->channel.may_send() && !replies_.empty()) tls_->channel.send(bytes_of(replies_));
+  if (ends) tls_->channel.finish();
+  replies_.clear();
+  tls_->channel.take_output(replies_);
 }
 
 void SinkConnection::receive_ended(int) {

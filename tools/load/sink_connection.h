@@ -11,6 +11,7 @@
 
 #include "engine/net/stream.h"
 #include "engine/ring/core.h"
+#include "engine/tls/channel.h"
 #include "proto/smtp/server_session.h"
 #include "tools/load/arrival.h"
 #include "tools/load/script.h"
@@ -41,6 +42,21 @@ class SinkConnection final : private net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
+  // TLS between the stream and the dialogue.
+  struct Secured final : tls::ChannelOwner {
+    Secured(SinkConnection& owner, const tls::ServerContext& context, tls::Signer& signer)
+        : connection(owner), channel(context, signer, *this) {}
+    void channel_resumes() override { connection.decrypt({}); }
+
+    SinkConnection& connection;
+    tls::Channel channel;
+    std::string waiting{};  // octets that came while a signature was awaited
+    bool stands = false;
+  };
+  void begin_tls();
+  void decrypt(Bytes octets);
+  bool tls_stands();
+  void take_octets(Bytes octets);
   bool begin_lmtp();
   void feed(Bytes octets);
   void feed_unread();
@@ -52,7 +68,7 @@ class SinkConnection final : private net::StreamOwner {
   void take(const smtp::ContentBegin& content);
   void take(const smtp::Content& content);
   void take(const smtp::ContentEnd&);
-  void take(const smtp::StartTlsReceived&) {}  // is not offered
+  void take(const smtp::StartTlsReceived&);
   void take(const smtp::AuthStep&) {}  // is not offered
   void take(const smtp::AuthAborted&) {}
   void take(const smtp::ContentAborted&);
@@ -73,11 +89,13 @@ class SinkConnection final : private net::StreamOwner {
   void drop();
   bool is_over() const { return stream_.closing() || closes_; }
   void go_on();
+  void gather_replies(bool ends);
 
   Sink& sink_;
   const Destination& destination_;
   net::Stream stream_;
   smtp::ServerSession session_;
+  std::unique_ptr<Secured> tls_;
   std::string replies_;      // what the kernel is sending; stays until sent()
   std::string output_;       // replies that go before those that the session holds
   std::string unread_;       // octets that the session would not take yet

@@ -111,7 +111,7 @@ std::expected<smtp::Announced, std::string> parse_announce(std::string_view text
     const std::string_view word = text.substr(0, text.find(','));
     smtp::Announced one;
     if (ascii::equal_ignoring_case(word, "STARTTLS"))
-      return std::unexpected("STARTTLS cannot be announced: a sink has no TLS");
+      return std::unexpected("STARTTLS is announced by --starttls");
     if (!take_keyword(one, word))
       return std::unexpected(fmt::format("'{}' cannot be announced", word));
     add(sum, one);

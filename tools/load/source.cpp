@@ -27,6 +27,12 @@ Plan::Plan(const Options& run_options, WallTime now) : options(run_options) {
   settings.name = "load.ringpost.invalid";
   settings.pipelining = options.pipelining;
   settings.chunking = options.chunking;
+  if (options.encryption == Encryption::StartTls) settings.start_tls = smtp::StartTls::Required;
+  if (options.encryption != Encryption::None) {
+    auto made = tls::ClientContext::make({});
+    CHECK(made);
+    encryption = std::move(*made);
+  }
   std::vector<double> weights;
   for (const SizeShare& size : options.sizes) {
     contents.emplace_back(size.octets, options.sender, options.recipient, now);
@@ -60,7 +66,10 @@ std::expected<std::unique_ptr<Source>, Fault> Source::create(const Plan& plan, u
 }
 
 Source::Source(const Plan& plan, unsigned thread, Statistics& statistics)
-    : plan_(plan), thread_(thread), statistics_(statistics) {
+    : plan_(plan),
+      thread_(thread),
+      statistics_(statistics),
+      tls_sessions_(plan.options.connections + std::size_t{plan.options.idle_sessions}) {
   const Options& options = plan.options;
   const bool endless = !options.messages && options.run_time > Duration{};
   const std::uint64_t messages =
@@ -115,6 +124,23 @@ void Source::connected() {
   --connecting_;
   ++statistics_.connections;
   open_more();
+}
+
+// A ticket is good for one connection (RFC 8446 C.4), so each keeps its own.
+tls::ClientAim Source::aim(std::uint32_t slot) {
+  tls::ClientAim aim;
+  if (plan_.options.resumption) aim.sessions = &tls_sessions_;
+  aim.session_name = fmt::format("{}", slot);
+  return aim;
+}
+
+void Source::handshake_over(bool resumed) {
+  ++(resumed ? statistics_.handshakes.resumed : statistics_.handshakes.full);
+}
+
+void Source::handshake_failed(const std::string& why) {
+  ++statistics_.handshakes.failed;
+  statistics_.errors.add(why);
 }
 
 void Source::ready(SourceConnection& connection) {

@@ -13,6 +13,8 @@
 
 #include "engine/memory/buffer.h"
 #include "engine/ring/core.h"
+#include "engine/tls/client_context.h"
+#include "engine/tls/session_store.h"
 #include "proto/smtp/client_session.h"
 #include "tools/load/content.h"
 #include "tools/load/ledger.h"
@@ -33,7 +35,8 @@ struct Plan {
   Options options;
   std::uint32_t run = 0;  // the first part of every message id
   smtp::ClientSettings settings;
-  std::vector<Content> contents;       // one for each of options.sizes
+  std::shared_ptr<const tls::ClientContext> encryption{};  // unless there is none
+  std::vector<Content> contents;                           // one for each of options.sizes
   std::vector<std::uint8_t> sequence;  // indices into contents, mixed by weight, to be repeated
 };
 
@@ -54,6 +57,11 @@ class Source {
   const Options& options() const { return plan_.options; }
   const smtp::ClientSettings& settings() const { return plan_.settings; }
   std::uint32_t run() const { return plan_.run; }
+  // Of TLS.
+  const tls::ClientContext& encryption() const { return *plan_.encryption; }
+  tls::ClientAim aim(std::uint32_t slot);
+  void handshake_over(bool resumed);
+  void handshake_failed(const std::string& why);
   void connected();
   void ready(SourceConnection& connection);
   void message_over(const MessageId& id, const Content& content, Instant due,
@@ -93,6 +101,7 @@ class Source {
   Ledger ledger_;
   std::unique_ptr<ring::Core> core_;
   std::unique_ptr<memory::BufferRing> buffers_;
+  tls::SessionStore tls_sessions_;
   std::vector<std::unique_ptr<SourceConnection>> connections_;
   std::deque<SourceConnection*> waiting_;  // ready, until the pace, or the end, lets them go on
   std::optional<Pace> pace_;

@@ -15,6 +15,7 @@ constexpr Duration connect_limit = seconds(10);
 constexpr Duration linger_limit = seconds(2);
 // Replies that nothing asked for; a server that goes on beyond this is not speaking SMTP.
 constexpr std::size_t unread_octets_max = 65'536;
+constexpr std::size_t plaintext_octets = 16'384;  // of one record
 
 iovec part_of(std::string& text) { return {text.data(), text.size()}; }
 
@@ -34,9 +35,11 @@ void SourceConnection::open() {
 }
 
 void SourceConnection::opened(const std::optional<net::Address>&) {
-  session_.emplace(source_.settings(), source_.core().now());
+  const bool implicit = source_.options().encryption == Encryption::Implicit;
+  session_.emplace(source_.settings(), source_.core().now(), implicit);
   source_.connected();
   stream_->receive();
+  if (implicit) begin_tls();
   watch_deadline();
 }
 
@@ -47,14 +50,62 @@ void SourceConnection::connect_failed(int error) {
 
 void SourceConnection::received(memory::Buffer buffer) {
   if (!session_ || stream_->closing()) return;
-  if (unread_.empty()) {
-    feed(buffer.octets());
-  } else {
-    unread_ += text_of(buffer.octets());
-    feed_unread();
-  }
+  tls_ != nullptr ? decrypt(buffer.octets()) : take_octets(buffer.octets());
   if (unread_.size() > unread_octets_max) lose();
   flush();
+}
+
+void SourceConnection::take_octets(Bytes octets) {
+  const bool was_plain = tls_ == nullptr;
+  if (unread_.empty()) {
+    feed(octets);
+  } else {
+    unread_ += text_of(octets);
+    feed_unread();
+  }
+  // RFC 3207 6: what came behind the reply to STARTTLS is nothing that its server said.
+  if (was_plain && tls_ != nullptr && !unread_.empty()) lose();
+}
+
+void SourceConnection::begin_tls() {
+  tls_ = std::make_unique<Secured>(source_.encryption(), source_.aim(id_.slot));
+  flush();
+}
+
+void SourceConnection::decrypt(Bytes octets) {
+  std::array<std::byte, plaintext_octets> room;
+  while (session_ && !stream_->closing()) {
+    const tls::Channel::Progress progress = tls_->channel.receive(octets, room);
+    octets = octets.subspan(progress.consumed);
+    if (!tls_->stands && !tls_stands()) return;
+    if (progress.produced > 0) take_octets(Bytes(room).first(progress.produced));
+    if (progress.none()) return;
+  }
+}
+
+// False while the handshake goes on, and when it has failed.
+bool SourceConnection::tls_stands() {
+  using enum tls::Channel::State;
+  const tls::Channel::State state = tls_->channel.state();
+  if (state == Failed) {
+    source_.handshake_failed(fmt::format("TLS: {}", tls_->channel.problem()));
+    flush();
+    lose();
+    stream_->close(linger_limit);
+  }
+  if (state != Open && state != PeerEnded) return false;
+  tls_->stands = true;
+  source_.handshake_over(tls_->channel.facts().resumed);
+  if (source_.options().encryption == Encryption::StartTls) {
+    session_->encrypted(source_.core().now());
+    take_events();
+  }
+  return true;
+}
+
+void SourceConnection::encrypt(std::span<const iovec> parts) {
+  for (const iovec& part : parts)
+    tls_->channel.send({static_cast<const std::byte*>(part.iov_base), part.iov_len});
 }
 
 // Gives the session what it takes and keeps the rest.
@@ -82,7 +133,7 @@ bool SourceConnection::take_events() {
   return any;
 }
 
-void SourceConnection::take(const smtp::HandshakeWanted&) {}  // StartTls::Never
+void SourceConnection::take(const smtp::HandshakeWanted&) { begin_tls(); }
 
 void SourceConnection::take(const smtp::Ready&) { source_.ready(*this); }
 
@@ -116,6 +167,10 @@ void SourceConnection::take(const smtp::Ended& ended) {
   if (ended.reason != smtp::EndReason::Quit)
     source_.session_lost(*this, fmt::format("session: {} {}", ended.reply.code, ended.reply.text));
   if (ended.reason == smtp::EndReason::Refused) flush();
+  if (tls_ != nullptr) {
+    tls_->channel.finish();
+    flush();
+  }
   stream_->close(linger_limit);
 }
 
@@ -152,8 +207,10 @@ void SourceConnection::sent(int error) {
 // Sends what is ready, commands and content together, when nothing is being sent.
 void SourceConnection::flush() {
   if (stream_->closing() || stream_->sending()) return;
-  const Bytes commands = session_->transmit();
-  if (commands.empty() && !content_wanted_) return;
+  const bool sendable = tls_ == nullptr || (tls_->stands && tls_->channel.may_send());
+  const Bytes commands = sendable ? session_->transmit() : Bytes{};
+  const bool nothing = commands.empty() && !content_wanted_;
+  if (nothing && (tls_ == nullptr || !tls_->channel.has_output())) return;
   commands_.assign(text_of(commands));
   session_->transmitted(commands.size());
   std::size_t count = 0;
@@ -162,6 +219,13 @@ void SourceConnection::flush() {
     parts_[count++] = part_of(id_fields_);
     parts_[count++] = content_chunked_ ? content_->raw() : content_->encoded();
     content_in_flight_ = true;
+  }
+  if (tls_ != nullptr) {
+    encrypt(std::span(parts_.data(), count));
+    commands_.clear();
+    tls_->channel.take_output(commands_);
+    parts_[0] = part_of(commands_);
+    count = 1;
   }
   stream_->send(std::span(parts_.data(), count));
 }
@@ -187,6 +251,7 @@ void SourceConnection::abort() {
 
 void SourceConnection::closed() {
   source_.core().timers().disarm(deadline_);
+  tls_.reset();
   session_.reset();
   stream_.reset();
   source_.connection_over(*this, {});

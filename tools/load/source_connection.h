@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "engine/net/stream.h"
+#include "engine/tls/channel.h"
 #include "proto/smtp/client_session.h"
 #include "tools/load/content.h"
 
@@ -41,6 +43,18 @@ class SourceConnection final : private net::StreamOwner {
   std::uint64_t messages_sent() const { return messages_sent_; }
 
  private:
+  // A client without a certificate is asked for no signature, so nothing ever waits for one.
+  struct Secured final : tls::ChannelOwner, tls::Signer {
+    Secured(const tls::ClientContext& context, tls::ClientAim aim)
+        : channel(context, std::move(aim), *this, *this) {}
+    void channel_resumes() override {}
+    void sign(tls::SignJob&, const tls::KeyName&, std::uint16_t, Bytes) override {}
+    void forget(tls::SignJob&) override {}
+
+    tls::Channel channel;
+    bool stands = false;
+  };
+
   void opened(const std::optional<net::Address>& peer) override;
   void connect_failed(int error) override;
   void received(memory::Buffer buffer) override;
@@ -48,6 +62,11 @@ class SourceConnection final : private net::StreamOwner {
   void sent(int error) override;
   void closed() override;
 
+  void begin_tls();
+  void decrypt(Bytes octets);
+  bool tls_stands();
+  void encrypt(std::span<const iovec> parts);
+  void take_octets(Bytes octets);
   void feed(Bytes octets);
   void feed_unread();
   bool take_events();
@@ -66,6 +85,7 @@ class SourceConnection final : private net::StreamOwner {
   Source& source_;
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientSession> session_;
+  std::unique_ptr<Secured> tls_;
   std::uint64_t messages_sent_ = 0;
 
   // The message under way; the session views it.

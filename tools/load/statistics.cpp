@@ -69,6 +69,12 @@ void DestinationCounts::add(const DestinationCounts& other) {
   dropped += other.dropped;
 }
 
+void HandshakeCounts::add(const HandshakeCounts& other) {
+  full += other.full;
+  resumed += other.resumed;
+  failed += other.failed;
+}
+
 void SinkCounts::add(const SinkCounts& other) {
   destinations.resize(std::max(destinations.size(), other.destinations.size()));
   for (std::size_t i = 0; i < other.destinations.size(); ++i)
@@ -116,6 +122,7 @@ Report Report::of(const Statistics& statistics) {
   report.last = statistics.last;
   statistics.latency.add_to(report.latency);
   report.latency_max_ns = statistics.latency.max();
+  report.handshakes = statistics.handshakes;
   report.errors = statistics.errors;
   report.sink = statistics.sink;
   return report;
@@ -136,6 +143,7 @@ void Report::add(const Report& other) {
   last = std::max(last, other.last);
   for (std::size_t i = 0; i < latency.size(); ++i) latency[i] += other.latency[i];
   latency_max_ns = std::max(latency_max_ns, other.latency_max_ns);
+  handshakes.add(other.handshakes);
   errors.add(other.errors);
   sink.add(other.sink);
 }
@@ -155,6 +163,9 @@ std::string to_line(const Report& report, const Options& options) {
       milliseconds_of(report, 990), milliseconds_of(report, 999),
       static_cast<double>(report.latency_max_ns) / 1e6, report.connections, report.failed,
       report.uncertain, report.sessions_lost, report.cpu_seconds);
+  if (options.encryption != Encryption::None)
+    line += fmt::format("; {} full handshakes, {} resumed, {} failed", report.handshakes.full,
+                        report.handshakes.resumed, report.handshakes.failed);
   if (report.sessions_wanted > 0)
     line += fmt::format("; {} of {} idle sessions held to the end", report.sessions_held,
                         report.sessions_wanted);
@@ -183,6 +194,10 @@ std::string to_json(const Report& report, const Options& options) {
   object["uncertain"] = report.uncertain;
   object["sessions_lost"] = report.sessions_lost;
   object["sessions_held"] = report.sessions_held;
+  if (options.encryption != Encryption::None)
+    object["handshakes"] = {{"full", report.handshakes.full},
+                            {"resumed", report.handshakes.resumed},
+                            {"failed", report.handshakes.failed}};
   object["gave_up"] = report.gave_up;
   object["cpu_seconds"] = report.cpu_seconds;
   object["errors"] = Object::object();

@@ -27,6 +27,15 @@ class ErrorCounts {
   std::map<std::string, std::uint64_t, std::less<>> by_text_;
 };
 
+// Handshakes of TLS.
+struct HandshakeCounts {
+  std::uint64_t full = 0;
+  std::uint64_t resumed = 0;
+  std::uint64_t failed = 0;
+
+  void add(const HandshakeCounts& other);
+};
+
 // Of one address that a sink listens on.
 struct DestinationCounts {
   std::uint64_t connections = 0;
@@ -62,6 +71,7 @@ struct Statistics {
   Instant last{};
   // ns from MAIL to the final reply (source), from the sending of the content to its end (sink)
   observe::Histogram latency;
+  HandshakeCounts handshakes{};
   ErrorCounts errors{};
   SinkCounts sink{};
 
@@ -85,6 +95,7 @@ struct Report {
   Instant last{};
   observe::Histogram::Buckets latency{};
   std::uint64_t latency_max_ns = 0;
+  HandshakeCounts handshakes{};
   ErrorCounts errors{};
   SinkCounts sink{};
   double cpu_seconds = 0;  // of this program

@@ -83,6 +83,20 @@ TEST(LoadOptions, ReadsEveryOptionOfTheSink) {
           .pipelining = true, .eight_bit_mime = true, .size = true, .size_octets_max = 1000}));
 }
 
+TEST(LoadOptions, Encryption) {
+  EXPECT_EQ(parse({"[::1]:25"})->encryption, Encryption::None);
+  EXPECT_EQ(parse({"--tls", "[::1]:25"})->encryption, Encryption::Implicit);
+  const auto source = parse({"--starttls", "--no-resumption", "[::1]:25"});
+  ASSERT_TRUE(source);
+  EXPECT_EQ(source->encryption, Encryption::StartTls);
+  EXPECT_FALSE(source->resumption);
+  const auto sink = parse({"sink", "--tls", "--certificate", "c", "--key", "k", "[::1]:25"});
+  ASSERT_TRUE(sink);
+  EXPECT_EQ(sink->certificate + sink->key, "ck");
+  EXPECT_FALSE(parse({"sink", "--tls", "--certificate", "c", "[::1]:25"}));
+  EXPECT_FALSE(parse({"--key", "k", "[::1]:25"}));
+}
+
 TEST(LoadOptions, ASinkAnnouncesEverythingItKnowsUnlessTold) {
   EXPECT_EQ(parse({"sink", "[::1]:24"})->announced, announced_by_default);
   EXPECT_EQ(parse({"sink", "--announce", "none", "[::1]:24"})->announced, smtp::Announced{});
@@ -97,7 +111,7 @@ TEST(LoadOptions, RefusesMistakesOfASinkByName) {
   };
   for (const Mistake& mistake : std::vector<Mistake>{
            {{"sink"}, "HOST:PORT"},
-           {{"sink", "--announce", "STARTTLS", "[::1]:24"}, "has no TLS"},
+           {{"sink", "--announce", "STARTTLS", "[::1]:24"}, "by --starttls"},
            {{"sink", "--announce", "DSN,", "[::1]:24"}, "'' cannot"},
            {{"sink", "--announce", "XCLIENT", "[::1]:24"}, "'XCLIENT'"},
            {{"sink", "--announce", "SIZE=x", "[::1]:24"}, "'SIZE=x'"},

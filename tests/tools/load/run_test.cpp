@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "engine/net/listener.h"
+#include "engine/tls/problem.h"
+#include "tests/engine/tls/test_authority.h"
 #include "tests/tools/load/running_sink.h"
 
 namespace ringpost::load {
@@ -55,6 +57,81 @@ TEST(LoadRun, EveryMessageArrivesInEveryManner) {
   });
   EXPECT_EQ(taken.messages, 309u);
   EXPECT_EQ(taken.octets, octets);
+}
+
+// A certificate of our own and its key, in files.
+std::shared_ptr<const SinkEncryption> sink_keys() {
+  const auto folder = std::filesystem::path(testing::TempDir());
+  const auto certificate = folder / ("load-cert-" + std::to_string(getpid()));
+  const auto key = folder / ("load-key-" + std::to_string(getpid()));
+  const auto party = tls::testing::make_party(tls::testing::make_ec_key());
+  std::ofstream(certificate) << party.pem;
+  const bssl::UniquePtr<BIO> sink(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PrivateKey(sink.get(), party.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  const std::uint8_t* data = nullptr;
+  std::size_t octets = 0;
+  BIO_mem_contents(sink.get(), &data, &octets);
+  std::ofstream(key) << text_of(tls::bytes_at(data, octets));
+  std::filesystem::permissions(key, std::filesystem::perms::owner_read);
+  auto keys = SinkEncryption::load(certificate, key);
+  EXPECT_TRUE(keys) << keys.error();
+  const auto wrong = SinkEncryption::load(key, key);
+  EXPECT_FALSE(wrong);
+  const auto none = SinkEncryption::load(certificate, certificate);
+  EXPECT_FALSE(none);
+  std::filesystem::remove(certificate);
+  std::filesystem::remove(key);
+  return keys ? *keys : nullptr;
+}
+
+TEST(LoadRun, EveryMessageArrivesThroughTls) {
+  const auto keys = sink_keys();
+  for (const Encryption encryption : {Encryption::Implicit, Encryption::StartTls}) {
+    const Port port;
+    Options sink = sink_at(port);
+    sink.encryption = encryption;
+    sink.keys = keys;
+    std::uint64_t octets = 0;
+    const Report taken = with_sink(sink, [&] {
+      for (const auto [chunking, resumption] :
+           std::to_array<std::pair<bool, bool>>({{false, true}, {true, false}})) {
+        Options options = source(port);
+        options.encryption = encryption;
+        options.chunking = chunking;
+        options.resumption = resumption;
+        options.sizes = {{.octets = 600, .weight = 1}, {.octets = 300'000, .weight = 1}};
+        const Report report = run_source(options);
+        EXPECT_TRUE(report.is_clean()) << to_line(report, options);
+        EXPECT_EQ(report.messages, 103u);
+        EXPECT_EQ(report.sessions_lost, 0u);
+        EXPECT_EQ(report.handshakes.full + report.handshakes.resumed, report.connections);
+        EXPECT_EQ(report.handshakes.failed, 0u);
+        EXPECT_EQ(report.handshakes.full, resumption ? options.connections : report.connections);
+        octets += report.octets;
+      }
+    });
+    EXPECT_EQ(taken.messages, 206u);
+    EXPECT_EQ(taken.octets, octets);
+    EXPECT_EQ(taken.handshakes.full + taken.handshakes.resumed, taken.connections);
+    EXPECT_GT(taken.handshakes.resumed, 0u);
+  }
+}
+
+TEST(LoadRun, AHandshakeThatFailsIsCounted) {
+  const Port port;
+  Options plain_sink = sink_at(port);
+  with_sink(plain_sink, [&] {
+    Options options = source(port);
+    options.encryption = Encryption::Implicit;
+    options.connections = 1;
+    options.messages = 1;
+    options.patience = seconds(1);
+    const Report report = run_source(options);
+    EXPECT_FALSE(report.is_clean());
+    EXPECT_GT(report.handshakes.failed, 0u) << to_line(report, options);
+    options.encryption = Encryption::StartTls;  // which this sink does not offer
+    EXPECT_FALSE(run_source(options).is_clean());
+  });
 }
 
 TEST(LoadRun, ThreadsShareTheMessagesAndTheLedgerNamesEachOnce) {
