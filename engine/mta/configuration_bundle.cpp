@@ -91,7 +91,9 @@ bool send_configuration(const LoadWish& wish, int socket) {
                            .macros = wish.macros};
     conf::FileReader read = send;
     // Only for the files that it asks for; what is wrong with them the engine will tell.
-    [[maybe_unused]] const conf::ParseResult parsed = conf::parse(std::move(input), read);
+    const conf::ParseResult parsed = conf::parse(std::move(input), read);
+    if (parsed.config)
+      for (const std::string& path : certificate_files(*parsed.config)) send(path);
   }
   return is_taken && send_frame(socket, {});
 }

@@ -10,9 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/mta/certificates.h"
 #include "engine/mta/compiled_patterns.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/net/address.h"
+#include "engine/tls/server_context.h"
 #include "proto/conf/config.h"
 #include "proto/conf/ruleset.h"
 #include "proto/dns/host_file.h"
@@ -34,8 +36,10 @@ struct ListenAddress {
   bool withholds_dsn = false;  // `no-dsn`
   bool masks_source = false;   // `mask-src`: the Received field does not say where mail comes from
   bool behind_proxy = false;   // `proxy-v2`: a PROXY header comes before everything else
-  const conf::Table* proxies = nullptr;    // who may send it; nullptr: everybody
-  const conf::Listener* source = nullptr;  // the line it is from, in `config`
+  const conf::Table* proxies = nullptr;  // who may send it; nullptr: everybody
+  conf::TlsMode tls_mode = conf::TlsMode::Off;
+  std::shared_ptr<const tls::ServerContext> tls = nullptr;  // unless Off
+  const conf::Listener* source = nullptr;                   // the line it is from, in `config`
 };
 
 struct Generation {
@@ -48,6 +52,7 @@ struct Generation {
   std::unordered_map<const conf::Table*, CompiledPatterns> patterns;
   // The main file and what it includes, by path: what `update table` does not read anew.
   std::map<std::string, std::string> texts;
+  CertificateSet certificates;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
   dns::ResolverSettings resolver;

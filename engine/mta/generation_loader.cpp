@@ -15,6 +15,7 @@
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
 #include "engine/mta/sender_rewriting.h"
+#include "engine/ring/clock.h"
 #include "scan/pattern/posix.h"
 
 namespace ringpost::mta {
@@ -125,15 +126,13 @@ class Loading {
     input.find_table_program = find_program;
     input.find_service = find_service;
     input.keep_table = std::move(keep);
-    conf::FileReader remember = [this, &read](const std::string& path) {
-      auto content = read(path);
-      if (content) texts_[path] = *content;
-      return content;
+    conf::FileReader reader = [this, &read](const std::string& path) {
+      return remember(path, read);
     };
-    conf::ParseResult parsed = conf::parse(std::move(input), remember);
+    conf::ParseResult parsed = conf::parse(std::move(input), reader);
     const bool is_refused = !wish_.only_check && conf::refuse_unsupported(parsed.diagnostics);
     LoadedGeneration loaded{nullptr, std::move(parsed.diagnostics)};
-    if (parsed.config && !is_refused) finish(std::move(*parsed.config), loaded);
+    if (parsed.config && !is_refused) finish(std::move(*parsed.config), read, loaded);
     return loaded;
   }
 
@@ -151,12 +150,25 @@ class Loading {
     return errors;
   }
 
-  void finish(conf::Config config, LoadedGeneration& loaded) {
+  std::expected<std::string, Fault> remember(const std::string& path, conf::FileReader& read) {
+    auto content = read(path);
+    if (content) texts_[path] = *content;
+    return content;
+  }
+
+  void finish(conf::Config config, conf::FileReader& read, LoadedGeneration& loaded) {
     if (wish_.only_check) check_sources(config, loaded.diagnostics);
     ListenResolution resolved = resolve_listeners(config);
     std::ranges::move(resolved.errors, std::back_inserter(loaded.diagnostics));
+    const CertificateWish tls{.read = [&](const std::string& path) { return remember(path, read); },
+                              .find_key = wish_.find_key,
+                              .tickets = wish_.tickets,
+                              .now = ring::wall_now()};
+    CertificateSet certificates = load_certificates(config, tls, loaded.diagnostics);
+    make_contexts(config, certificates, tls, resolved.addresses, loaded.diagnostics);
     if (conf::has_error(loaded.diagnostics)) return;
     loaded.generation = generation_of(wish_, std::move(config), std::move(resolved));
+    loaded.generation->certificates = std::move(certificates);
     for (const auto& table : loaded.generation->config.tables) {
       texts_.erase(table->path_or_command());
       if (table->size() == 0) continue;
@@ -201,6 +213,20 @@ LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
     const auto kept = present.texts.find(path);
     if (kept != present.texts.end()) return kept->second;
     return wish.read(path);
+  };
+  return Loading(wish).run(present.texts.at(wish.path), keep, read);
+}
+
+LoadedGeneration reload_certificates(const LoadWish& wish, const Generation& present) {
+  const auto keep = [&](std::string_view name, std::string_view path) -> const conf::Table* {
+    const conf::Table* const known = present.config.find_table(name);
+    return known == nullptr || known->path_or_command() != path ? nullptr : known;
+  };
+  const std::vector<std::string> fresh = certificate_files(present.config);
+  const auto read = [&](const std::string& path) -> std::expected<std::string, Fault> {
+    const auto kept = present.texts.find(path);
+    const bool is_kept = kept != present.texts.end() && !std::ranges::binary_search(fresh, path);
+    return is_kept ? kept->second : wish.read(path);
   };
   return Loading(wish).run(present.texts.at(wish.path), keep, read);
 }

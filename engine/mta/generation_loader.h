@@ -25,6 +25,9 @@ struct LoadWish {
   // How the files are read; copied with the wish.
   std::function<std::expected<std::string, Fault>(const std::string&)> read = read_text_file;
   bool only_check = false;  // -n: what is not available yet is no reason to fail
+  KeyLookup find_key = {};  // CHECKed to be there when the configuration has a `pki`
+  // For the contexts of every generation.
+  std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
 };
 
 struct LoadedGeneration {
@@ -38,5 +41,7 @@ LoadedGeneration load_generation(const LoadWish& wish);
 // the other tables nor the configuration's own files are looked at. The table must exist.
 LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,
                               const conf::Table& table);
+// The same with the files of `pki` and `ca` read anew.
+LoadedGeneration reload_certificates(const LoadWish& wish, const Generation& present);
 
 }  // namespace ringpost::mta

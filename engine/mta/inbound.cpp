@@ -2,6 +2,8 @@
 // answered in inbound_events.cpp.
 #include "engine/mta/inbound.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -53,6 +55,8 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
       began_(parts.core.now()) {
   if (listener_.withholds_dsn) session_.withhold_dsn();
   if (submits()) session_.complete_addresses();
+  if (listener_.tls_mode == conf::TlsMode::Offered) session_.offer_tls(smtp::TlsOffer::Offered);
+  if (listener_.tls_mode == conf::TlsMode::Required) session_.offer_tls(smtp::TlsOffer::Required);
   session_.watch_commands([this](std::string_view line) { command_read(line); });
 }
 
@@ -120,10 +124,13 @@ void Inbound::sent(int error) {
 
 void Inbound::pump() {
   if (stream_.closing() || waiting_ == Waiting::Proxy) return;
+  if (listener_.tls_mode == conf::TlsMode::Implicit && tls_ == nullptr) begin_tls();
+  if (shakes_hands()) shake_hands();
   while (waiting_ == Waiting::Nothing && (take_event() || offer_input())) {
   }
   // Input may be left while replies wait to be sent: it comes first.
-  if (peer_closed_ && unread().empty() && waiting_ == Waiting::Nothing && !session_.wants_close()) {
+  if (peer_closed_ && unread().empty() && unread_plain().empty() && waiting_ == Waiting::Nothing &&
+      !session_.wants_close()) {
     session_.disconnected();
     while (take_event()) {
     }
@@ -155,11 +162,24 @@ void Inbound::drop_consumed() {
 // The buffer in front is kept until the next offer, because a Content slice lies in it.
 bool Inbound::offer_input() {
   if (session_.awaits_answer()) return false;
+  if (tls_ != nullptr) {
+    if (!decrypt()) return take_event();
+    const std::size_t taken = session_.receive(tls_->plain(), parts_.core.now());
+    tls_->plain_begin += taken;
+    return taken > 0 || take_event();
+  }
   drop_consumed();
   if (unread().empty()) return false;
   const std::size_t taken = session_.receive(unread(), parts_.core.now());
   consumed_ += taken;
   return taken > 0 || take_event();
+}
+
+void Inbound::drop_input() {
+  clear_set_aside();
+  input_.clear();
+  consumed_ = 0;
+  stream_.receive();
 }
 
 void Inbound::give_back_buffers() {
@@ -221,22 +241,42 @@ void Inbound::note_replies(std::string_view replies) {
   }
 }
 
+// What is to be sent next, into sending_; false: nothing.
+bool Inbound::gather_replies() {
+  const Bytes replies = session_.transmit();
+  // Before the handshake is done nothing of the dialogue is sent; after one that failed, never.
+  const bool sendable = tls_ == nullptr ? listener_.tls_mode != conf::TlsMode::Implicit
+                                        : tls_->stands && tls_->channel.may_send();
+  if (sendable && !replies.empty()) {
+    note_replies(text_of(replies));
+    tls_ == nullptr ? void(sending_.assign(text_of(replies))) : tls_->channel.send(replies);
+    session_.transmitted(replies.size());
+  }
+  if (tls_ != nullptr) {
+    if (sendable && session_.wants_close()) tls_->channel.finish();
+    tls_->channel.take_output(sending_);
+  }
+  return !sending_.empty();
+}
+
 void Inbound::flush() {
   if (stream_.sending() || stream_.closing()) return;
-  const Bytes replies = session_.transmit();
-  if (!replies.empty()) {
-    sending_.assign(text_of(replies));
-    note_replies(sending_);
-    session_.transmitted(replies.size());
+  if (gather_replies()) {
     sending_since_ = parts_.core.now();
     stream_.send(bytes_of(sending_));
+    if (tls_ == nullptr && session_.awaits_tls()) {
+      // What came in the clear behind STARTTLS is nobody's: RFC 3207 4.2, CVE-2011-0411.
+      drop_input();
+      begin_tls();
+    }
     return;
   }
   if (session_.wants_close()) stream_.close(linger_max, parting_patience);
 }
 
 void Inbound::arm_timer() {
-  const Instant deadline = session_.deadline();
+  Instant deadline = session_.deadline();
+  if (shakes_hands()) deadline = std::min(deadline, tls_->deadline);
   if (deadline != never) {
     parts_.core.timers().arm(timer_, deadline);
   } else if (session_.wants_close() && stream_.sending()) {
@@ -250,6 +290,7 @@ void Inbound::arm_timer() {
 
 void Inbound::time_is_up() {
   if (waiting_ == Waiting::Proxy) return refuse_proxy("no PROXY header in time");
+  if (shakes_hands() && parts_.core.now() >= tls_->deadline) tls_failed("timeout");
   session_.expire(parts_.core.now());
   pump();
   // A peer that does not read its replies: it gets no more than the linger time.
@@ -284,6 +325,7 @@ void Inbound::closed() {
 
 void Inbound::report_closed() {
   const bool has_name = client_address_ && client_name_ && !client_name_->name.empty();
+  const bool is_secure = tls_ != nullptr && tls_->stands;
   const bool has_failed = client_name_ && client_name_->state == ClientName::State::Failed;
   parts_.metrics.session.closed[close_reason_].add();
   parts_.metrics.session.connections.give_back();
@@ -296,6 +338,9 @@ void Inbound::report_closed() {
                                                       : has_failed ? "error"
                                                                    : "",
                                             .helo = hello_,
+                                            .tls = is_secure ? tls_->facts.version : "",
+                                            .cipher = is_secure ? tls_->facts.cipher : "",
+                                            .resumed = is_secure && tls_->facts.resumed,
                                             .reason = close_reason_,
                                             .messages = messages_,
                                             .octets = octets_,

@@ -15,6 +15,7 @@
 #include "engine/mta/transaction.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
+#include "engine/tls/channel.h"
 #include "proto/conf/expand.h"
 #include "proto/proxy/header.h"
 #include "proto/smtp/server_session.h"
@@ -62,6 +63,22 @@ class Inbound final : net::StreamOwner {
  private:
   enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Commit };
 
+  // TLS between the stream and the dialogue.
+  struct Secured final : tls::ChannelOwner {
+    Secured(Inbound& owner, const tls::ServerContext& context, tls::Signer& signer)
+        : inbound(owner), channel(context, signer, *this) {}
+    void channel_resumes() override { inbound.pump(); }
+    Bytes plain() const { return {room.get() + plain_begin, plain_end - plain_begin}; }
+
+    Inbound& inbound;
+    tls::Channel channel;
+    bool stands = false;                  // the handshake is done, and the dialogue knows
+    tls::ChannelFacts facts;              // of one that stands
+    std::unique_ptr<std::byte[]> room{};  // nothing while no plaintext is left
+    std::size_t plain_begin = 0, plain_end = 0;
+    Instant deadline{};  // of the handshake
+  };
+
   // net::StreamOwner
   void opened(const std::optional<net::Address>& peer) override;
   void connect_failed(int) override {}
@@ -80,17 +97,30 @@ class Inbound final : net::StreamOwner {
   bool take_event();
   bool offer_input();
   void drop_consumed();
+  // Received and not yet given to the dialogue, or to TLS.
   Bytes unread() const;
+  Bytes unread_plain() const { return tls_ != nullptr ? tls_->plain() : unread(); }
   void set_input_aside();
   void clear_set_aside();
+  void drop_input();
   void command_read(std::string_view line);
   void note_replies(std::string_view replies);
+  bool gather_replies();
   void flush();
   void arm_timer();
   void time_is_up();
   void room_again();
   void answered(conf::Answer answer);
   void ask_client_name();
+
+  // Of TLS: inbound_tls.cpp.
+  bool shakes_hands() const { return tls_ != nullptr && !tls_->stands; }
+  void begin_tls();
+  void shake_hands();
+  bool decrypt();
+  void tls_stands();
+  void tls_failed(std::string_view why);
+  std::string encryption() const;
   void named(ClientName name);
 
   void on(const smtp::Opened&);
@@ -160,6 +190,7 @@ class Inbound final : net::StreamOwner {
   std::string hello_;
   smtp::Mailbox sender_;
   bool extended_ = false;
+  std::unique_ptr<Secured> tls_;
   bool counted_ = false;
   bool peer_closed_ = false;
   bool commit_waits_ = false;  // for room

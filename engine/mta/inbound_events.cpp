@@ -113,11 +113,6 @@ void Inbound::on(const smtp::HelloReceived& event) {
   answer(smtp::Decision::accept());
 }
 
-// Offered by no listener yet.
-void Inbound::on(const smtp::StartTlsReceived&) {
-  session_.answer(smtp::replies::tls_unavailable, parts_.core.now());
-}
-
 void Inbound::on(const smtp::AuthStep&) { answer(replies::auth_unavailable); }
 
 void Inbound::on(const smtp::AuthAborted&) {}
@@ -157,6 +152,7 @@ conf::SessionFacts Inbound::facts() const {
           .tag = listener_.tag,
           .helo = hello_,
           .sender = {sender_.local, sender_.domain},
+          .tls = tls_ != nullptr,
           .client_name = name};
 }
 
@@ -248,6 +244,9 @@ void Inbound::on(const smtp::ContentBegin&) {
   trace.hello_name = hello_;
   trace.extended = extended_;
   trace.smtputf8 = transaction_->envelope.smtputf8;
+  const std::string tls_comment = encryption();
+  trace.encrypted = tls_ != nullptr;
+  trace.encryption = tls_comment;
   trace.client_address = client_;
   if (client_name_ && client_name_->confirmed == ClientName::Confirmed::Yes)
     trace.client_name = client_name_->name;
@@ -279,7 +278,8 @@ void Inbound::append_pending() {
     transaction.pending = std::exchange(transaction.pending_after, {});
   if (transaction.pending.empty()) return;
   const memory::Buffer none;
-  const memory::Buffer& buffer = input_.empty() ? none : input_.front();
+  // Plaintext lies elsewhere than what was received.
+  const memory::Buffer& buffer = input_.empty() || tls_ != nullptr ? none : input_.front();
   const std::size_t taken = transaction.append(transaction.pending, buffer);
   transaction.pending = transaction.pending.subspan(taken);
   if (transaction.pending.empty()) return append_pending();
@@ -380,7 +380,9 @@ void Inbound::on(const smtp::Reset&) { transaction_.reset(); }
 void Inbound::on(const smtp::Violation&) { ++errors_; }
 
 void Inbound::on(const smtp::Closed& event) {
-  if (close_reason_ == observe::CloseReason::PeerReset) return;
+  if (close_reason_ == observe::CloseReason::PeerReset ||
+      close_reason_ == observe::CloseReason::Tls)
+    return;
   close_reason_ = reason_of(event.reason);
   const bool whole_time = parts_.core.now() - began_ >= generation_->session_limits.total;
   if (event.reason == smtp::CloseReason::TimedOut && whole_time)

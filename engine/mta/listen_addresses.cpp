@@ -86,6 +86,22 @@ ListenAddress local_listener(const conf::Config& config, const conf::Listener& l
   return local;
 }
 
+ListenAddress listen_address(const conf::Config& config, const conf::Listener& listener,
+                             const net::Address& address) {
+  ListenAddress result;
+  result.address = address;
+  result.server_name = listener.hostname.empty() ? config.server_name : listener.hostname;
+  result.tag = listener.tag;
+  result.interface_name = listener.source;
+  result.withholds_dsn = listener.no_dsn;
+  result.masks_source = listener.mask_source;
+  result.behind_proxy = listener.proxy_v2;
+  result.proxies = listener.proxies;
+  result.tls_mode = listener.tls;
+  result.source = &listener;
+  return result;
+}
+
 }  // namespace
 
 std::vector<net::Address> addresses_of_host(const std::string& name) {
@@ -122,10 +138,7 @@ ListenResolution resolve_listeners(const conf::Config& config) {
       const auto address = net::Address::parse(found.host(), listener.port);
       if (!address || std::ranges::find(seen, found.host()) != seen.end()) continue;
       seen.push_back(found.host());
-      result.addresses.push_back(
-          {*address, listener.hostname.empty() ? config.server_name : listener.hostname,
-           listener.tag, listener.source, false, listener.no_dsn, listener.mask_source,
-           listener.proxy_v2, listener.proxies, &listener});
+      result.addresses.push_back(listen_address(config, listener, *address));
     }
     if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
   }

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 
 #include "engine/mta/configuration_bundle.h"
@@ -55,6 +56,22 @@ void announce(observe::EventLog& log, const std::string& file, const Generation&
     log.emit(now, observe::Listening{
                       .address = host, .port = listener.address.port(), .tag = listener.tag});
   }
+  announce_certificates(log, generation, true);
+}
+
+void announce_certificates(observe::EventLog& log, const Generation& generation, bool all) {
+  const WallTime now = ring::wall_now();
+  for (const auto& [name, certificate] : generation.certificates.pkis) {
+    const Duration left = certificate->not_after - now;
+    const bool ends_soon = left < certificate_ends_soon;
+    if (!all && !ends_soon) continue;
+    log.emit(now, observe::CertificateInUse{
+                      .pki = name,
+                      .key = to_text(certificate->kind),
+                      .names = fmt::format("{}", fmt::join(certificate->names, ",")),
+                      .days_left = left.seconds() / 86'400,
+                      .ends_soon = ends_soon});
+  }
 }
 
 Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, TableSources& sources,
@@ -82,12 +99,33 @@ std::expected<LoadWish, Fault> Reloader::readable_wish() const {
 }
 
 ReloadReport Reloader::reload() {
+  const std::lock_guard guard(lock_);
+  const Instant began = ring::monotonic_now();
   const auto wish = readable_wish();
   if (!wish) return {false, {to_text(wish.error())}};
-  return adopt(load_generation(*wish));
+  return adopt(load_generation(*wish), began);
+}
+
+ReloadReport Reloader::reload_certificates() {
+  const std::lock_guard guard(lock_);
+  const Instant began = ring::monotonic_now();
+  const auto wish = readable_wish();
+  ReloadReport report = wish ? adopt(mta::reload_certificates(*wish, *generation_), began)
+                             : ReloadReport{false, {to_text(wish.error())}};
+  log_.emit(ring::wall_now(), observe::CertificatesReloaded{
+                                  .done = report.done,
+                                  .detail = fmt::format("{}", fmt::join(report.messages, "; "))});
+  return report;
+}
+
+void Reloader::tell_what_ends() {
+  const std::lock_guard guard(lock_);
+  announce_certificates(log_, *generation_, false);
 }
 
 ReloadReport Reloader::update_table(const std::string& name) {
+  const std::lock_guard guard(lock_);
+  const Instant began = ring::monotonic_now();
   const conf::Table* const table = generation_->config.find_table(name);
   if (table == nullptr) return {false, {fmt::format("there is no table \"{}\"", name)}};
   if (table->backend() == conf::TableBackend::Proc) {
@@ -99,10 +137,16 @@ ReloadReport Reloader::update_table(const std::string& name) {
     return {false, {fmt::format("table \"{}\" stands in the configuration: use reload", name)}};
   const auto wish = readable_wish();
   if (!wish) return {false, {to_text(wish.error())}};
-  return adopt(reload_table(*wish, *generation_, *table));
+  return adopt(reload_table(*wish, *generation_, *table), began);
 }
 
-ReloadReport Reloader::adopt(LoadedGeneration loaded) {
+void Reloader::watch_files() {
+  if (parent_ == nullptr) return;
+  for (const std::string& path : certificate_files(generation_->config)) parent_->watch_file(path);
+}
+
+// `began`: before anything was read. Keys and files that nobody has named since are forgotten.
+ReloadReport Reloader::adopt(LoadedGeneration loaded, Instant began) {
   ReloadReport report;
   for (const conf::Diagnostic& diagnostic : loaded.diagnostics)
     report.messages.push_back(conf::to_text_with_caret(diagnostic));
@@ -120,6 +164,8 @@ ReloadReport Reloader::adopt(LoadedGeneration loaded) {
   std::ranges::move(restart_notes(generation_->config, next->config),
                     std::back_inserter(report.messages));
   generation_ = next;
+  watch_files();
+  if (parent_ != nullptr) parent_->forget_files(began);
   announce(log_, wish_.path, *next);
   report.done = true;
   return report;

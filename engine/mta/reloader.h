@@ -1,10 +1,11 @@
 // Reloader: takes a new configuration into use while the daemon runs: load, check, bind what is
 // new, hand the new generation to every core between two turns. A load that fails changes nothing;
-// sessions end on the generation they began with. Used by the control thread alone, which blocks
-// meanwhile; no core does.
+// sessions end on the generation they began with. Thread-safe: one at a time; it blocks meanwhile,
+// no core does.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,14 +32,21 @@ class Reloader {
 
   // The whole configuration, read anew.
   ReloadReport reload();
+  // The files that `pki` and `ca` lines name, because they have changed; nothing else. Logged.
+  ReloadReport reload_certificates();
   // One table, by its name; everything else stays as it is.
   ReloadReport update_table(const std::string& name);
+  // Has the parent look at the files of certificates from now on.
+  void watch_files();
+  // Logs which certificates in use end soon.
+  void tell_what_ends();
 
  private:
   std::expected<LoadWish, Fault> readable_wish() const;
-  ReloadReport adopt(LoadedGeneration loaded);
+  ReloadReport adopt(LoadedGeneration loaded, Instant began);
   std::expected<void, Fault> hand_over(const std::shared_ptr<const Generation>& next);
 
+  std::mutex lock_;
   std::vector<Worker*> workers_;
   observe::EventLog& log_;
   TableSources& sources_;
@@ -48,6 +56,8 @@ class Reloader {
   std::shared_ptr<const Generation> generation_;
 };
 
+// What is in use of certificates: all of them, or those that end soon.
+void announce_certificates(observe::EventLog& log, const Generation& generation, bool all);
 // The events that tell what is in use.
 void announce(observe::EventLog& log, const std::string& file, const Generation& generation);
 

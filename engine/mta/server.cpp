@@ -199,6 +199,7 @@ void Server::answer_control() {
   const pthread_t main_thread = pthread_self();
   reloader_ = std::make_unique<Reloader>(workers_, *log_, *sources_, *retirement_, options_.parent,
                                          options_.config, generation_);
+  reloader_->watch_files();
   commands_ = std::make_unique<ControlCommands>(
       workers_, *log_, std::move(metrics), *reloader_, [this] { intake_.look_now(); },
       [this, main_thread] {
@@ -223,17 +224,28 @@ void Server::announce_start() {
 void Server::wait() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  Instant next_hour = ring::monotonic_now() + tls::TicketKeys::rotation;
   while (true) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
-    if (signal != SIGHUP) {
-      stop_reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
-      if (asked_to_stop_) stop_reason_ = "control request";
-      return;
+    const Duration left = std::max(next_hour - ring::monotonic_now(), milliseconds(1));
+    const timespec patience{.tv_sec = left.seconds(), .tv_nsec = left.ns % 1'000'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &patience);
+    if (ring::monotonic_now() >= next_hour) {
+      next_hour = ring::monotonic_now() + tls::TicketKeys::rotation;
+      hour_passed();
     }
-    log_->request_reopen();
+    if (signal == SIGHUP) log_->request_reopen();
+    if (signal == SIGUSR1) reloader_->reload_certificates();
+    if (signal != SIGTERM && signal != SIGINT) continue;
+    stop_reason_ = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+    if (asked_to_stop_) stop_reason_ = "control request";
+    return;
   }
+}
+
+void Server::hour_passed() {
+  options_.config.tickets->rotate();
+  if (++hours_ % 24 == 0) reloader_->tell_what_ends();
 }
 
 void Server::stop_all() {

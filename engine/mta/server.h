@@ -47,7 +47,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Blocks until SIGTERM or SIGINT, or until somebody asked through the control socket. The signals
-  // must be blocked in all threads. SIGHUP opens the log file anew.
+  // must be blocked in all threads. SIGHUP opens the log file anew, SIGUSR1 reads certificates
+  // anew.
   void wait();
 
  private:
@@ -61,6 +62,7 @@ class Server {
   std::expected<void, Fault> bind_control();
   void answer_control();
   void announce_start();
+  void hour_passed();
   void stop_all();
   void give_up();
   void run_worker(unsigned index, WorkerSetup setup, StartGate& gate);
@@ -88,6 +90,7 @@ class Server {
   std::atomic<bool> asked_to_stop_{false};  // by the control socket
   std::string stop_reason_;
   bool running_ = false;
+  unsigned hours_ = 0;
 };
 
 }  // namespace ringpost::mta

@@ -68,6 +68,8 @@ std::expected<void, Fault> Worker::set_up() {
   if (!resolver) return std::unexpected(resolver.error());
   resolver_ = std::move(*resolver);
   parts_.resolver = resolver_.get();
+  keys_ = std::make_unique<KeyLink>(*core_, setup_.parent);
+  parts_.signer = keys_.get();
   parts_.buffers = buffers_.get();
   parts_.index = &index_;
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,
@@ -98,6 +100,8 @@ void Worker::use(const std::shared_ptr<const Generation>& generation) {
   if (setup_.index == 0)
     setup_.metrics.session.connections.max.set(std::min<std::uint64_t>(
         config.smtp.connections_max, parts_.connections_max * setup_.cores));
+  if (setup_.index == 0)
+    setup_.metrics.session.certificate_end.set(first_end(generation->certificates));
   dispatcher_->use_generation();
   dispatcher_->allow_attempts(
       std::max<std::size_t>(1, (config.engine.deliveries_max + setup_.cores - 1) / setup_.cores));
@@ -283,8 +287,11 @@ bool Worker::finished() {
   const bool nothing_left = draining_ && connections_ == 0 && listeners_done &&
                             dispatcher_->idle() && upkeep_->idle() && spooler_->idle() &&
                             enquiries_->idle();
-  if (nothing_left) resolver_->close();
-  idle_ = nothing_left && resolver_->idle();
+  if (nothing_left) {
+    resolver_->close();
+    keys_->close();
+  }
+  idle_ = nothing_left && resolver_->idle() && keys_->is_closed();
   return std::ranges::all_of(all_, [](const Worker* worker) { return worker->idle_.load(); });
 }
 

@@ -12,6 +12,7 @@
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/inbound.h"
+#include "engine/mta/key_link.h"
 #include "engine/mta/recover.h"
 #include "engine/mta/resolver.h"
 #include "engine/mta/spool_upkeep.h"
@@ -124,6 +125,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<SpoolUpkeep> upkeep_;
   std::unique_ptr<Enquiries> enquiries_;
   std::unique_ptr<Resolver> resolver_;
+  std::unique_ptr<KeyLink> keys_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;
   std::vector<std::unique_ptr<OpenListener>> closing_listeners_;  // of generations before
   std::vector<Worker*> all_;

@@ -16,6 +16,10 @@ namespace ringpost::store {
 class Index;
 }
 
+namespace ringpost::tls {
+class Signer;
+}
+
 namespace ringpost::mta {
 
 class Agents;
@@ -42,6 +46,7 @@ struct WorkerParts {
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   Resolver* resolver = nullptr;
+  tls::Signer* signer = nullptr;  // of TLS; nothing: no private keys are to be had
   PatternMatchers patterns = {};
   std::size_t sources_used = 0;       // source addresses of relays, which are taken in turns
   std::uint64_t connections_max = 0;  // of this core, by its descriptors

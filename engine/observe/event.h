@@ -7,16 +7,15 @@
 #include <string_view>
 #include <type_traits>
 
+#include "engine/observe/level.h"
 #include "engine/observe/logfmt.h"
 #include "engine/observe/reason.h"
+#include "engine/observe/tls_event.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/queue_id.h"
 
 namespace ringpost::observe {
-
-// Brief is always written; Verbose only after `ringpostctl log verbose` or `ringpostd -v`.
-enum class Level : std::uint8_t { Brief, Verbose };
 
 // ---- the three main lines
 
@@ -84,6 +83,9 @@ struct SessionClosed {
   std::string_view rdns = {};    // what the DNS calls the client; empty: nothing, or not known yet
   std::string_view fcrdns = {};  // "yes" when that name leads back to it, "no", "error"
   std::string_view helo = {};
+  std::string_view tls = {};  // "TLSv1.3"; empty: none
+  std::string_view cipher = {};
+  bool resumed = false;
   CloseReason reason = CloseReason::Quit;
   std::uint32_t messages = 0;  // accepted
   std::uint64_t octets = 0;    // received from the client in all
@@ -94,6 +96,7 @@ struct SessionClosed {
     field("session", session), field("client", client);
     if (!proxy.empty()) field("proxy", proxy);
     field("rdns", rdns), field("fcrdns", fcrdns), field("helo", helo);
+    if (!tls.empty()) field("tls", tls), field("cipher", cipher), field("resumed", resumed);
     field("reason", to_text(reason)), field("messages", messages), field("octets", octets);
     field("commands", commands), field("errors", errors), field("elapsed", elapsed);
   }
@@ -440,7 +443,8 @@ using AllEvents =
               SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening,
               ConfigLoaded, Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp,
               FaultSeen, TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped,
-              SessionOpened, LineReceived, ReplySent>;
+              SessionOpened, LineReceived, ReplySent, HandshakeFailed, HandshakeDone,
+              CertificateInUse, CertificatesReloaded>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

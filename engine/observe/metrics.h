@@ -40,6 +40,10 @@ struct SessionMetrics {
   Counter recipients_refused;
   Counter octets_received;
   Histogram commit_wait;  // µs from the end of the content to durable
+  Counter tls_full;
+  Counter tls_resumed;
+  Counter tls_failed;
+  Gauge certificate_end;  // of that which ends first; one for all cores, set by core 0
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
@@ -62,6 +66,12 @@ struct SessionMetrics {
           self.octets_received);
     visit("ringpost_session_commit_wait_microseconds", "end of content until durable",
           self.commit_wait);
+    visit("ringpost_session_tls_full_total", "TLS handshakes with a signature", self.tls_full);
+    visit("ringpost_session_tls_resumed_total", "TLS sessions resumed", self.tls_resumed);
+    visit("ringpost_session_tls_failed_total", "TLS handshakes that failed", self.tls_failed);
+    visit("ringpost_session_certificate_end_seconds",
+          "when the first certificate ends, seconds since 1970; 0: there is none",
+          self.certificate_end);
   }
 };
 

@@ -22,10 +22,19 @@ enum class CloseReason : std::uint8_t {
   Draining,        // the daemon is stopping
   Fault,           // our side failed
   Memory,          // it read no replies and held receive buffers while they ran short
+  Tls,             // the handshake failed, or what came under TLS was damaged
 };
-inline constexpr std::array<std::string_view, 10> close_reason_words{
-    "quit",      "peer-closed", "peer-reset", "idle-timeout", "session-timeout", "too-many-errors",
-    "violation", "draining",    "fault",      "memory"};
+inline constexpr std::array<std::string_view, 11> close_reason_words{"quit",
+                                                                     "peer-closed",
+                                                                     "peer-reset",
+                                                                     "idle-timeout",
+                                                                     "session-timeout",
+                                                                     "too-many-errors",
+                                                                     "violation",
+                                                                     "draining",
+                                                                     "fault",
+                                                                     "memory",
+                                                                     "tls"};
 
 // Why a connection was turned away before it became a session.
 enum class RefuseReason : std::uint8_t {

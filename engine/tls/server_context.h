@@ -30,7 +30,7 @@ struct ServerOptions {
   ClientCertificates client_certificates = ClientCertificates::None;
   std::shared_ptr<const TrustStore> client_authorities = nullptr;  // unless None
   std::string ciphers = {}, protocols = {};                        // see settings.h
-  const TicketKeys* tickets = nullptr;                             // outlives the context
+  std::shared_ptr<const TicketKeys> tickets = nullptr;
 };
 
 class ServerContext {

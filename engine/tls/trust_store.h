@@ -1,5 +1,5 @@
 // TrustStore: the authorities whose certificates are believed, and the judgement of a peer's chain.
-// RFC 5280 6. Immutable and shared by all threads.
+// RFC 5280. Immutable and shared by all threads.
 #pragma once
 
 #include <expected>

@@ -151,7 +151,10 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
     return expected("an option of \"listen on\"");
   }
   advance();
-  if (!is("senders")) unsupported(option.position, fmt::format("\"{}\"", option.text));
+  static constexpr std::array missing =
+      std::to_array<std::string_view>({"auth", "auth-optional", "filter", "hostnames"});
+  if (std::ranges::find(missing, option.text) != missing.end())
+    unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {
     if (options.tls) error(option.position, "the TLS mode is given twice");
     options.tls = true;

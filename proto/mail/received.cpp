@@ -54,7 +54,14 @@ void append_received(std::string& target, const ReceivedTrace& trace) {
   append_safe(target, trace.server_name, trace.smtputf8, is_name_octet);
   target += " with ";
   append_protocol(target, trace);
-  target += " id ";
+  if (!trace.encryption.empty()) {
+    target += " (";
+    append_safe(target, trace.encryption, false, is_name_octet);
+    target += ")\r\n\t";
+  } else {
+    target += ' ';
+  }
+  target += "id ";
   target += to_text(trace.id);
   if (!trace.recipient.empty()) {
     target += "\r\n\tfor <";

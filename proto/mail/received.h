@@ -18,6 +18,7 @@ struct ReceivedTrace {
   bool extended = false;        // EHLO
   bool smtputf8 = false;        // the transaction; UTF-8 may stand in the field only then
   bool encrypted = false;
+  std::string_view encryption = {};  // of what kind, as a comment: "TLSv1.3:NAME:128:NO"
   bool authenticated = false;
   std::string_view client_name;             // verified name of the address; empty: "unknown"
   std::string_view client_address;          // "192.0.2.1" or "2001:db8::1"

@@ -23,7 +23,7 @@ std::expected<std::shared_ptr<const SinkEncryption>, std::string> SinkEncryption
   std::shared_ptr<SinkEncryption> self(new SinkEncryption(std::move(*key)));
   auto context = tls::ServerContext::make(
       {.certificates = {std::make_shared<const tls::Certificate>(std::move(*certificate))},
-       .tickets = &self->tickets_});
+       .tickets = std::make_shared<const tls::TicketKeys>()});
   if (!context) return std::unexpected(std::move(context.error()));
   self->context_ = std::move(*context);
   return self;

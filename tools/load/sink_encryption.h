@@ -30,7 +30,6 @@ class SinkEncryption {
   explicit SinkEncryption(process::PrivateKey key) : key_(std::move(key)) {}
 
   process::PrivateKey key_;
-  tls::TicketKeys tickets_;
   std::shared_ptr<const tls::ServerContext> context_;
 };
 

@@ -17,6 +17,7 @@
 #include "engine/mta/explain.h"
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/server.h"
+#include "engine/process/key_file.h"
 #include "engine/process/parent.h"
 #include "engine/process/standard_descriptors.h"
 
@@ -49,7 +50,7 @@ int print_explanation(const ExplainOptions& options, mta::Generation& generation
 void block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
@@ -108,8 +109,16 @@ std::shared_ptr<mta::Generation> load(const EngineWish& wish) {
   return std::move(loaded.generation);
 }
 
+// For a check: what was read of the key is gone when this process ends.
+std::expected<tls::KeyName, std::string> name_of_key(const std::string& path, const std::string&) {
+  const auto key = process::PrivateKey::open(path);
+  if (!key) return std::unexpected(key.error());
+  return key->facts().name;
+}
+
 // -n and --explain: nothing is started.
-int check(const DaemonOptions& options, const EngineWish& wish) {
+int check(const DaemonOptions& options, EngineWish wish) {
+  wish.config.find_key = name_of_key;
   const auto generation = load(wish);
   if (generation == nullptr) return 1;
   if (options.explain) return print_explanation(*options.explain, *generation);
@@ -119,7 +128,14 @@ int check(const DaemonOptions& options, const EngineWish& wish) {
 
 // The engine, in its own process: reads the configuration with the rights it was started with, and
 // gives them up before it serves.
-int run_engine(const EngineWish& wish, process::ParentLink& parent) {
+int run_engine(EngineWish wish, process::ParentLink& parent) {
+  wish.config.find_key =
+      [&parent](const std::string& path,
+                const std::string& user) -> std::expected<tls::KeyName, std::string> {
+    const auto key = parent.load_key(path, user);
+    if (!key) return std::unexpected(key.error());
+    return key->name;
+  };
   const auto generation = load(wish);
   if (generation == nullptr) return 1;
   conf::EngineSettings& settings = generation->config.engine;

@@ -39,7 +39,8 @@ class Closed(Exception):
 class Client:
     """One connection. Without banner=False the 220 has been read when the constructor returns."""
 
-    def __init__(self, host, port, timeout=20.0, source=None, banner=True, receive_octets=None):
+    def __init__(self, host, port, timeout=20.0, source=None, banner=True, receive_octets=None,
+                 tls=None, server_name=None, session=None):
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_octets:
@@ -49,7 +50,26 @@ class Client:
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
+        if tls:  # from the first octet on
+            self.secure(tls, server_name, session)
         self.banner = self.expect_reply(220) if banner else None
+
+    def secure(self, context, server_name=None, session=None):
+        """Begin TLS with an ssl.SSLContext, perhaps resuming the session of another client."""
+        if self._received:
+            raise AssertionError(f"octets in the clear before TLS: {self._received!r}")
+        self.socket = context.wrap_socket(self.socket, server_hostname=server_name,
+                                          session=session)
+        return self
+
+    def start_tls(self, context, server_name=None, session=None):
+        """EHLO, STARTTLS, TLS, EHLO."""
+        if "STARTTLS" not in self.hello().lines:
+            raise AssertionError("STARTTLS is not offered")
+        self.expect("STARTTLS", 220)
+        self.secure(context, server_name, session)
+        self.hello()
+        return self
 
     # Octets
 

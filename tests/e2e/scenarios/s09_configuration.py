@@ -75,9 +75,8 @@ def start(t, path):
 @case()
 def not_available_is_refused_by_name(t):
     """Grammar of smtpd.conf without a behaviour yet: a note of -n, an error of a start."""
-    keys = 'pki mx.example.test cert "/etc/ssl/mx.crt" key "/etc/ssl/mx.key"\n'
     for directive, word in (
-            (keys + 'listen on 127.0.0.1 port 465 smtps pki mx.example.test', "smtps"),
+            ('\nlisten on 127.0.0.1 port 2526 hostnames { "127.0.0.1" = "x" }', "hostnames"),
             ('\naction "out" relay host smtps://mx.example.test', "TLS"),
             ('\nqueue encryption', "encryption")):
         path = write(t, sound + directive + "\n")

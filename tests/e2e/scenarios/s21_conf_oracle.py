@@ -41,6 +41,7 @@ def prepare(t):
         with open(path, "wb") as file:
             file.write(text.replace(b"@DIR@", place.encode()))
         made[name] = path
+    make_certificate(t, place)
     return place, made
 
 
@@ -52,7 +53,7 @@ def make_certificate(t, place):
                     "-subj", "/CN=mx.example.org", "-keyout", key,
                     "-out", os.path.join(place, "cert.pem")],
                    check=True, capture_output=True, timeout=60)
-    os.chmod(key, 0o600)  # OpenSMTPD refuses keys that others can read
+    os.chmod(key, 0o600)  # keys that others can read are refused
 
 
 def verdicts(command, made):
@@ -84,8 +85,7 @@ def our_verdicts(t):
 def verdicts_of_opensmtpd(t):
     """OpenSMTPD agrees with each, but for the deviations that are named, which are ones."""
     smtpd = programs.opensmtpd(t)
-    place, made = prepare(t)
-    make_certificate(t, place)
+    _, made = prepare(t)
     named = deviations()
     t.equal(named - set(made), set(), "deviations without a case")
     wrong = []

@@ -74,6 +74,8 @@ TEST(Event, TheThreeMainLinesReadAsDocumented) {
             "time=1970-01-01T00:00:00.000000Z core=0 event=session.closed "
             "session=0000000000000002 client=192.0.2.1 rdns=mail.example fcrdns=yes helo=x "
             "reason=too-many-errors messages=1 octets=5000 commands=7 errors=3 elapsed=1.000\n");
+  EXPECT_TRUE(print(SessionClosed{.tls = "TLSv1.3", .cipher = "TLS_X", .resumed = true})
+                  .contains(" tls=TLSv1.3 cipher=TLS_X resumed=true reason="));
 }
 
 }  // namespace

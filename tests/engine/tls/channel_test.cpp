@@ -59,7 +59,7 @@ class ChannelTest : public ::testing::Test {
                               Wish{.names = "", .common_name = "Authority", .authority = true})),
         party_(make_party(make_ec_key(), {}, &authority_)) {
     signer_.add(party_);
-    server_options_ = {.certificates = {party_.parsed}, .tickets = &tickets_};
+    server_options_ = {.certificates = {party_.parsed}, .tickets = tickets_};
     trust_ = *TrustStore::parse(authority_.pem);
     client_options_ = {.authorities = trust_};
     aim_ = {.server_name = "mail.example.org",
@@ -117,7 +117,7 @@ class ChannelTest : public ::testing::Test {
     EXPECT_EQ(client_end_.plain, "250 server\r\n");
   }
 
-  TicketKeys tickets_;
+  const std::shared_ptr<TicketKeys> tickets_ = std::make_shared<TicketKeys>();
   SessionStore sessions_{8};
   LocalSigner signer_;
   Awake awake_;
@@ -223,14 +223,14 @@ TEST_P(ChannelVersionTest, TicketsAreGoodForTwoRotationsAndInOtherContexts) {
   server_options_.protocols = GetParam();
   handshake();
   exchange();
-  tickets_.rotate();
-  tickets_.rotate();
+  tickets_->rotate();
+  tickets_->rotate();
   server_context_ = *ServerContext::make(server_options_);
   handshake();
   expect_open();
   EXPECT_TRUE(server_->facts().resumed);
   exchange();
-  for (int i = 0; i < 3; ++i) tickets_.rotate();
+  for (int i = 0; i < 3; ++i) tickets_->rotate();
   handshake();
   expect_open();
   EXPECT_FALSE(server_->facts().resumed);

@@ -270,9 +270,8 @@ TEST(Parse, RefusesWhatIsNotInTheGrammar) {
 }
 
 const Case without_behaviour[] = {
-    {"listen on lo tls", "2:14: \"tls\" is not available yet"},
-    {"listen on lo smtps verify auth <t>",
-     "2:14: \"smtps\" is not available yet\n2:27: \"auth\" is not available yet"},
+    {"listen on lo hostnames <t>", "2:14: \"hostnames\" is not available yet"},
+    {"listen on lo smtps verify auth <t>", "2:27: \"auth\" is not available yet"},
     {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
     {"action a relay host smtps://x", "2:21: TLS, for \"smtps://x\", is not available yet"},
     {"action a relay domain { x = \"smtp+tls://y\" }",

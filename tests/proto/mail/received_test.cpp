@@ -35,6 +35,15 @@ TEST(Received, SaysWhoByWhomAndWhen) {
             "\tSun, 22 Nov 2026 23:43:20 +0000\r\n");
 }
 
+TEST(Received, SaysHowItWasEncrypted) {
+  ReceivedTrace trace = usual();
+  trace.encrypted = true;
+  trace.encryption = "TLSv1.3:TLS_AES_128_GCM_SHA256:128:NO)";
+  EXPECT_TRUE(printed(trace).contains(
+      "\tby mx.example with ESMTPS (TLSv1.3:TLS_AES_128_GCM_SHA256:128:NO?)\r\n"
+      "\tid 01067e0d6f0c3a21\r\n"));
+}
+
 TEST(Received, LeavesOutWhatIsNotKnown) {
   ReceivedTrace trace = usual();
   trace.client_name = "";
