@@ -85,7 +85,7 @@ class ServerSession {
   void withhold_dsn() { offers_dsn_ = false; }
 
   // RFC 6409 4.2, for who submits mail: from now on addresses of MAIL and RCPT that have no domain
-  // get the server's name instead of being refused.
+  // get the server's name instead of being refused. So it is for every client that authenticates.
   void complete_addresses() { completes_addresses_ = true; }
 
   // STARTTLS. Before the first octet.
@@ -150,7 +150,7 @@ class ServerSession {
   enum class Phase : std::uint8_t { Commands, Auth, Data, Chunk, AwaitsTls };
 
   std::string_view missing_domain() const {
-    return completes_addresses_ ? server_name_ : std::string_view{};
+    return completes_addresses_ || authenticated_ ? server_name_ : std::string_view{};
   }
   bool has_event() const;
   bool may_read() const;
