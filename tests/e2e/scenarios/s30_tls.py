@@ -1,5 +1,6 @@
 """TLS: by STARTTLS and from the first octet, and what clients may try with it."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import smtplib
@@ -9,6 +10,7 @@ import subprocess
 import time
 
 from harness import certificates, programs, smtp
+from harness.acme import Acme
 from harness.case import case
 from harness.daemon import free_port
 
@@ -345,3 +347,52 @@ def testssl(t):
                   if one["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL")
                   and one["id"] not in ("engine_problem", "RC4")]  # of the openssl that it uses
     t.equal(grave, [], "findings above LOW")
+
+
+@case(seconds=240)
+def acme(t):
+    """certbot gets a certificate from pebble and renews it; the daemon notices by itself."""
+    if os.getuid() != 0:
+        t.skip("needs root: certbot's folders are root's")
+    server = Acme(t, hosts[0])
+    server.issue()
+    port = free_port()
+    daemon = t.daemon(users=["alice"], as_root=True, text=(
+        "engine keys-user daemon\n"
+        f'pki acme cert "{server.live}/fullchain.pem" key "{server.live}/privkey.pem"\n'
+        'table users { "alice@example.test" = "alice" }\n'
+        'table base { "alice" = "{owner}:{mail}/alice" }\n'
+        f"listen on 127.0.0.1 port {{port}} hostname {hosts[0]} tls pki acme\n"
+        f"listen on 127.0.0.1 port {port} hostname {hosts[0]} smtps pki acme\n"
+        'action "local" maildir "{mail}/%{user.username}/Maildir" virtual <users>'
+        ' userbase <base>\nmatch from any for domain "example.test" action "local"\n'))
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    def fingerprint(client):
+        return hashlib.sha256(client.socket.getpeercert(binary_form=True)).hexdigest()
+
+    def in_file():
+        with open(f"{server.live}/cert.pem", encoding="ascii") as file:
+            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
+
+    def connect():
+        client = smtp.Client("127.0.0.1", port, tls=context, server_name=hosts[0])
+        client.hello()
+        return client
+
+    sessions = [connect() for _ in range(20)]
+    sessions += [daemon.client().start_tls(context, hosts[0]) for _ in range(20)]
+    first = in_file()
+    t.equal({fingerprint(one) for one in sessions}, {first})
+    for one in sessions:
+        one.envelope()
+    server.renew()
+    t.true(in_file() != first, "certbot has renewed")
+    t.eventually(lambda: fingerprint(connect()) == in_file(), "the renewed one is used", 30)
+    for one in sessions:
+        t.equal(one.data(message).code, 250)
+        one.quit()
+    reloaded = daemon.events("certificate.reloaded")
+    t.true(reloaded and reloaded[-1]["done"] == "true", f"the log tells: {reloaded}")
