@@ -1,10 +1,11 @@
 """Listeners behind a proxy: whose address counts, and which connections are turned away."""
 import email
 import socket
+import ssl
 import struct
 import time
 
-from harness import maildir, nameserver, smtp
+from harness import certificates, maildir, nameserver, smtp
 from harness.case import case
 from harness.daemon import free_port
 
@@ -220,3 +221,28 @@ def the_end_does_not_wait(t):
         began = time.monotonic()
         daemon.daemon.stop()
         t.true(time.monotonic() - began < 3, "ended at once")
+
+
+@case()
+def before_tls(t):
+    """The header comes before TLS of an smtps listener, and before STARTTLS."""
+    authority = certificates.Authority(t)
+    first = authority.pki("server", ["mx.example.test"])
+    context = ssl.create_default_context(cafile=authority.certificate)
+    for option in ("smtps", "tls-require"):
+        daemon = Proxied(t, f"{option} pki server proxy-v2", first)
+        for header in (binary("192.0.2.7"), line("192.0.2.7")):
+            with daemon.client() as client:
+                client.send(header)
+                if option == "smtps":
+                    client.secure(context, "mx.example.test")
+                    client.expect_reply(220)
+                else:
+                    client.expect_reply(220)
+                    client.start_tls(context, "mx.example.test")
+                ask(client, 250)
+                client.quit()
+        t.eventually(lambda: len(daemon.closed()) >= 2, "both sessions in the log")
+        t.equal([one["client"] for one in daemon.closed()[-2:]], ["192.0.2.7"] * 2)
+        if option == "smtps":
+            refused(t, daemon, b"\x16\x03\x01\x02\x00\x01\x00", "no PROXY header")
