@@ -15,8 +15,6 @@ namespace ringpost::mta {
 namespace {
 
 constexpr Duration linger_limit = seconds(2);
-// Replies that nothing asked for; a server that goes on beyond this is not speaking our protocol.
-constexpr std::size_t unread_octets_max = 65'536;
 constexpr std::size_t parts_per_send_max = 512;
 
 std::string enhanced_text(const smtp::ReplyView& reply) {
@@ -72,15 +70,22 @@ ring::Task<void> ClientConnection::run() {
     }
     const Trial trial = trials.front();
     trials.pop_front();
+    if (auto refusal = co_await prepare(trial)) {
+      failure = std::move(*refusal);
+      break;
+    }
     if (auto refusal = co_await connect_to(trial)) {
       failure = std::move(*refusal);
-      const bool may_be_slow = error_ == ETIMEDOUT && trial.limit < times_.connect;
-      if (may_be_slow) trials.push_back({trial.hop, times_.connect});
+      const bool timed_out = link_ && link_->error() == ETIMEDOUT;
+      if (timed_out && trial.limit < times_.connect)
+        trials.push_back({trial.hop, times_.connect, trial.in_clear});
       continue;
     }
     co_await serve();
     served = refusal_.empty();
     if (!served) failure = {.text = std::exchange(refusal_, {})};
+    if (std::exchange(encryption_failed_, false) && may_go_in_clear(trial))
+      trials.push_front({trial.hop, trial.limit, true});
   }
   if (!served) owner_.not_connected(*this, failure);
   owner_.gone(*this);
@@ -96,18 +101,22 @@ std::deque<ClientConnection::Trial> ClientConnection::trials_of(const Way& way) 
 }
 
 ring::Task<void> ClientConnection::serve() {
-  session_.emplace(settings_, parts_.core.now());
-  stream_->receive();
-  co_await converse();
+  encryption_.clear();
+  handshake_wanted_ = false;
+  const bool implicit = next_.tls == OutgoingTls::Implicit;
+  if (!implicit || co_await encrypt(parts_.core.now() + times_.dialogue.command)) {
+    session_.emplace(settings_, parts_.core.now(), implicit);
+    co_await converse();
+  }
   given_ = false;  // the next hop has to be ready first
   if (batch_ != nullptr) owner_.give_back(*std::exchange(batch_, nullptr));
-  co_await close();
+  co_await link_->close(linger_limit);
 }
 
 // An address of ours that is not there now (the interface is down) gives way to the next one.
 ring::Task<std::optional<NoWay>> ClientConnection::connect_to(const Trial& trial) {
   const Hop& hop = *trial.hop;
-  error_ = 0;
+  link_.reset();
   const Departures departures = co_await departures_for(parts_, next_, hop);
   NoWay failure = departures.failure;
   for (const Departure& departure : departures.ways) {
@@ -126,23 +135,8 @@ ring::Task<int> ClientConnection::connect_by(const Trial& trial, const Departure
   if (!departure.hello.empty()) settings_.name = departure.hello;
   server_ = hop.name;
   host_ = hop.host;
-  open_ = peer_ended_ = sending_ = false;
-  unread_.clear();
-  stream_.emplace(parts_.core, *parts_.buffers, static_cast<net::StreamOwner&>(*this));
-  if (departure.source) {
-    stream_->connect(std::get<net::Address>(hop.where), *departure.source, trial.limit);
-  } else {
-    std::visit([&](const auto& where) { stream_->connect(where, trial.limit); }, hop.where);
-  }
-  co_return co_await connected();
-}
-
-// The stream sets the limit itself.
-ring::Task<int> ClientConnection::connected() {
-  error_ = 0;
-  stream_over_ = false;
-  while (!open_ && !stream_over_) co_await wait(never);
-  co_return error_;
+  link_.emplace(parts_);
+  co_return co_await link_->connect(hop.where, departure.source, trial.limit);
 }
 
 // Until the session has ended and everything is told.
@@ -153,10 +147,15 @@ ring::Task<void> ClientConnection::converse() {
       co_await send_content();
       continue;
     }
+    if (handshake_wanted_) {
+      if (!co_await encrypt(session_->deadline())) co_return;
+      session_->encrypted(parts_.core.now());
+      continue;
+    }
     const bool sent_any = co_await flush();
     if (moved || sent_any) continue;
     if (session_->ended()) co_return;
-    if (is_broken()) {
+    if (link_->is_broken()) {
       session_->disconnected();
     } else if (given_ && !looked_at_) {
       co_await look_at_content();
@@ -165,7 +164,7 @@ ring::Task<void> ClientConnection::converse() {
     } else if (idle_) {
       co_await wait_idle();
     } else {
-      co_await wait(session_->deadline());
+      co_await link_->wait(session_->deadline());
       session_->expire(parts_.core.now());
     }
   }
@@ -183,13 +182,17 @@ bool ClientConnection::feed() {
         chunked_ = wanted->chunked;
         return true;
       }
+      if (std::holds_alternative<smtp::HandshakeWanted>(*event)) {
+        handshake_wanted_ = true;
+        return true;
+      }
       if (const auto* ready = std::get_if<smtp::Ready>(&*event)) take(*ready);
       if (const auto* outcome = std::get_if<smtp::RecipientDone>(&*event)) take(*outcome);
       if (const auto* done = std::get_if<smtp::MessageDone>(&*event)) take(*done);
       if (const auto* ended = std::get_if<smtp::Ended>(&*event)) take(*ended);
     }
-    const std::size_t taken = session_->receive(bytes_of(unread_), parts_.core.now());
-    unread_.erase(0, taken);
+    const std::size_t taken = session_->receive(bytes_of(link_->unread), parts_.core.now());
+    link_->unread.erase(0, taken);
     if (taken == 0 && !moved) return any;
     any = true;
   }
@@ -206,7 +209,7 @@ void ClientConnection::give(OutgoingBatch& batch) {
   given_ = true;
   looked_at_ = false;
   batch_ = &batch;
-  wake();
+  link_->wake();
 }
 
 // RFC 6152 3: for a server that takes no 8-bit content it is converted, where it can be. Behind
@@ -257,7 +260,8 @@ void ClientConnection::begin() {
   message.recipients = recipients_;
   // By LMTP the mailbox is the server's business: a header in UTF-8 alone need not be asked about.
   message.smtputf8 = non_ascii || (order.smtputf8 && !next_.lmtp);
-  heard_ = false;
+  heard_before_ = link_->octets_received();
+  delivered_unsaid_ = false;
   ++messages_;
   session_->begin(message, parts_.core.now());
 }
@@ -281,6 +285,7 @@ void ClientConnection::take(const smtp::RecipientDone& outcome) {
     result.detail += fmt::format(", and it cannot be converted: {}", seven_bit_->plan.obstacle());
   if (outcome.local) return;
   result.server = host_;
+  result.encryption = encryption_;
   result.dsn_passed = session_->announced().dsn;
   const bool has_status = outcome.reply.enhanced.is_present();
   result.reply = fmt::format("{} {}{}{}", outcome.reply.code, has_status ? result.status : "",
@@ -289,7 +294,8 @@ void ClientConnection::take(const smtp::RecipientDone& outcome) {
 
 void ClientConnection::take(const smtp::MessageDone&) {
   OutgoingBatch& batch = *std::exchange(batch_, nullptr);
-  const bool unseen = session_->ended() && !heard_ && messages_ > 1 && !batch.repeated;
+  const bool heard = has_heard() || delivered_unsaid_;
+  const bool unseen = session_->ended() && !heard && messages_ > 1 && !batch.repeated;
   if (unseen) {
     owner_.give_back(batch);
   } else {
@@ -308,9 +314,10 @@ void ClientConnection::take(const smtp::Ended& ended) {
 // An idle connection: until it is given something, the server ends it, or its time is over.
 ring::Task<void> ClientConnection::wait_idle() {
   const Instant end = parts_.core.now() + times_.idle;
-  while (idle_ && !stopping_ && unread_.empty() && !is_broken() && parts_.core.now() < end)
-    co_await wait(end);
-  if (!idle_ || !unread_.empty() || is_broken()) co_return;
+  while (idle_ && !stopping_ && link_->unread.empty() && !link_->is_broken() &&
+         parts_.core.now() < end)
+    co_await link_->wait(end);
+  if (!idle_ || !link_->unread.empty() || link_->is_broken()) co_return;
   idle_ = false;
   session_->quit(parts_.core.now());
 }
@@ -318,6 +325,7 @@ ring::Task<void> ClientConnection::wait_idle() {
 ring::Task<bool> ClientConnection::flush() {
   // The session may add to its octets while these are on their way.
   std::string octets(text_of(session_->transmit()));
+  static_cast<void>(co_await link_->flush(session_->deadline()));
   if (octets.empty()) co_return false;
   session_->transmitted(octets.size());
   iovec part{octets.data(), octets.size()};
@@ -327,18 +335,11 @@ ring::Task<bool> ClientConnection::flush() {
 
 // What `parts` name must stay until this has ended. False: the connection is of no more use.
 ring::Task<bool> ClientConnection::send(std::span<iovec> parts) {
-  if (stream_over_ || stream_->closing() || error_ != 0) co_return false;
-  sending_ = true;
-  stream_->send(parts);
   const Instant deadline =
       session_->ended() ? parts_.core.now() + linger_limit : session_->deadline();
-  while (sending_ && !stream_over_) {
-    co_await wait(deadline);
-    if (!sending_ || stream_over_ || parts_.core.now() < deadline) continue;
-    session_->expire(parts_.core.now());
-    stream_->abort();
-  }
-  co_return !sending_ && !stream_over_ && error_ == 0;
+  const bool sent = co_await link_->send(parts, deadline);
+  if (!sent) session_->expire(parts_.core.now());
+  co_return sent;
 }
 
 ring::Task<void> ClientConnection::send_content() {
@@ -352,7 +353,7 @@ ring::Task<void> ClientConnection::send_content() {
   if (failure->code != 0) spool_fault_ = failure;
   feed();  // the server may have said why it wants no more
   session_->disconnected();
-  if (!stream_over_) stream_->abort();
+  link_->abort();
 }
 
 // A fault of the spool, or one without a code: the connection is lost.
@@ -385,7 +386,7 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
     if (!co_await send_all(pieces)) co_return Fault{"send", 0, server_};
     if (!at_end) continue;
     // A server that has all of it may have taken it, whatever it says or does not say.
-    heard_ = heard_ || chunked_;
+    delivered_unsaid_ = chunked_;
     co_return std::nullopt;
   }
 }
@@ -402,76 +403,15 @@ ring::Task<bool> ClientConnection::send_all(const std::vector<Bytes>& pieces) {
   co_return true;
 }
 
-ring::Task<void> ClientConnection::close() {
-  if (!stream_over_ && !stream_->closing()) stream_->close(linger_limit);
-  while (!stream_over_) co_await wait(never);  // the stream ends by itself
-}
-
-// Until something happens or `deadline`.
-ring::Task<void> ClientConnection::wait(Instant deadline) {
-  if (std::exchange(news_, false)) co_return;
-  ring::Signal signal;
-  waiting_ = &signal;
-  if (deadline != never) parts_.core.timers().arm(timer_, deadline);
-  co_await signal;
-  parts_.core.timers().disarm(timer_);
-}
-
-void ClientConnection::wake() {
-  if (waiting_ == nullptr) {
-    news_ = true;
-    return;
-  }
-  std::exchange(waiting_, nullptr)->set();
-}
-
 void ClientConnection::stop() {
   stopping_ = true;
-  if (stream_ && !open_ && !stream_over_) stream_->abort();
-  wake();
+  if (link_) link_->give_up();
 }
 
 void ClientConnection::abort() {
   stopping_ = true;
   if (session_) session_->disconnected();
-  if (stream_ && !stream_over_) stream_->abort();
-  wake();
-}
-
-void ClientConnection::opened(const std::optional<net::Address>&) {
-  open_ = true;
-  wake();
-}
-
-void ClientConnection::connect_failed(int error) {
-  error_ = error;
-  stream_over_ = true;
-  wake();
-}
-
-void ClientConnection::received(memory::Buffer buffer) {
-  heard_ = true;
-  unread_ += text_of(buffer.octets());
-  if (unread_.size() > unread_octets_max) stream_->abort();
-  wake();
-}
-
-void ClientConnection::receive_ended(int error) {
-  peer_ended_ = true;
-  if (error != 0) error_ = error;
-  wake();
-}
-
-void ClientConnection::sent(int error) {
-  sending_ = false;
-  if (error != 0) error_ = error;
-  wake();
-}
-
-void ClientConnection::closed() {
-  stream_over_ = true;
-  sending_ = false;
-  wake();
+  if (link_) link_->abort();
 }
 
 }  // namespace ringpost::mta

@@ -9,14 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "engine/mta/client_transport.h"
 #include "engine/mta/content_reader.h"
 #include "engine/mta/find_way.h"
 #include "engine/mta/outgoing_batch.h"
 #include "engine/mta/relay_options.h"
 #include "engine/mta/seven_bit_content.h"
 #include "engine/mta/worker_parts.h"
-#include "engine/net/stream.h"
-#include "engine/ring/await.h"
 #include "engine/ring/task.h"
 #include "proto/smtp/client_session.h"
 
@@ -49,7 +48,7 @@ class ClientConnectionOwner {
   ~ClientConnectionOwner() = default;
 };
 
-class ClientConnection final : private net::StreamOwner {
+class ClientConnection final {
  public:
   // Everything named must outlive it.
   ClientConnection(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
@@ -72,32 +71,26 @@ class ClientConnection final : private net::StreamOwner {
   const std::string& server() const { return server_; }
 
  private:
-  void opened(const std::optional<net::Address>& peer) override;
-  void connect_failed(int error) override;
-  void received(memory::Buffer buffer) override;
-  void receive_ended(int error) override;
-  void sent(int error) override;
-  void closed() override;
-
   ring::Task<void> serve();
   struct Trial {
     const Hop* hop;
     Duration limit;
+    bool in_clear = false;  // encryption was offered, and failed
   };
   std::deque<Trial> trials_of(const Way& way) const;
   ring::Task<std::optional<NoWay>> connect_to(const Trial& trial);
   ring::Task<int> connect_by(const Trial& trial, const Departure& departure);
-  ring::Task<int> connected();
+  ring::Task<std::optional<NoWay>> prepare(const Trial& trial);
+  bool may_go_in_clear(const Trial& trial) const;
+  ring::Task<bool> encrypt(Instant deadline);
+  tls::ClientAim aim() const;
   ring::Task<void> converse();
-  ring::Task<void> close();
   ring::Task<bool> flush();
   ring::Task<bool> send(std::span<iovec> parts);
   ring::Task<void> send_content();
   ring::Task<std::optional<Fault>> send_pieces();
   ring::Task<bool> send_all(const std::vector<Bytes>& pieces);
-  ring::Task<void> wait(Instant deadline);
   ring::Task<void> wait_idle();
-  bool is_broken() const { return peer_ended_ || stream_over_ || error_ != 0; }
   bool feed();
   ring::Task<void> look_at_content();
   bool is_converted() const { return seven_bit_ != nullptr && seven_bit_->octets > 0; }
@@ -106,8 +99,7 @@ class ClientConnection final : private net::StreamOwner {
   void take(const smtp::RecipientDone& outcome);
   void take(const smtp::MessageDone&);
   void take(const smtp::Ended& ended);
-  void wake();
-  void time_is_up() { wake(); }
+  bool has_heard() const { return link_->octets_received() != heard_before_; }
 
   WorkerParts& parts_;
   const SegmentStore& segments_;
@@ -116,16 +108,17 @@ class ClientConnection final : private net::StreamOwner {
   const NextHop& next_;
   ClientTimes times_;
   smtp::ClientSettings settings_;
-  std::optional<net::Stream> stream_;
+  std::optional<ClientTransport> link_;
   std::optional<smtp::ClientSession> session_;
 
   OutgoingBatch* batch_ = nullptr;
   std::vector<OutgoingAttempt*> attempts_;  // those of the batch that are tried
   std::vector<smtp::OutgoingRecipient> recipients_;
   std::string server_, host_;  // of the hop in use, or tried last
-  std::string unread_;         // octets that the session would not take yet
+  std::string encryption_;     // of the connection, for the log; empty: none
   unsigned messages_ = 0;
-  bool heard_ = false;  // something, since the transaction began
+  std::uint64_t heard_before_ = 0;  // octets, when the transaction began
+  bool delivered_unsaid_ = false;   // by BDAT the server has all of it, whatever it says
   bool idle_ = false;
   std::unique_ptr<SevenBitContent> seven_bit_;  // of the batch, when the server takes no other
   bool looked_at_ = false;
@@ -135,17 +128,8 @@ class ClientConnection final : private net::StreamOwner {
   bool stopping_ = false;
   std::optional<Fault> spool_fault_;  // why the content could not be sent to its end
   std::string refusal_;               // why the session ended before it was ready
-
-  // What the stream told.
-  bool open_ = false;
-  bool stream_over_ = false;
-  bool peer_ended_ = false;
-  bool sending_ = false;
-  int error_ = 0;
-
-  ring::Signal* waiting_ = nullptr;
-  bool news_ = false;
-  ring::TimerOf<ClientConnection, &ClientConnection::time_is_up> timer_{*this};
+  bool handshake_wanted_ = false;
+  bool encryption_failed_ = false;
 };
 
 }  // namespace ringpost::mta

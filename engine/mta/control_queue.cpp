@@ -47,10 +47,10 @@ struct Served {
   std::optional<QueuePlace> next = {};
 };
 
-// Credentials and TLS are the configuration's to give.
+// Credentials are the configuration's to give.
 bool is_usable(std::string_view host) {
   const auto parsed = conf::parse_relay_host(host);
-  return parsed && parsed->label.empty() && NextHop::of_relay(*parsed);
+  return parsed && parsed->label.empty();
 }
 
 // Lets core after core serve `wish`, until the page is full or its time is over; the reply says

@@ -18,11 +18,12 @@ namespace ringpost::mta {
 
 struct DeliveryResult {
   observe::AttemptResult result = observe::AttemptResult::Delayed;
-  std::string status;       // enhanced status code, RFC 3463
-  std::string detail;       // for people: where it went, or what was wrong
-  std::string server = {};  // another server that said so
-  bool dsn_passed = false;  // that server reports to the sender itself (RFC 3461 5.2)
-  std::string reply = {};   // what it said, the code first; lines divided by '\n'
+  std::string status;           // enhanced status code, RFC 3463
+  std::string detail;           // for people: where it went, or what was wrong
+  std::string server = {};      // another server that said so
+  std::string encryption = {};  // of the connection to it, for the log; empty: none
+  bool dsn_passed = false;      // that server reports to the sender itself (RFC 3461 5.2)
+  std::string reply = {};       // what it said, the code first; lines divided by '\n'
   // The content is not what was accepted: trying again cannot help.
   std::optional<Fault> damage = {};
 };

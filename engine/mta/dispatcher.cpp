@@ -381,6 +381,7 @@ void Dispatcher::note_result(const DeliveryOrder& order, const store::RecipientP
                                                    .result = order.result.result,
                                                    .status = order.result.status,
                                                    .detail = order.result.detail,
+                                                   .tls = order.result.encryption,
                                                    .attempt = order.attempt,
                                                    .elapsed = elapsed,
                                                    .delay = delay});

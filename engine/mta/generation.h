@@ -13,6 +13,7 @@
 #include "engine/mta/certificates.h"
 #include "engine/mta/compiled_patterns.h"
 #include "engine/mta/connection_counts.h"
+#include "engine/mta/relay_tls.h"
 #include "engine/net/address.h"
 #include "engine/tls/server_context.h"
 #include "proto/conf/config.h"
@@ -56,8 +57,9 @@ struct Generation {
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
   dns::ResolverSettings resolver;
-  dns::HostFile host_file;         // names that need no name server
-  std::optional<mail::Srs> srs;    // nothing without a key
+  dns::HostFile host_file;       // names that need no name server
+  std::optional<mail::Srs> srs;  // nothing without a key
+  RelayTls relay_tls;
   bool needs_client_name = false;  // a rule asks for it, so clients wait until it is known
 };
 

@@ -24,6 +24,7 @@ std::optional<NextHop> of_domain(const store::Recipient& recipient) {
   next.name = next.host = std::move(domain);
   next.port = port_default;
   next.by_mx = true;
+  next.tls = OutgoingTls::WhenOffered;
   return next;
 }
 
@@ -42,24 +43,47 @@ std::optional<NextHop> of_options(const conf::RelaySettings& relay,
   if (relay.hosts == nullptr && relay.domains == nullptr) return of_domain(recipient);
   const auto text = host_text(relay, recipient, attempts);
   const auto host = text ? conf::parse_relay_host(*text) : std::nullopt;
-  return host ? NextHop::of_relay(*host) : std::nullopt;
+  return host ? std::optional(NextHop::of_relay(*host)) : std::nullopt;
+}
+
+// What a word of the key says of TLS; empty for what is usual.
+std::string_view word_of(const NextHop& next) {
+  switch (next.tls) {
+    case OutgoingTls::Never:
+      return next.lmtp ? "" : " notls";
+    case OutgoingTls::WhenOffered:
+      return "";
+    case OutgoingTls::Required:
+      return " tls";
+    case OutgoingTls::Implicit:
+      break;
+  }
+  return " smtps";
+}
+
+bool has_connection_options(const conf::RelaySettings& relay) {
+  const bool by_source = relay.sources != nullptr || relay.helo_source != nullptr;
+  const bool by_tls = relay.tls_required || !relay.verify || !relay.pki.empty() ||
+                      !relay.ca.empty() || !relay.ciphers.empty() || !relay.protocols.empty();
+  return by_source || by_tls || relay.auth != nullptr || !relay.backup_name.empty();
 }
 
 std::optional<NextHop> with_options(std::optional<NextHop> next, const conf::Action& action) {
   const conf::RelaySettings& relay = action.relay;
   if (!next) return next;
   next->hello = relay.helo;
-  if (relay.sources != nullptr || relay.helo_source != nullptr || !relay.backup_name.empty())
-    next->options_of = action.name;
+  if (has_connection_options(relay)) next->options_of = action.name;
+  // What has to be encrypted is, whatever a table says of single hosts.
+  if (relay.tls_required && next->tls != OutgoingTls::Implicit) next->tls = OutgoingTls::Required;
   return next;
 }
 
 }  // namespace
 
 std::string NextHop::key() const {
-  return fmt::format("{}{}{}{}{}{}", lmtp ? lmtp_prefix : "", name,
-                     hello.empty() ? "" : " helo=", hello, options_of.empty() ? "" : " as ",
-                     options_of);
+  return fmt::format("{}{}{}{}{}{}{}{}{}", lmtp ? lmtp_prefix : "", name, word_of(*this),
+                     label.empty() ? "" : " login=", label, hello.empty() ? "" : " helo=", hello,
+                     options_of.empty() ? "" : " as ", options_of);
 }
 
 std::string_view NextHop::host_of_key(std::string_view key) {
@@ -86,10 +110,15 @@ std::optional<NextHop> NextHop::of_lmtp(std::string_view text) {
   return result;
 }
 
-std::optional<NextHop> NextHop::of_relay(const conf::RelayHost& host) {
+NextHop NextHop::of_relay(const conf::RelayHost& host) {
   using enum conf::RelayProtocol;
-  if (host.protocol == SmtpStartTls || host.protocol == Smtps) return std::nullopt;
   NextHop result;
+  if (host.protocol == Smtps) result.tls = OutgoingTls::Implicit;
+  if (host.protocol == SmtpStartTls) result.tls = OutgoingTls::Required;
+  // Credentials are for nobody who listens in between.
+  if (host.protocol == Smtp)
+    result.tls = host.label.empty() ? OutgoingTls::WhenOffered : OutgoingTls::Required;
+  result.label = host.label;
   result.host = host.host;
   result.port = host.port;
   result.lmtp = host.protocol == Lmtp;
@@ -109,7 +138,7 @@ std::optional<NextHop> next_hop_of(const conf::Action& action, const store::Reci
 std::optional<NextHop> next_hop_to(const conf::Action& action, std::string_view host) {
   if (action.method != conf::Method::Relay) return std::nullopt;
   const auto parsed = conf::parse_relay_host(host);
-  return with_options(parsed ? NextHop::of_relay(*parsed) : std::nullopt, action);
+  return with_options(parsed ? std::optional(NextHop::of_relay(*parsed)) : std::nullopt, action);
 }
 
 std::string why_no_next_hop(const conf::Action& action, const store::Recipient& recipient) {

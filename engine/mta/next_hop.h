@@ -14,6 +14,14 @@
 
 namespace ringpost::mta {
 
+// Whether what is said to a server is encrypted.
+enum class OutgoingTls : std::uint8_t {
+  Never,
+  WhenOffered,  // by STARTTLS; whoever the server is, and without where that fails
+  Required,     // by STARTTLS
+  Implicit,     // from the first octet (RFC 8314 3.3)
+};
+
 struct NextHop {
   std::string name;                       // for results and logs, as the configuration has it
   std::optional<net::SocketPath> socket;  // otherwise host and port
@@ -21,7 +29,9 @@ struct NextHop {
   std::uint16_t port = 0;
   bool by_mx = false;  // host is a domain: its mail exchangers (RFC 5321 5.1)
   bool lmtp = false;   // RFC 2033 instead of RFC 5321
-  std::string hello;   // what EHLO says; empty: the server's name
+  OutgoingTls tls = OutgoingTls::Never;
+  std::string label = {};  // of the credentials to log in with; empty: none
+  std::string hello;       // what EHLO says; empty: the server's name
   // The action that says more of connections: where from, with which name, instead of whom. Empty:
   // none does.
   std::string options_of = {};
@@ -35,8 +45,8 @@ struct NextHop {
   // Of an `lmtp` action: "/path/of/socket", "host:port" or "[2001:db8::1]:port", the port a number;
   // without one it is 25, as mail.lmtp has it. Nothing when the text is none of these.
   static std::optional<NextHop> of_lmtp(std::string_view text);
-  // Of a relay's `host`; nothing for a protocol that needs TLS.
-  static std::optional<NextHop> of_relay(const conf::RelayHost& host);
+  // Of a relay's `host`.
+  static NextHop of_relay(const conf::RelayHost& host);
 };
 
 // Where a recipient of `action` goes when that is another server; `attempts` is how many were made:

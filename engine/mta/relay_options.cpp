@@ -53,6 +53,30 @@ ring::Task<std::optional<NoWay>> find_name(WorkerParts& parts,
       fmt::format("no name for {} in table \"{}\": {}", address, names.name(), why));
 }
 
+// "user:password", as credentials stand in a table.
+std::optional<smtp::ClientLogin> parse_login(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
+  smtp::ClientLogin login{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
+  const bool fits =
+      login.user.find('\0') == login.user.npos && login.password.find('\0') == login.password.npos;
+  return fits ? std::optional(std::move(login)) : std::nullopt;
+}
+
+ring::Task<conf::Answer> credentials_of(WorkerParts& parts,
+                                        std::shared_ptr<const Generation> generation,
+                                        const conf::Table& table, std::string label) {
+  if (table.backend() == conf::TableBackend::Memory) {
+    const auto row = table.find(label);
+    if (!row) co_return conf::Answer{.state = conf::AnswerState::NotFound};
+    co_return conf::Answer{.state = conf::AnswerState::Found, .text = std::string(*row)};
+  }
+  if (!generation->sources.contains(&table)) co_return conf::Answer{};
+  conf::Question question =
+      conf::TableQuestion{&table, conf::TableService::Credentials, std::move(label)};
+  co_return co_await parts.enquiries->find(std::move(question), std::move(generation));
+}
+
 std::string replaced_sender(const std::string& mail_from, const std::string& reverse_path) {
   const auto pattern = conf::parse_sender_pattern(mail_from);
   const auto sender = smtp::parse_reverse_path(reverse_path);
@@ -117,6 +141,24 @@ ring::Task<Departures> departures_for(WorkerParts& parts, const NextHop& next, c
     result.ways.push_back(std::move(way));
   }
   co_return result;
+}
+
+ring::Task<std::expected<smtp::ClientLogin, NoWay>> login_for(WorkerParts& parts,
+                                                              const NextHop& next) {
+  const std::shared_ptr<const Generation> generation = parts.generation;
+  const conf::Action* action = generation->config.find_action(next.options_of);
+  if (action == nullptr || action->relay.auth == nullptr)
+    co_return std::unexpected(misconfigured(
+        fmt::format("no credentials for \"{}\": the action has no auth table", next.label)));
+  const conf::Table& table = *action->relay.auth;
+  const conf::Answer answer = co_await credentials_of(parts, generation, table, next.label);
+  auto login = parse_login(answer.text);
+  if (answer.state == conf::AnswerState::Found && login) co_return std::move(*login);
+  std::string_view why = "there are none";
+  if (answer.state == conf::AnswerState::TemporaryFailure) why = answer.text;
+  if (answer.state == conf::AnswerState::Found) why = "they are not user:password";
+  co_return std::unexpected(misconfigured(
+      fmt::format("no credentials for \"{}\" in table \"{}\": {}", next.label, table.name(), why)));
 }
 
 std::string relayed_sender(const Generation& generation, const conf::RelaySettings& relay,

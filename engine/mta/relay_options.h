@@ -2,11 +2,13 @@
 // (`mail-from`, `srs`). They are those of the configuration in use when the connection is made.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/mta/find_way.h"
+#include "proto/smtp/client_session.h"
 
 namespace ringpost::mta {
 
@@ -24,6 +26,10 @@ struct Departures {
 
 // `hop` is one of `next`; asks the tables that are not in memory.
 ring::Task<Departures> departures_for(WorkerParts& parts, const NextHop& next, const Hop& hop);
+
+// What the label of `next` stands for in the table of `auth`; a NoWay when nothing does.
+ring::Task<std::expected<smtp::ClientLogin, NoWay>> login_for(WorkerParts& parts,
+                                                              const NextHop& next);
 
 // The addresses of `table` that are of `family` (AF_INET, AF_INET6), from the one whose turn it is.
 std::vector<net::Address> sources_of(const conf::Table& table, int family, std::size_t turn);

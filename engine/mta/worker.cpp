@@ -6,6 +6,9 @@
 namespace ringpost::mta {
 namespace {
 
+// Of servers that let us go on with a session of before; a few KiB each.
+constexpr std::size_t client_sessions_max = 2'000;
+
 // Sessions in the middle of a message, and attempts, get this long to end when the daemon stops.
 constexpr Duration drain_max = seconds(10);
 // What is still under way then is told; the Server ends the process a little later.
@@ -70,6 +73,8 @@ std::expected<void, Fault> Worker::set_up() {
   parts_.resolver = resolver_.get();
   keys_ = std::make_unique<KeyLink>(*core_, setup_.parent);
   parts_.signer = keys_.get();
+  client_sessions_ = std::make_unique<tls::SessionStore>(client_sessions_max);
+  parts_.client_sessions = client_sessions_.get();
   parts_.buffers = buffers_.get();
   parts_.index = &index_;
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,

@@ -19,6 +19,7 @@
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/listener.h"
+#include "engine/tls/session_store.h"
 
 namespace ringpost::mta {
 
@@ -126,6 +127,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Enquiries> enquiries_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<KeyLink> keys_;
+  std::unique_ptr<tls::SessionStore> client_sessions_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;
   std::vector<std::unique_ptr<OpenListener>> closing_listeners_;  // of generations before
   std::vector<Worker*> all_;

@@ -17,8 +17,9 @@ class Index;
 }
 
 namespace ringpost::tls {
+class SessionStore;
 class Signer;
-}
+}  // namespace ringpost::tls
 
 namespace ringpost::mta {
 
@@ -46,7 +47,8 @@ struct WorkerParts {
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   Resolver* resolver = nullptr;
-  tls::Signer* signer = nullptr;  // of TLS; nothing: no private keys are to be had
+  tls::Signer* signer = nullptr;                 // by the private keys of the configuration
+  tls::SessionStore* client_sessions = nullptr;  // with servers
   PatternMatchers patterns = {};
   std::size_t sources_used = 0;       // source addresses of relays, which are taken in turns
   std::uint64_t connections_max = 0;  // of this core, by its descriptors

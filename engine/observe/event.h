@@ -49,13 +49,28 @@ struct AttemptFinished {
   AttemptResult result = AttemptResult::Delivered;
   std::string_view status = {};  // enhanced status code, "2.0.0"
   std::string_view detail = {};  // maildir path, or what went wrong
+  std::string_view tls = {};     // of the connection to the server that said so; empty: none
   std::uint32_t attempt = 1;     // counts from 1
   Duration elapsed = {};         // of this attempt
   Duration delay = {};           // since the message was accepted
   void fields(auto&& field) const {
     field("id", id), field("recipient", recipient), field("to", to), field("action", action);
     field("result", to_text(result)), field("status", status), field("detail", detail);
+    if (!tls.empty()) field("tls", tls);
     field("attempt", attempt), field("elapsed", elapsed), field("delay", delay);
+  }
+};
+
+// A session with a server could not be encrypted.
+struct RelayTlsFailed {
+  static constexpr std::string_view name = "relay.tls_failed";
+  static constexpr Level level = Level::Brief;
+  std::string_view server = {};
+  std::string_view problem = {};
+  bool in_clear = false;  // it is spoken to without
+  void fields(auto&& field) const {
+    field("server", server), field("problem", problem);
+    field("then", in_clear ? "in the clear" : "not used");
   }
 };
 
@@ -438,13 +453,13 @@ struct EventList {
 };
 
 using AllEvents =
-    EventList<MessageAccepted, AttemptFinished, ReportQueued, SessionClosed, ConnectionRefused,
-              ProxyRefused, MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined,
-              SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening,
-              ConfigLoaded, Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp,
-              FaultSeen, TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped,
-              SessionOpened, LineReceived, ReplySent, HandshakeFailed, HandshakeDone,
-              CertificateInUse, CertificatesReloaded>;
+    EventList<MessageAccepted, AttemptFinished, RelayTlsFailed, ReportQueued, SessionClosed,
+              ConnectionRefused, ProxyRefused, MessageRefused, SpoolFault, SpoolRecovered,
+              SegmentQuarantined, SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside,
+              Started, Listening, ConfigLoaded, Stopping, Stopped, AttemptHung,
+              DestinationLeftAlone, GivenUp, FaultSeen, TableStarted, TableEnded, LookupFailed,
+              ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent, HandshakeFailed,
+              HandshakeDone, CertificateInUse, CertificatesReloaded>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -123,6 +123,9 @@ struct DeliveryMetrics {
   Counter expired;
   Counter failed;
   Counter reports;
+  Counter tls_full;     // sessions of TLS with servers, by a whole handshake
+  Counter tls_resumed;  // by one that went on from an earlier session
+  Counter tls_failed;
   LimitGauge attempts;     // in flight
   LimitGauge connections;  // to other servers
   Gauge destinations;
@@ -139,6 +142,11 @@ struct DeliveryMetrics {
     visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
     visit("ringpost_delivery_failed_total", "recipients refused for good", self.failed);
     visit("ringpost_delivery_reports_total", "reports to senders", self.reports);
+    visit("ringpost_delivery_tls_full_total", "whole TLS handshakes with servers", self.tls_full);
+    visit("ringpost_delivery_tls_resumed_total", "TLS sessions with servers resumed",
+          self.tls_resumed);
+    visit("ringpost_delivery_tls_failed_total", "TLS handshakes with servers that failed",
+          self.tls_failed);
     visit("delivery_attempts", "attempts in flight", self.attempts);
     visit("delivery_connections", "connections to other servers", self.connections);
     visit("ringpost_delivery_destinations", "servers and domains that are known of",

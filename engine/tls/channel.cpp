@@ -163,7 +163,7 @@ Channel::Channel(const ClientContext& context, ClientAim aim, Signer& signer, Ch
   if (!aim_.server_name.empty()) SSL_set_tlsext_host_name(ssl_.get(), aim_.server_name.c_str());
   if (client_->options().certificate) Hooks::show(ssl_.get(), *client_->options().certificate);
   if (aim_.sessions != nullptr) {
-    const auto session = aim_.sessions->take(aim_.session_name);
+    const auto session = aim_.sessions->find(aim_.session_name);
     if (session) SSL_set_session(ssl_.get(), session.get());
   }
   receive({}, {});

@@ -26,18 +26,12 @@ void SessionStore::put(const std::string& name, bssl::UniquePtr<SSL_SESSION> ses
   entries_.pop_back();
 }
 
-bssl::UniquePtr<SSL_SESSION> SessionStore::take(const std::string& name) {
+bssl::UniquePtr<SSL_SESSION> SessionStore::find(const std::string& name) {
   const auto known = by_name_.find(name);
   if (known == by_name_.end()) return nullptr;
   const auto entry = known->second;
-  if (SSL_SESSION_should_be_single_use(entry->session.get()) == 0) {
-    entries_.splice(entries_.begin(), entries_, entry);
-    return bssl::UpRef(entry->session);
-  }
-  bssl::UniquePtr<SSL_SESSION> session = std::move(entry->session);
-  by_name_.erase(known);
-  entries_.erase(entry);
-  return session;
+  entries_.splice(entries_.begin(), entries_, entry);
+  return bssl::UpRef(entry->session);
 }
 
 }  // namespace ringpost::tls

@@ -20,8 +20,10 @@ class SessionStore {
 
   // The latest one of a name counts.
   void put(const std::string& name, bssl::UniquePtr<SSL_SESSION> session);
-  // One to be offered, or nothing. What may be used only once (TLS 1.3) has gone then.
-  bssl::UniquePtr<SSL_SESSION> take(const std::string& name);
+  // One to be offered, or nothing. It may be offered again: that somebody who listens can tell two
+  // connections of one mail server to be its own gives nothing away (RFC 8446 C.4), and servers
+  // such as Postfix issue no other one when a session is resumed.
+  bssl::UniquePtr<SSL_SESSION> find(const std::string& name);
 
  private:
   struct Entry {

@@ -25,10 +25,16 @@ namespace {
 
 constexpr std::array relay_options = std::to_array<RelayOption>({
     {.word = "helo", .seen = &ActionOptions::helo, .text = &RelaySettings::helo, .works = true},
-    {.word = "pki", .seen = &ActionOptions::pki, .text = &RelaySettings::pki},
-    {.word = "ca", .seen = &ActionOptions::ca, .text = &RelaySettings::ca},
-    {.word = "ciphers", .seen = &ActionOptions::ciphers, .text = &RelaySettings::ciphers},
-    {.word = "protocols", .seen = &ActionOptions::protocols, .text = &RelaySettings::protocols},
+    {.word = "pki", .seen = &ActionOptions::pki, .text = &RelaySettings::pki, .works = true},
+    {.word = "ca", .seen = &ActionOptions::ca, .text = &RelaySettings::ca, .works = true},
+    {.word = "ciphers",
+     .seen = &ActionOptions::ciphers,
+     .text = &RelaySettings::ciphers,
+     .works = true},
+    {.word = "protocols",
+     .seen = &ActionOptions::protocols,
+     .text = &RelaySettings::protocols,
+     .works = true},
     {.word = "mail-from",
      .seen = &ActionOptions::mail_from,
      .text = &RelaySettings::mail_from,
@@ -40,9 +46,9 @@ constexpr std::array relay_options = std::to_array<RelayOption>({
     {.word = "src", .seen = &ActionOptions::src, .list = &RelaySettings::sources, .works = true},
     {.word = "host", .seen = &ActionOptions::host, .list = &RelaySettings::hosts, .works = true},
     {.word = "domain", .seen = &ActionOptions::host, .map = &RelaySettings::domains, .works = true},
-    {.word = "auth", .seen = &ActionOptions::auth, .map = &RelaySettings::auth},
+    {.word = "auth", .seen = &ActionOptions::auth, .map = &RelaySettings::auth, .works = true},
     {.word = "backup", .seen = &ActionOptions::backup, .works = true},
-    {.word = "tls", .seen = &ActionOptions::tls},
+    {.word = "tls", .seen = &ActionOptions::tls, .works = true},
     {.word = "srs", .seen = &ActionOptions::srs, .works = true},
     {.word = "filter", .seen = &ActionOptions::filter},
 });
@@ -96,12 +102,8 @@ void Parser::check_relay_hosts(Position position, const Table& hosts,
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const std::string text(hosts.row(i).*column);
     const auto host = parse_relay_host(text);
-    if (!host) {
+    if (!host)
       warning(position, fmt::format("\"{}\" is no host of a relay: mail for it will wait", text));
-    } else if (host->protocol == RelayProtocol::SmtpStartTls ||
-               host->protocol == RelayProtocol::Smtps) {
-      unsupported(position, fmt::format("TLS, for \"{}\",", text));
-    }
   }
 }
 

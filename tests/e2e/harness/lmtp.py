@@ -71,14 +71,14 @@ class Server:
     def converse(self, stream, facts):
         say(stream, self.greeting)
         message = None
-        for line in stream:
+        while line := stream.readline():
             verb = line[:4].upper()
             if verb == (b"EHLO" if self.smtp else b"LHLO"):
                 self.hello = facts["hello"] = line[4:].decode().strip()
-                lines = ["lmtp.test", *self.announced]
+                lines = ["lmtp.test", *self.announced_now(facts)]
                 say(stream, *("250-" + one for one in lines[:-1]), "250 " + lines[-1])
             elif verb == b"MAIL":
-                message = {**facts, "sender": path_of(line), "recipients": [],
+                message = {**self.told(facts), "sender": path_of(line), "recipients": [],
                            "lines": [line.decode().strip()]}
                 say(stream, "250 2.1.0 Ok")
             elif verb == b"RCPT":
@@ -94,7 +94,19 @@ class Server:
                 say(stream, "221 2.0.0 Bye")
                 return
             else:
-                say(stream, "250 2.0.0 Ok")
+                stream = self.other(stream, line, facts)
+
+    def told(self, facts):
+        """What a message says of its connection."""
+        return facts
+
+    def announced_now(self, _facts):
+        return self.announced
+
+    def other(self, stream, line, facts):
+        """Any other command; the stream on which the dialogue goes on."""
+        say(stream, "250 2.0.0 Ok")
+        return stream
 
     def take(self, stream, message):
         if not message["recipients"]:

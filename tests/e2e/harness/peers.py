@@ -5,6 +5,7 @@ folders that their packages would have made; everything they write lies in the c
 memory. Each takes mail at `port` and sends all of it to one other server. Only for root.
 """
 import os
+import shutil
 import signal
 import subprocess
 
@@ -16,18 +17,25 @@ users = {"postfix": 64101, "postdrop": 64102, "opensmtpd": 64103, "opensmtpq": 6
 
 
 class Peer:
-    """A running server. `port` is where it takes mail; ends with the case."""
+    """A running server. `port` is where it takes mail; ends with the case.
 
-    def __init__(self, test, target_port):
+    pair        its certificate and key: it offers STARTTLS, asks for it at the server behind it, and
+                writes down what it sees of sessions
+    """
+
+    def __init__(self, test, target_port, pair=None):
         if os.getuid() != 0:
             test.skip("other servers are started by root only")
         self.test = test
         self.port = free_port()
         self.target_port = target_port
+        self.pair = pair
         self.folder = test.path(type(self).__name__.lower())
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o755)
         self.log = os.path.join(self.folder, "log")
+        if pair is not None:
+            self.pair = [self.copy(path) for path in pair]
         command, environment = self.prepare()
         self.process = self.spawn(command, environment)
         test.defer(self.stop)
@@ -45,6 +53,14 @@ class Peer:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         return path
+
+    def copy(self, path):
+        """Of a key that only root, or the server, may read; its new path."""
+        copied = self.path(os.path.basename(path))
+        shutil.copyfile(path, copied)
+        os.chmod(copied, 0o640)
+        os.chown(copied, 0, users["Debian-exim"] if isinstance(self, Exim) else 0)
+        return copied
 
     def spawn(self, command, environment):
         for name, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/usr/sbin/nologin\n"),
@@ -132,9 +148,23 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 local_header_rewrite_clients =
 relayhost = [127.0.0.1]:{self.target_port}
-""")
+{self.tls_settings()}""")
         return ([os.path.join(daemons, "master"), "-d", "-c", self.path("etc")],
                 {"LD_LIBRARY_PATH": libraries, "MAIL_CONFIG": self.path("etc")})
+
+
+    def tls_settings(self):
+        if self.pair is None:
+            return ""
+        return f"""smtpd_tls_security_level = may
+smtpd_tls_chain_files = {self.pair[1]}, {self.pair[0]}
+smtpd_tls_loglevel = 1
+smtpd_tls_received_header = yes
+smtp_tls_security_level = encrypt
+smtp_tls_loglevel = 1
+smtp_tls_session_cache_database = btree:{self.folder}/data/smtp_scache
+smtp_connection_cache_on_demand = no
+"""
 
 
 def master_of_postfix(root, port):
@@ -171,8 +201,8 @@ daemon_smtp_ports = {self.port}
 pid_file_path = {self.folder}/pid
 notifier_socket =
 keep_environment =
-tls_advertise_hosts =
-dsn_advertise_hosts = *
+tls_advertise_hosts = {"*" if self.pair else ""}
+{self.tls_settings()}dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
 accept_8bitmime = true
 rfc1413_query_timeout = 0s
@@ -194,10 +224,29 @@ out:
   port = {self.target_port}
   allow_localhost
   hosts_try_fastopen =
-begin retry
+{self.transport_settings()}begin retry
 * * F,2h,1m
 """)
         return [program, "-bdf", "-q1m", "-C", path], {}
+
+
+    def tls_settings(self):
+        if self.pair is None:
+            return ""
+        return f"""tls_certificate = {self.pair[0]}
+tls_privatekey = {self.pair[1]}
+tls_resumption_hosts = *
+log_selector = +tls_resumption +tls_cipher
+"""
+
+    def transport_settings(self):
+        if self.pair is None:
+            return ""
+        return """  hosts_require_tls = *
+  tls_verify_certificates =
+  tls_resumption_hosts = *
+  connection_max_messages = 1
+"""
 
 
 class OpenSMTPD(Peer):
@@ -205,8 +254,13 @@ class OpenSMTPD(Peer):
         root = programs.unpacked(self.test, "opensmtpd", "usr/sbin/smtpd")
         program = os.path.join(root, "usr/sbin/smtpd")
         programs.need_libraries(self.test, program)
-        path = self.write("smtpd.conf", f"""listen on 127.0.0.1 port {self.port} hostname opensmtpd.test
-action "out" relay host smtp://127.0.0.1:{self.target_port}
+        pki = listen = tls = ""
+        if self.pair is not None:
+            pki = f'pki us cert "{self.pair[0]}"\npki us key "{self.pair[1]}"\n'
+            listen = " tls pki us"
+            tls = " tls no-verify"
+        path = self.write("smtpd.conf", f"""{pki}listen on 127.0.0.1 port {self.port}{listen} hostname opensmtpd.test
+action "out" relay host smtp{"+tls" if tls else ""}://127.0.0.1:{self.target_port}{tls}
 match from any for any action "out"
 """)
         return [program, "-d", "-f", path], {}

@@ -46,11 +46,40 @@ TEST(NextHop, HostsOfARelayAreTakenInTurns) {
   for (unsigned attempts = 0; attempts < 3; ++attempts) {
     const auto next = next_hop_of(action, recipient, attempts);
     if (next) EXPECT_EQ(next->hello, "us.test");
-    names.insert(next ? next->name : "none");  // TLS cannot be had
+    names.insert(next ? next->name : "none");
   }
-  EXPECT_EQ(names, (std::set<std::string>{"a.test:25", "[::1]:24", "none"}));
+  EXPECT_EQ(names, (std::set<std::string>{"a.test:25", "[::1]:24", "c.test:465"}));
   recipient.target = "|command";
   EXPECT_FALSE(next_hop_of(action, recipient, 0));
+}
+
+TEST(NextHop, IsEncryptedAsItsProtocolAndItsActionSay) {
+  conf::Action action;
+  action.name = "out";
+  action.method = conf::Method::Relay;
+  store::Recipient recipient;
+  recipient.final_address = "x@y.test";
+  const auto of = [&](const char* host) {
+    const conf::Table table = hosts({host});
+    action.relay.hosts = &table;
+    const auto next = next_hop_of(action, recipient, 0);
+    return next ? std::pair(next->tls, next->key()) : std::pair(OutgoingTls::Never, std::string());
+  };
+  using enum OutgoingTls;
+  EXPECT_EQ(of("smtp://a.test"), std::pair(WhenOffered, std::string("a.test:25")));
+  EXPECT_EQ(of("smtp+tls://a.test"), std::pair(Required, std::string("a.test:25 tls")));
+  EXPECT_EQ(of("smtp+notls://a.test"), std::pair(Never, std::string("a.test:25 notls")));
+  EXPECT_EQ(of("smtps://a.test"), std::pair(Implicit, std::string("a.test:465 smtps")));
+  EXPECT_EQ(of("lmtp://a.test:24"), std::pair(Never, std::string("lmtp:a.test:24")));
+  // A password is for a server that is encrypted with.
+  EXPECT_EQ(of("smtp://hub@a.test"), std::pair(Required, std::string("a.test:25 tls login=hub")));
+  EXPECT_EQ(NextHop::host_of_key("a.test:25 tls login=hub"), "a.test");
+  action.relay.tls_required = true;
+  EXPECT_EQ(of("smtp://a.test"), std::pair(Required, std::string("a.test:25 tls as out")));
+  EXPECT_EQ(of("smtp+notls://a.test").first, Required);
+  EXPECT_EQ(of("smtps://a.test").first, Implicit);
+  action.relay.hosts = nullptr;
+  EXPECT_EQ(next_hop_of(action, recipient, 0)->tls, Required);
 }
 
 TEST(NextHop, ADomainHasMailExchangersButALiteralHasNone) {

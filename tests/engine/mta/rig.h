@@ -102,6 +102,15 @@ struct Spooled {
   store::Extent where;
 };
 
+// No private key is here.
+class NoKeys final : public tls::Signer {
+ public:
+  void sign(tls::SignJob&, const tls::KeyName&, std::uint16_t, Bytes) override {
+    ADD_FAILURE() << "nobody shows a certificate here";
+  }
+  void forget(tls::SignJob&) override {}
+};
+
 class SpoolRig {
  public:
   explicit SpoolRig(const std::string& folder, mta::SpoolerOptions options = {},
@@ -114,6 +123,8 @@ class SpoolRig {
     parts.index = &index;
     parts.agents = &agents;
     parts.enquiries = &enquiries;
+    parts.signer = &no_keys;
+    parts.client_sessions = &client_sessions;
     auto staging = disk::AlignedMemory::map(options.staging_octets);
     EXPECT_TRUE(staging);
     spooler =
@@ -260,6 +271,8 @@ class SpoolRig {
   mta::Agents agents{*core, nullptr};
   mta::Enquiries enquiries{parts};
   std::unique_ptr<mta::Resolver> resolver;
+  NoKeys no_keys;
+  tls::SessionStore client_sessions{10};
   std::unique_ptr<mta::Spooler> spooler;
   std::unique_ptr<mta::Dispatcher> dispatcher;
   std::unique_ptr<mta::SpoolUpkeep> upkeep;
