@@ -117,7 +117,8 @@ void Inbound::receive_ended(int error) {
 }
 
 void Inbound::sent(int error) {
-  sending_.clear();
+  // A handshake is longer than what follows it: an idle session does not keep its room.
+  tls_ == nullptr ? sending_.clear() : std::string().swap(sending_);
   if (error != 0) session_.disconnected();
   pump();
 }
