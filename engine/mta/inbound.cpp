@@ -276,8 +276,7 @@ void Inbound::flush() {
 }
 
 void Inbound::arm_timer() {
-  Instant deadline = session_.deadline();
-  if (shakes_hands()) deadline = std::min(deadline, tls_->deadline);
+  const Instant deadline = std::min(session_.deadline(), handshake_deadline());
   if (deadline != never) {
     parts_.core.timers().arm(timer_, deadline);
   } else if (session_.wants_close() && stream_.sending()) {
@@ -291,7 +290,7 @@ void Inbound::arm_timer() {
 
 void Inbound::time_is_up() {
   if (waiting_ == Waiting::Proxy) return refuse_proxy("no PROXY header in time");
-  if (shakes_hands() && parts_.core.now() >= tls_->deadline) tls_failed("timeout");
+  if (parts_.core.now() >= handshake_deadline()) tls_failed("timeout");
   session_.expire(parts_.core.now());
   pump();
   // A peer that does not read its replies: it gets no more than the linger time.

@@ -115,6 +115,7 @@ class Inbound final : net::StreamOwner {
 
   // Of TLS: inbound_tls.cpp.
   bool shakes_hands() const { return tls_ != nullptr && !tls_->stands; }
+  Instant handshake_deadline() const;
   void begin_tls();
   void shake_hands();
   bool decrypt();

@@ -18,6 +18,13 @@ void Inbound::on(const smtp::StartTlsReceived&) {
                            : answer(smtp::Decision::accept());
 }
 
+Instant Inbound::handshake_deadline() const {
+  if (shakes_hands()) return tls_->deadline;
+  // The 220 may wait behind replies that the client does not read.
+  const bool is_due = tls_ == nullptr && session_.awaits_tls();
+  return is_due ? sending_since_ + handshake_max : never;
+}
+
 // After the 220 of STARTTLS, or at once.
 void Inbound::begin_tls() {
   if (parts_.signer == nullptr) return tls_failed("no private key can be used");
