@@ -19,6 +19,12 @@ smtp::SessionLimits session_limits_of(const conf::Config& config) {
   return limits;
 }
 
+sasl::AttemptLimits attempt_limits_of(const conf::Config& config) {
+  return {.per_address_max = config.smtp.auth_failures_per_address_max,
+          .per_account_max = config.smtp.auth_failures_per_account_max,
+          .window = config.smtp.auth_failure_window};
+}
+
 bool is_own_address(const Generation& generation, const conf::NetAddress& address) {
   if (generation.host.has_address(address)) return true;
   const std::string text = conf::to_text(address);

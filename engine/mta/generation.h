@@ -21,6 +21,7 @@
 #include "proto/dns/host_file.h"
 #include "proto/dns/settings.h"
 #include "proto/mail/srs.h"
+#include "proto/sasl/attempt_counts.h"
 #include "proto/smtp/server_session.h"
 
 namespace ringpost::mta {
@@ -41,6 +42,7 @@ struct ListenAddress {
   conf::TlsMode tls_mode = conf::TlsMode::Off;
   std::shared_ptr<const tls::ServerContext> tls = nullptr;  // unless Off
   const conf::Listener* source = nullptr;                   // the line it is from, in `config`
+  std::string auth_mechanisms = {};  // offered under TLS, with blanks between
 };
 
 struct Generation {
@@ -56,6 +58,7 @@ struct Generation {
   CertificateSet certificates;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
+  sasl::AttemptLimits attempt_limits;
   dns::ResolverSettings resolver;
   dns::HostFile host_file;       // names that need no name server
   std::optional<mail::Srs> srs;  // nothing without a key
@@ -65,6 +68,8 @@ struct Generation {
 
 // The limits of a session as the configuration sets them.
 smtp::SessionLimits session_limits_of(const conf::Config& config);
+// How often a client may fail to authenticate.
+sasl::AttemptLimits attempt_limits_of(const conf::Config& config);
 // Whether a connection to `address` would come back to us: one of an interface or of a listener.
 bool is_own_address(const Generation& generation, const conf::NetAddress& address);
 // Whether a rule tests the name of the client's address.

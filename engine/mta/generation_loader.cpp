@@ -79,6 +79,7 @@ std::shared_ptr<Generation> generation_of(const LoadWish& wish, conf::Config con
   generation->listeners = std::move(resolved.addresses);
   generation->local = std::move(resolved.local);
   generation->session_limits = session_limits_of(config);
+  generation->attempt_limits = attempt_limits_of(config);
   generation->connection_limits = {config.smtp.connections_max,
                                    config.smtp.connections_per_address_max};
   generation->resolver = resolver_of(wish, config);

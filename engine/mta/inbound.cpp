@@ -57,6 +57,7 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
   if (submits()) session_.complete_addresses();
   if (listener_.tls_mode == conf::TlsMode::Offered) session_.offer_tls(smtp::TlsOffer::Offered);
   if (listener_.tls_mode == conf::TlsMode::Required) session_.offer_tls(smtp::TlsOffer::Required);
+  offer_auth();
   session_.watch_commands([this](std::string_view line) { command_read(line); });
 }
 
@@ -187,6 +188,7 @@ void Inbound::give_back_buffers() {
   const bool unread_replies =
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
   const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
+                       waiting_ == Waiting::Auth ||
                        (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;
@@ -305,6 +307,7 @@ void Inbound::shut_down() {
     parts_.resolver->forget(name_asker_);
     return named({.state = ClientName::State::Failed});
   }
+  if (waiting_ == Waiting::Auth) return auth_->hurry();
   // Not before opened(): who the client is decides which count it enters.
   if (!client_.empty()) pump();
 }
@@ -341,6 +344,7 @@ void Inbound::report_closed() {
                                             .tls = is_secure ? tls_->facts.version : "",
                                             .cipher = is_secure ? tls_->facts.cipher : "",
                                             .resumed = is_secure && tls_->facts.resumed,
+                                            .user = user_,
                                             .reason = close_reason_,
                                             .messages = messages_,
                                             .octets = octets_,

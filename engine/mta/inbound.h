@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/memory/buffer.h"
+#include "engine/mta/auth_dialogue.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
@@ -33,7 +34,7 @@ class InboundOwner {
   ~InboundOwner() = default;
 };
 
-class Inbound final : net::StreamOwner {
+class Inbound final : net::StreamOwner, AuthDialogueOwner {
  public:
   // `listener` is one of `generation`, on which the session will end.
   Inbound(WorkerParts& parts, InboundOwner& owner, std::shared_ptr<const Generation> generation,
@@ -61,7 +62,7 @@ class Inbound final : net::StreamOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Commit };
+  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Auth, Commit };
 
   // TLS between the stream and the dialogue.
   struct Secured final : tls::ChannelOwner {
@@ -92,6 +93,11 @@ class Inbound final : net::StreamOwner {
   void know_origin(const proxy::Origin& origin);
   void proxy_gone();
   void refuse_proxy(std::string_view reason);
+  // AuthDialogueOwner
+  void auth_replied(const smtp::ReplyView& reply, const std::string& user) override;
+
+  void offer_auth();
+  void bind_auth();
   bool know_client(const std::optional<net::Address>& peer);
   void pump();
   bool take_event();
@@ -127,7 +133,7 @@ class Inbound final : net::StreamOwner {
   void on(const smtp::Opened&);
   void on(const smtp::HelloReceived& event);
   void on(const smtp::StartTlsReceived&);
-  void on(const smtp::AuthStep&);
+  void on(const smtp::AuthStep& event);
   void on(const smtp::AuthAborted&);
   void on(const smtp::MailFrom& event);
   void on(const smtp::RcptTo& event);
@@ -189,6 +195,8 @@ class Inbound final : net::StreamOwner {
   std::optional<ClientName> client_name_;  // nothing: not known yet
   std::string user_;                       // as whom the client is authenticated; empty: not at all
   std::string hello_;
+  std::string auth_mechanisms_;
+  std::unique_ptr<AuthDialogue> auth_;  // from the first AUTH on
   smtp::Mailbox sender_;
   bool extended_ = false;
   std::unique_ptr<Secured> tls_;

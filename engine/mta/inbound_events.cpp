@@ -113,10 +113,6 @@ void Inbound::on(const smtp::HelloReceived& event) {
   answer(smtp::Decision::accept());
 }
 
-void Inbound::on(const smtp::AuthStep&) { answer(replies::auth_unavailable); }
-
-void Inbound::on(const smtp::AuthAborted&) {}
-
 void Inbound::on(const smtp::MailFrom& event) {
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);
@@ -128,6 +124,7 @@ void Inbound::on(const smtp::MailFrom& event) {
   envelope.reverse_path = smtp::to_text(event.sender);
   envelope.hello = hello_;
   envelope.client_address = client_;
+  envelope.authenticated_user = user_;
   envelope.listener_tag = listener_.tag;
   envelope.envelope_id = event.envelope_id;
   envelope.body = body_of(event.body);
@@ -153,6 +150,7 @@ conf::SessionFacts Inbound::facts() const {
           .helo = hello_,
           .sender = {sender_.local, sender_.domain},
           .tls = tls_ != nullptr,
+          .user = user_,
           .client_name = name};
 }
 
@@ -252,6 +250,9 @@ void Inbound::on(const smtp::ContentBegin&) {
     trace.client_name = client_name_->name;
   trace.local_user = local_user_;
   trace.masked = listener_.masks_source;
+  trace.authenticated = !user_.empty();
+  trace.shows_user = listener_.source != nullptr && listener_.source->received_auth;
+  trace.user = user_;
   trace.server_name = listener_.server_name;
   trace.id = transaction_->id();
   // With several recipients their addresses stay between envelope and mailbox (RFC 5321 7.2).

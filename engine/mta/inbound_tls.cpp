@@ -64,6 +64,7 @@ void Inbound::tls_stands() {
                              .resumed = facts.resumed,
                              .subject = facts.peer ? std::string_view(facts.peer->subject) : "",
                              .problem = facts.peer ? std::string_view(facts.peer->problem) : ""});
+  bind_auth();
   if (session_.awaits_tls()) {
     hello_.clear();
     extended_ = false;

@@ -8,6 +8,9 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 
+#include "engine/mta/authentications.h"
+#include "proto/sasl/scram_keys.h"
+
 namespace ringpost::mta {
 namespace {
 
@@ -75,6 +78,21 @@ conf::Diagnostic diagnostic_of(const conf::Config& config, const conf::Listener&
   return result;
 }
 
+// SCRAM where every row has keys for it: a client takes the best that is offered, and must not fail
+// with it.
+bool has_scram_keys(const conf::Table* table) {
+  if (table == nullptr || table->backend() != conf::TableBackend::Memory || table->size() == 0)
+    return false;
+  for (std::size_t i = 0; i < table->size(); ++i)
+    if (!sasl::parse_scram_keys(credential_in(table->row(i).value))) return false;
+  return true;
+}
+
+std::string mechanisms_of(const conf::Listener& listener) {
+  if (listener.auth == conf::AuthMode::Off) return {};
+  return has_scram_keys(listener.credentials) ? "SCRAM-SHA-256 PLAIN LOGIN" : "PLAIN LOGIN";
+}
+
 ListenAddress local_listener(const conf::Config& config, const conf::Listener& listener) {
   ListenAddress local;
   local.server_name = config.server_name;
@@ -99,6 +117,7 @@ ListenAddress listen_address(const conf::Config& config, const conf::Listener& l
   result.proxies = listener.proxies;
   result.tls_mode = listener.tls;
   result.source = &listener;
+  result.auth_mechanisms = mechanisms_of(listener);
   return result;
 }
 

@@ -43,6 +43,7 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
 
 std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) {
   users_.emplace();
+  auth_.emplace(options_.parent);
   const conf::Config& config = generation->config;
   const unsigned cores = config.engine.cores != 0
                              ? config.engine.cores
@@ -74,6 +75,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .segments = *segments_,
                       .connection_counts = connection_counts_,
                       .users = *users_,
+                      .auth = *auth_,
                       .parent = options_.parent,
                       .metrics = *metrics_[i],
                       .events = log_->core(i),
@@ -153,6 +155,8 @@ void Server::run_worker(unsigned index, WorkerSetup setup, StartGate& gate) {
   // The thread that makes segments may be at work still; it must not find a worker that has gone.
   segments_->end_announcements();
   users_->settle();
+  auth_->passwords.settle();
+  auth_->pam.settle();
   sources_->settle();
 }
 
@@ -262,6 +266,7 @@ void Server::stop_all() {
   for (std::thread& thread : threads_) thread.join();
   local_socket_ = LocalSocket();
   users_.reset();
+  auth_.reset();
   commands_.reset();
   generation_.reset();
   retirement_.reset();

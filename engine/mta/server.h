@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/mta/auth_service.h"
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
 #include "engine/mta/home.h"
@@ -79,6 +80,7 @@ class Server {
   std::shared_ptr<const Generation> generation_;
   ConnectionCounts connection_counts_;
   std::optional<UserDirectory> users_;  // made at the start, gone before the end is complete:
+  std::optional<AuthService> auth_;     // likewise
   std::unique_ptr<SegmentStore> segments_;
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread

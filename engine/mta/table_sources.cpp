@@ -15,7 +15,10 @@ namespace ringpost::mta {
 std::vector<std::string> TableSources::open(Generation& generation) {
   std::vector<std::string> errors;
   for (const auto& table : generation.config.tables) {
-    if (table->backend() == conf::TableBackend::Memory) continue;
+    // Dovecot is asked by each core.
+    if (table->backend() == conf::TableBackend::Memory ||
+        table->backend() == conf::TableBackend::Dovecot)
+      continue;
     auto source =
         table->backend() == conf::TableBackend::Lmdb ? open_file(*table) : open_program(*table);
     if (source) {

@@ -75,6 +75,7 @@ void Transaction::report(WallTime now) const {
                               .client = envelope.client_address,
                               .helo = envelope.hello,
                               .from = envelope.reverse_path,
+                              .user = envelope.authenticated_user,
                               .recipients = static_cast<std::uint32_t>(envelope.recipients.size()),
                               .octets = content_octets,
                               .elapsed = elapsed});

@@ -46,7 +46,8 @@ Worker::Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core)
              .connection_counts = setup_.connection_counts,
              .users = setup_.users,
              .generation = setup_.generation,
-             .offline_uid = setup_.offline_uid} {}
+             .offline_uid = setup_.offline_uid,
+             .auth = &setup_.auth} {}
 
 std::expected<void, Fault> Worker::set_up() {
   memory::BufferRingOptions buffer_options;
@@ -67,6 +68,8 @@ std::expected<void, Fault> Worker::set_up() {
   parts_.agents = agents_.get();
   enquiries_ = std::make_unique<Enquiries>(parts_);
   parts_.enquiries = enquiries_.get();
+  authentications_ = std::make_unique<Authentications>(parts_);
+  parts_.authentications = authentications_.get();
   auto resolver = Resolver::create(*core_, *buffers_, setup_.metrics.resolver);
   if (!resolver) return std::unexpected(resolver.error());
   resolver_ = std::move(*resolver);
@@ -85,6 +88,7 @@ std::expected<void, Fault> Worker::set_up() {
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
 
   setup_.metrics.memory.receive_buffers.max.set(receive_buffers);
+  setup_.metrics.auth.under_way.max.set(authentications_max);
   setup_.metrics.memory.set_aside_octets.max.set(set_aside_octets_max);
   use(setup_.generation);
   core_->at_turn_end([this] { end_of_turn(); });
@@ -255,6 +259,7 @@ void Worker::begin_drain() {
   for (auto& open : listeners_) open->listener->stop();
   dispatcher_->stop();
   upkeep_->stop();
+  authentications_->stop();
   spooler_->wake_room_waiters();
   core_->timers().arm(drain_timer_, core_->now() + drain_max);
   core_->timers().arm(hung_timer_, core_->now() + hung_after);
@@ -291,7 +296,7 @@ bool Worker::finished() {
       std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
   const bool nothing_left = draining_ && connections_ == 0 && listeners_done &&
                             dispatcher_->idle() && upkeep_->idle() && spooler_->idle() &&
-                            enquiries_->idle();
+                            enquiries_->idle() && authentications_->idle();
   if (nothing_left) {
     resolver_->close();
     keys_->close();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/agents.h"
+#include "engine/mta/authentications.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/inbound.h"
@@ -28,6 +29,7 @@ struct WorkerSetup {
   SegmentStore& segments;
   ConnectionCounts& connection_counts;
   UserDirectory& users;
+  AuthService& auth;
   process::ParentLink* parent = nullptr;
   observe::CoreMetrics& metrics;
   observe::EventSink& events;
@@ -125,6 +127,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;
   std::unique_ptr<Enquiries> enquiries_;
+  std::unique_ptr<Authentications> authentications_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<KeyLink> keys_;
   std::unique_ptr<tls::SessionStore> client_sessions_;

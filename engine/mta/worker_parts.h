@@ -24,12 +24,14 @@ class Signer;
 namespace ringpost::mta {
 
 class Agents;
+class Authentications;
 class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
 class Resolver;
 class Spooler;
 class UserDirectory;
+struct AuthService;
 struct Generation;
 
 struct WorkerParts {
@@ -40,6 +42,8 @@ struct WorkerParts {
   UserDirectory& users;                 // shared by all cores
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;  // see OfflineIntake; shared by all cores
+  AuthService* auth = nullptr;                    // shared by all cores
+  Authentications* authentications = nullptr;
   Agents* agents = nullptr;
   memory::BufferRing* buffers = nullptr;
   store::Index* index = nullptr;

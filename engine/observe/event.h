@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "engine/observe/auth_event.h"
 #include "engine/observe/level.h"
 #include "engine/observe/logfmt.h"
 #include "engine/observe/reason.h"
@@ -28,13 +29,15 @@ struct MessageAccepted {
   std::string_view client = {};  // address of the client, "local:UID" for the local socket
   std::string_view helo = {};
   std::string_view from = {};  // reverse-path without angle brackets; empty for <>
+  std::string_view user = {};  // as whom the client is authenticated; empty: not at all
   std::uint32_t recipients = 0;
   std::uint64_t octets = 0;  // content as received, trace fields not counted
   Duration elapsed = {};     // from MAIL to durable
   void fields(auto&& field) const {
     field("id", id), field("session", session), field("client", client), field("helo", helo);
-    field("from", from), field("recipients", recipients), field("octets", octets);
-    field("elapsed", elapsed);
+    field("from", from);
+    if (!user.empty()) field("user", user);
+    field("recipients", recipients), field("octets", octets), field("elapsed", elapsed);
   }
 };
 
@@ -101,6 +104,7 @@ struct SessionClosed {
   std::string_view tls = {};  // "TLSv1.3"; empty: none
   std::string_view cipher = {};
   bool resumed = false;
+  std::string_view user = {};  // as whom it was authenticated; empty: not at all
   CloseReason reason = CloseReason::Quit;
   std::uint32_t messages = 0;  // accepted
   std::uint64_t octets = 0;    // received from the client in all
@@ -112,6 +116,7 @@ struct SessionClosed {
     if (!proxy.empty()) field("proxy", proxy);
     field("rdns", rdns), field("fcrdns", fcrdns), field("helo", helo);
     if (!tls.empty()) field("tls", tls), field("cipher", cipher), field("resumed", resumed);
+    if (!user.empty()) field("user", user);
     field("reason", to_text(reason)), field("messages", messages), field("octets", octets);
     field("commands", commands), field("errors", errors), field("elapsed", elapsed);
   }
@@ -453,13 +458,14 @@ struct EventList {
 };
 
 using AllEvents =
-    EventList<MessageAccepted, AttemptFinished, RelayTlsFailed, ReportQueued, SessionClosed,
-              ConnectionRefused, ProxyRefused, MessageRefused, SpoolFault, SpoolRecovered,
-              SegmentQuarantined, SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside,
-              Started, Listening, ConfigLoaded, Stopping, Stopped, AttemptHung,
-              DestinationLeftAlone, GivenUp, FaultSeen, TableStarted, TableEnded, LookupFailed,
-              ControlCommand, LinesDropped, SessionOpened, LineReceived, ReplySent, HandshakeFailed,
-              HandshakeDone, CertificateInUse, CertificatesReloaded>;
+    EventList<AuthAccepted, AuthRefused, AuthFailed, MessageAccepted, AttemptFinished,
+              RelayTlsFailed, ReportQueued, SessionClosed, ConnectionRefused, ProxyRefused,
+              MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure,
+              MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded,
+              Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
+              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
+              LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
+              CertificatesReloaded>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

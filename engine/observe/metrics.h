@@ -171,6 +171,23 @@ struct MemoryMetrics {
   }
 };
 
+struct AuthMetrics {
+  Counter accepted;
+  Counter refused;       // wrong name or password
+  Counter limited;       // too many failures before
+  Counter failed;        // nobody could say
+  LimitGauge under_way;  // questions about passwords
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_auth_accepted_total", "clients authenticated", self.accepted);
+    visit("ringpost_auth_refused_total", "wrong names and passwords", self.refused);
+    visit("ringpost_auth_limited_total", "attempts refused after too many failures", self.limited);
+    visit("ringpost_auth_failed_total", "attempts that nobody could judge", self.failed);
+    visit("authentications", "questions about passwords", self.under_way);
+  }
+};
+
 struct LookupMetrics {
   Counter asked;    // questions that were not answered from memory
   Counter failed;   // of those: could not be answered
@@ -236,6 +253,7 @@ struct alignas(64) CoreMetrics {
   SpoolMetrics spool;
   DeliveryMetrics delivery;
   MemoryMetrics memory;
+  AuthMetrics auth;
   LookupMetrics lookup;
   ResolverMetrics resolver;
   RingMetrics ring;
@@ -248,6 +266,7 @@ struct alignas(64) CoreMetrics {
     SpoolMetrics::each(self.spool, visit);
     DeliveryMetrics::each(self.delivery, visit);
     MemoryMetrics::each(self.memory, visit);
+    AuthMetrics::each(self.auth, visit);
     LookupMetrics::each(self.lookup, visit);
     ResolverMetrics::each(self.resolver, visit);
     RingMetrics::each(self.ring, visit);

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -56,6 +57,17 @@ sigset_t watched_signals() {
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, signal);
   return signals;
+}
+
+[[noreturn]] void exec_auth(int socket) {
+  std::array<char, 4096> path{};
+  const ssize_t octets = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  const std::string_view own(path.data(), static_cast<std::size_t>(std::max<ssize_t>(octets, 0)));
+  const std::string program = fmt::format("{}/ringpost-auth", own.substr(0, own.rfind('/')));
+  const std::string number = fmt::format("{}", socket);
+  fcntl(socket, F_SETFD, 0);
+  execl(program.c_str(), program.c_str(), number.c_str(), nullptr);
+  _exit(1);
 }
 
 class Parent {
@@ -160,6 +172,8 @@ class Parent {
       keys_.load(*load, std::exchange(file, -1), now);
     } else if (std::holds_alternative<ConnectKeys>(*request)) {
       keys_.serve(std::exchange(file, -1), now);
+    } else if (std::holds_alternative<ConnectAuth>(*request)) {
+      start_auth(file);
     } else if (const auto* watch = std::get_if<WatchFile>(&*request)) {
       watched_.watch(watch->path, now);
     } else if (const auto* files = std::get_if<ForgetFiles>(&*request)) {
@@ -197,6 +211,15 @@ class Parent {
     if (pid != 0) return;
     options_.read_configuration(keep_only(socket));
     _exit(0);
+  }
+
+  // Its end without a word is the answer when it cannot be made. It lies beside this program.
+  void start_auth(int socket) {
+    if (socket < 0 || is_full(geteuid())) return;
+    const pid_t pid = fork();
+    if (pid > 0) note(pid, geteuid());
+    if (pid != 0) return;
+    exec_auth(keep_only(socket));
   }
 
   // No agent could be made: that is the reply to its first order. A new socket has room for it, and

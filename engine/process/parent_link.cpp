@@ -84,6 +84,10 @@ std::expected<int, Fault> ParentLink::connect_keys() {
   return request_with_socket(encode(ConnectKeys{}));
 }
 
+std::expected<int, Fault> ParentLink::connect_auth() {
+  return request_with_socket(encode(ConnectAuth{}), SOCK_SEQPACKET);
+}
+
 void ParentLink::watch_file(const std::string& path) {
   const WatchFile request{path};
   if (is_within_limits(request)) send_when_possible(request);

@@ -31,6 +31,10 @@ class ParentLink {
   // writes it; to be closed by the caller.
   std::expected<int, Fault> read_configuration();
 
+  // A socket of datagrams to a new process that speaks PAM (proto/sasl/pam_request.h), to be closed
+  // by the caller. It ends at once where there is no such program.
+  std::expected<int, Fault> connect_auth();
+
   // bind(2), done by the parent when we may not. Waits for it.
   std::expected<void, Fault> bind(int socket, const sockaddr* address, socklen_t octets);
 

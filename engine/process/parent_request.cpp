@@ -18,6 +18,7 @@ enum class RequestKind : std::uint8_t {
   ConnectKeys,
   WatchFile,
   ForgetFiles,
+  ConnectAuth,
 };
 
 StartAgent take_agent(FieldReader& in) {
@@ -67,6 +68,8 @@ ParentRequest take_request(FieldReader& in) {
       return WatchFile{take_absolute_path(in, path_octets_max)};
     case RequestKind::ForgetFiles:
       return ForgetFiles{Instant{in.fixed<std::int64_t>()}};
+    case RequestKind::ConnectAuth:
+      return ConnectAuth{};
   }
   in.require(false);
   return Ready{};
@@ -98,6 +101,8 @@ void put_request(StringSink& sink, const LoadKey& request) {
 }
 
 void put_request(StringSink& sink, const ConnectKeys&) { put_kind(sink, RequestKind::ConnectKeys); }
+
+void put_request(StringSink& sink, const ConnectAuth&) { put_kind(sink, RequestKind::ConnectAuth); }
 
 void put_request(StringSink& sink, const WatchFile& request) {
   put_kind(sink, RequestKind::WatchFile);

@@ -45,8 +45,11 @@ struct ForgetFiles {  // keys that were loaded, and files that were watched, las
   Instant before;
   bool operator==(const ForgetFiles&) const = default;
 };
+struct ConnectAuth {  // comes with one end of the socket to a new process that speaks PAM
+  bool operator==(const ConnectAuth&) const = default;
+};
 using ParentRequest = std::variant<StartAgent, BindSocket, ReadConfiguration, Ready, LoadKey,
-                                   ConnectKeys, WatchFile, ForgetFiles>;
+                                   ConnectKeys, WatchFile, ForgetFiles, ConnectAuth>;
 inline constexpr std::size_t request_octets_max = 8 * 1024;
 
 // The texts and paths of what is encoded are within the limits of agent_frame.h: CHECKed.

@@ -96,7 +96,7 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
     advance();
     once(options.*flag->seen, option);
     listener.*flag->value = true;
-    const bool acted_upon = is("mask-src") || is("no-dsn");
+    const bool acted_upon = is("mask-src") || is("no-dsn") || is("received-auth");
     if (!acted_upon) unsupported(option.position, fmt::format("\"{}\"", option.text));
     return true;
   }
@@ -152,7 +152,7 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
   }
   advance();
   static constexpr std::array missing =
-      std::to_array<std::string_view>({"auth", "auth-optional", "filter", "hostnames"});
+      std::to_array<std::string_view>({"filter", "hostnames"});
   if (std::ranges::find(missing, option.text) != missing.end())
     unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {

@@ -86,10 +86,13 @@ bool Parser::parse_smtp_limits() {
       {"max-connections", &SmtpSettings::connections_max},
       {"max-connections-per-address", &SmtpSettings::connections_per_address_max},
       {"max-errors", &SmtpSettings::errors_per_session_max},
+      {"max-auth-failures-per-address", &SmtpSettings::auth_failures_per_address_max},
+      {"max-auth-failures-per-account", &SmtpSettings::auth_failures_per_account_max},
   });
   static constexpr std::array timeouts = std::to_array<Timeout>({
       {"idle-timeout", &SmtpSettings::idle_timeout},
       {"session-timeout", &SmtpSettings::session_timeout},
+      {"auth-failure-window", &SmtpSettings::auth_failure_window},
   });
   while (token_.is_string()) {
     const Token key = token_;
@@ -98,7 +101,8 @@ bool Parser::parse_smtp_limits() {
     if (count == counts.end() && timeout == timeouts.end()) {
       return expected(
           "max-mails, max-rcpt, max-connections, max-connections-per-address, "
-          "max-errors, idle-timeout or session-timeout");
+          "max-errors, max-auth-failures-per-address, max-auth-failures-per-account, idle-timeout, "
+          "session-timeout or auth-failure-window");
     }
     advance();
     if (count != counts.end()) {

@@ -130,6 +130,8 @@ void Parser::load_table(const Token& name, const Token& source) {
     load_database(name, source, path);
   } else if (backend == "lmdb" && has_path) {
     add_external_table(name, TableBackend::Lmdb, path);
+  } else if (backend == "dovecot" && has_path) {
+    add_external_table(name, TableBackend::Dovecot, path);
   } else {
     add_program_table(name, source, backend, path);
   }
@@ -253,6 +255,9 @@ const Table* Parser::check_use(Table* table, TableUse use, std::string_view opti
   const bool needs_map =
       use == TableUse::AliasMap || use == TableUse::UserMap || use == TableUse::OtherMap;
   const bool is_map = table->kind() == TableKind::Map;
+  if (table->backend() == TableBackend::Dovecot && use != TableUse::Other)
+    error(position, fmt::format("table \"{}\" is Dovecot's authentication and cannot serve \"{}\"",
+                                table->name(), option));
   if (untyped_.contains(table) && table->backend() != TableBackend::Memory) return table;
   if (!untyped_.contains(table) && use != TableUse::Other && table->size() > 0 &&
       needs_map != is_map) {

@@ -20,7 +20,8 @@ enum class TableKind : std::uint8_t { List, Map };
 
 // Where the rows are: Memory for inline tables, files and databases that are read whole; the others
 // are asked one question at a time (proto/conf/lookups.h) and hold no rows here.
-enum class TableBackend : std::uint8_t { Memory, Lmdb, Proc };
+// Dovecot has no rows for anybody: it is asked whether passwords are right.
+enum class TableBackend : std::uint8_t { Memory, Lmdb, Proc, Dovecot };
 
 // One row with its place in the table's text; `line` counts from 1.
 struct TableRow {

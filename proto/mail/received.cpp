@@ -27,6 +27,15 @@ void append_protocol(std::string& target, const ReceivedTrace& trace) {
   if (trace.authenticated) target += 'A';
 }
 
+// A comment: what a client calls itself must not end it.
+void append_user(std::string& target, const ReceivedTrace& trace) {
+  target += trace.user.empty() ? "\r\n\t(auth=no" : "\r\n\t(auth=yes user=";
+  append_safe(target, trace.user, trace.smtputf8, [](char c) {
+    return !ascii::is_control(c) && !std::string_view("()\\").contains(c);
+  });
+  target += ')';
+}
+
 void append_client(std::string& target, const ReceivedTrace& trace) {
   target += "from ";
   append_safe(target, trace.hello_name, trace.smtputf8, is_name_octet);
@@ -63,6 +72,7 @@ void append_received(std::string& target, const ReceivedTrace& trace) {
   }
   target += "id ";
   target += to_text(trace.id);
+  if (trace.shows_user) append_user(target, trace);
   if (!trace.recipient.empty()) {
     target += "\r\n\tfor <";
     append_safe(target, trace.recipient, trace.smtputf8, is_mailbox_octet);

@@ -20,6 +20,8 @@ struct ReceivedTrace {
   bool encrypted = false;
   std::string_view encryption = {};  // of what kind, as a comment: "TLSv1.3:NAME:128:NO"
   bool authenticated = false;
+  bool shows_user = false;                  // says whether the client is authenticated, and as whom
+  std::string_view user;                    // as the client gave it; empty: not authenticated
   std::string_view client_name;             // verified name of the address; empty: "unknown"
   std::string_view client_address;          // "192.0.2.1" or "2001:db8::1"
   std::optional<std::uint32_t> local_user;  // uid of who connected to the local socket, instead

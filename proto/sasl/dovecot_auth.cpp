@@ -69,12 +69,6 @@ void DovecotAuth::ask(const DovecotRequest& request) {
   write("\n");
 }
 
-void DovecotAuth::go_on(std::uint32_t id, std::string_view response) {
-  write(fmt::format("CONT\t{}\t", id));
-  write(response);
-  write("\n");
-}
-
 void DovecotAuth::give_up(std::uint32_t id) { write(fmt::format("CANCEL\t{}\n", id)); }
 
 void DovecotAuth::receive(Bytes octets) {

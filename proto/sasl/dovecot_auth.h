@@ -46,8 +46,6 @@ class DovecotAuth {
   const std::vector<std::string>& mechanisms() const { return mechanisms_; }
 
   void ask(const DovecotRequest& request);
-  // `response` in base64.
-  void go_on(std::uint32_t id, std::string_view response);
   void give_up(std::uint32_t id);
 
   // What it said; all of it is taken.

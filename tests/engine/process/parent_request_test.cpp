@@ -17,7 +17,8 @@ TEST(ParentRequestTest, RequestsComeBack) {
         ParentRequest(ReadConfiguration{}),
         ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())}),
         ParentRequest(LoadKey{"/etc/ssl/private/a.key", "_ringkeys"}), ParentRequest(ConnectKeys{}),
-        ParentRequest(WatchFile{"/etc/ssl/a.pem"}), ParentRequest(ForgetFiles{Instant{-7}})})
+        ParentRequest(ConnectAuth{}), ParentRequest(WatchFile{"/etc/ssl/a.pem"}),
+        ParentRequest(ForgetFiles{Instant{-7}})})
     EXPECT_EQ(decode_request(bytes_of(encode(request))), request) << request.index();
 }
 

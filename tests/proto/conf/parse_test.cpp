@@ -225,7 +225,8 @@ const Case outside_the_grammar[] = {
     {"smtp limit max-rcpt x", "1:21: expected a number for \"max-rcpt\", found \"x\""},
     {"smtp limit max-nothing 1",
      "1:12: expected max-mails, max-rcpt, max-connections, max-connections-per-address, "
-     "max-errors, idle-timeout or session-timeout, found \"max-nothing\""},
+     "max-errors, max-auth-failures-per-address, max-auth-failures-per-account, "
+     "idle-timeout, session-timeout or auth-failure-window, found \"max-nothing\""},
     {"smtp limit idle-timeout 5",
      "1:25: expected idle-timeout such as 30s, 5m, 4h or 2d, found "
      "the number 5"},
@@ -271,12 +272,6 @@ TEST(Parse, RefusesWhatIsNotInTheGrammar) {
 
 const Case without_behaviour[] = {
     {"listen on lo hostnames <t>", "2:14: \"hostnames\" is not available yet"},
-    {"listen on lo smtps verify auth <t>", "2:27: \"auth\" is not available yet"},
-    {"listen on lo received-auth", "2:14: \"received-auth\" is not available yet"},
-    {"action a relay host smtps://x", "2:21: TLS, for \"smtps://x\", is not available yet"},
-    {"action a relay domain { x = \"smtp+tls://y\" }",
-     "2:23: TLS, for \"smtp+tls://y\", is not available yet"},
-    {"action a relay host x tls", "2:23: \"tls\" of a relay is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
      "3:18: \"wrapper\" of a method that runs no command is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
