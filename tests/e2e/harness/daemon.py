@@ -33,12 +33,13 @@ class Daemon:
     rules       the lines from `action` on; default: one Maildir action and one match
     text        the whole configuration; {port}, {home}, {mail} and {owner} are replaced
     home, mail  where to put what the daemon writes, and the Maildirs; default: the case's folder
+    wrapper     words before the command: what becomes the daemon, in a namespace of its own
     as_root     started by root as root: it makes an engine that is not, and agents that are others
     """
 
     def __init__(self, test, name, users=("alice", "bob"), directives=(), virtual=None,
                  rules=None, text=None, home=None, mail=None, arguments=(), environment=None,
-                 as_root=False):
+                 as_root=False, wrapper=()):
         self.test = test
         self.name = name
         self.home = home or test.path(name)
@@ -55,6 +56,7 @@ class Daemon:
         self.port = None
         self.process = None
         self.as_root = as_root
+        self.wrapper = list(wrapper)
         self.account = None if as_root else account.unprivileged()
         os.makedirs(self.home, exist_ok=True)
         os.makedirs(self.mail, exist_ok=True)
@@ -126,7 +128,7 @@ class Daemon:
     def spawn(self):
         program = account.reachable_program(self.account, self.test.program("ringpostd"),
                                             self.test.directory)
-        command = [program, "-d", "--home", self.home,
+        command = [*self.wrapper, program, "-d", "--home", self.home,
                    "-f", self.configuration_path, *self.arguments]
         if "resolver " not in self.configuration():  # no case asks the machine's name servers
             command += ["-R", nowhere]
