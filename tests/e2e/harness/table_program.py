@@ -46,8 +46,8 @@ def main():
     entries = read(path)
     if ("start", "slow") in entries:
         time.sleep(float(entries["start", "slow"]))
-    for service in ("alias", "domain", "userinfo", "mailaddr", "netaddr", "string", "regex",
-                    "credentials"):
+    for service in ("alias", "domain", "userinfo", "mailaddr", "mailaddrmap", "netaddr", "string",
+                    "regex", "credentials"):
         say(f"register|{service}")
     say("register|ready")
     for line in sys.stdin:

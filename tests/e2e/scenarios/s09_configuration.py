@@ -77,7 +77,6 @@ def not_available_is_refused_by_name(t):
     """Grammar of smtpd.conf without a behaviour yet: a note of -n, an error of a start."""
     for directive, word in (
             ('\nlisten on 127.0.0.1 port 2526 hostnames { "127.0.0.1" = "x" }', "hostnames"),
-            ('\naction "out" relay host smtps://mx.example.test', "TLS"),
             ('\nqueue encryption', "encryption")):
         path = write(t, sound + directive + "\n")
         status, found, output = check(t, path)

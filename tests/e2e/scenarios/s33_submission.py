@@ -1,14 +1,22 @@
 """Submission: what the server completes for those who submit mail, and for nobody else."""
+import base64
+import crypt
 import os
 import re
+import shutil
 import socket
+import ssl
 import time
 
-from harness import maildir, messages, smtp
+from harness import certificates, maildir, messages, smtp, table_program
 from harness.case import case
+from harness.daemon import free_port
 
 submission_address = "127.0.0.33"  # its port 587 belongs to these cases
 first_uid = 20001                  # of a user that no system knows
+password = "correct horse"
+host = "mx.example.test"
+sender_rows = {"alice": "alice@example.test, @alias.test", "carol": "@"}
 
 draft = (b"From: alice\r\nTo: bob, Carol <carol@c.example>,\r\n\t\"d e\" (x)\r\nCc: g: h;\r\n"
          b"Bcc: hidden@h.example,\r\n more@h.example\r\nSubject: draft\r\n\r\n"
@@ -161,3 +169,99 @@ def any_cutting(t):
         hand_in(client, b"Bcc: x\r\nDate: d\r\nMessage-ID: <m@n>\r\nTo: bob" + body)
     t.equal(last_content(daemon, 6),
             b"Date: d\r\nMessage-ID: <m@n>\r\nTo: bob@mx.example.test" + body)
+
+
+
+class Authenticated:
+    """A daemon with an implicit TLS listener on which users authenticate."""
+
+    def __init__(self, t, options, senders=None, more=""):
+        self.authority = certificates.Authority(t)
+        self.port = free_port()
+        hashed = crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512, rounds=1000))
+        creds = ", ".join(f'"{user}" = "{hashed}"' for user in ("alice", "bob", "carol"))
+        senders = senders or "table allowed { " + ", ".join(
+            f'"{user}" = "{row}"' for user, row in sender_rows.items()) + " }"
+        self.daemon = t.daemon(users=["alice"], text=(
+            f"{self.authority.pki('server', [host])}table creds {{ {creds} }}\n{senders}\n"
+            'table users { "@example.test" = "alice" }\n'
+            'table base { "alice" = "{owner}:{mail}/alice" }\n'
+            "listen on 127.0.0.1 port {port}\n"
+            f"listen on 127.0.0.1 port {self.port} hostname {host} smtps pki server {options}\n"
+            'action "local" maildir "{mail}/%{user.username}/Maildir" virtual <users>'
+            f' userbase <base>\naction "out" relay host "smtp://127.0.0.1:9"\n{more}'
+            'match from any for domain "example.test" action "local"\n'
+            'match auth from any for any action "out"\n'))
+        self.context = ssl.create_default_context(cafile=self.authority.certificate)
+
+    def client(self, user=None):
+        client = smtp.Client("127.0.0.1", self.port, tls=self.context, server_name=host)
+        client.hello()
+        if user:
+            words = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+            client.expect(f"AUTH PLAIN {words}", 235)
+        return client
+
+
+@case()
+def senders_of_users(t):
+    """`senders`: an authenticated user sends from the user's own addresses alone."""
+    world = Authenticated(t, "auth-optional <creds> senders <allowed>")
+    for user, allowed, refused in (
+            ("alice", ("alice@example.test", "Alice+tag@example.test", "any.body@alias.test"),
+             ("bob@example.test", "alice@other.test", "alice@sub.alias.test", "alice", "")),
+            ("bob", (), ("bob@example.test", "alice@example.test", "")),
+            ("carol", ("who@ever.test", "alice@example.test", "carol", ""), ())):
+        with world.client(user) as client:
+            for sender in refused:
+                client.expect(f"MAIL FROM:<{sender}>", 550, "5.7.1")
+            for sender in allowed:
+                client.expect(f"MAIL FROM:<{sender}>", 250)
+                client.expect("RCPT TO:<x@elsewhere.test>", 250)
+                client.expect("RSET", 250)
+    with world.client() as client:  # nobody: any sender, and no way out
+        client.expect("MAIL FROM:<alice@example.test>", 250)
+        client.expect("RCPT TO:<x@elsewhere.test>", 550)
+        client.expect("RCPT TO:<alice@example.test>", 250)
+
+
+@case()
+def senders_of_a_program(t):
+    """The same from a table program, which may fail."""
+    path, rows = t.path("table_program.py"), t.path("rows")
+    shutil.copy(os.path.join(os.path.dirname(table_program.__file__), "table_program.py"), path)
+    os.chmod(path, 0o755)
+    with open(rows, "w", encoding="utf-8") as file:
+        file.write("mailaddrmap alice=alice@example.test\nmailaddrmap bob=!error\n")
+    os.chmod(rows, 0o644)
+    world = Authenticated(t, "auth <creds> senders <allowed>",
+                          senders=f'table allowed "proc:{path} {rows}"')
+    with world.client("alice") as client:
+        client.expect("MAIL FROM:<bob@example.test>", 550, "5.7.1")
+        client.expect("MAIL FROM:<alice@example.test>", 250)
+    with world.client("bob") as client:
+        client.expect("MAIL FROM:<bob@example.test>", 451)
+    with world.client("carol") as client:
+        client.expect("MAIL FROM:<carol@example.test>", 550, "5.7.1")
+
+
+@case()
+def masquerade(t):
+    """From shows the sender of the envelope, whatever it said; nobody else's mail is touched."""
+    world = Authenticated(t, "auth-optional <creds> senders <allowed> masquerade")
+    written = (b"From: \"The Boss\" <boss@example.test>\r\nTo: bob\r\nSubject: s\r\nDate: d\r\n"
+               b"Message-ID: <m@n>\r\n\r\nFrom: text\r\n")
+    shown = (b"From: \"The Boss\" <alice+x@example.test>\r\nTo: bob@mx.example.test\r\n"
+             b"Subject: s\r\nDate: d\r\nMessage-ID: <m@n>\r\n\r\nFrom: text\r\n")
+    for number, (user, sender, sent, expected) in enumerate((
+            ("alice", "alice+x@example.test", written, shown),
+            ("alice", "alice@example.test", b"From: a <b\r\n" + written.split(b"\r\n", 1)[1],
+             b"From: alice@example.test\r\n" + shown.split(b"\r\n", 1)[1]),
+            ("carol", "", written, written.replace(b"To: bob", b"To: bob@mx.example.test")),
+            (None, "alice@example.test", written, written))):
+        with world.client(user) as client:
+            client.expect(f"MAIL FROM:<{sender}>", 250)
+            client.expect("RCPT TO:<x@example.test>", 250)
+            smtp.check(client.data(sent), 250)
+            client.quit()
+        t.equal(last_content(world.daemon, number + 1), expected, f"{user} as {sender}")
