@@ -1,11 +1,14 @@
 // ringpostctl: asks and orders a running ringpostd, and reads the spool without it; by other names
 // it is sendmail, mailq and newaliases. See ringpostctl(8) and ringpost-sendmail(8).
+#include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/ring/clock.h"
+#include "tools/ringpostctl/encrypt.h"
 #include "tools/ringpostctl/run.h"
 #include "tools/ringpostctl/sendmail.h"
 
@@ -39,6 +42,8 @@ int main(int argc, char** argv) {
     alias = ctl::alias_of(words[0]);
     if (alias) words.erase(words.begin());
   }
+  if (!alias && !words.empty() && words[0] == "encrypt")
+    return ctl::run_encrypt(std::span(words).subspan(1), stdin, stdout, stderr);
   if (!alias) return ctl::run(words, home, ring::wall_now(), {});
   return ctl::run_sendmail(*alias, words,
                            home.empty() ? mta::Home::standard() : mta::Home::below(home), {}, {});

@@ -126,6 +126,23 @@ def every_form_of_hash(t):
     world.expect_no_secrets()
 
 
+@case(seconds=60)
+def hashes_of_our_own(t):
+    """What ringpostctl encrypt makes opens with its password, also for SCRAM."""
+    def encrypt(*arguments, text=""):
+        return subprocess.run([t.program("ringpostctl"), "encrypt", *arguments], input=text,
+                              capture_output=True, text=True, timeout=30, check=False)
+    rows = {"first": encrypt(password).stdout.strip(),
+            "second": encrypt("--scram", text=password + "\n").stdout.strip()}
+    t.true(rows["first"].startswith("$") and rows["second"].startswith("{SCRAM-SHA-256}"), rows)
+    t.equal([encrypt("a", "b").returncode, encrypt("-x").returncode, encrypt("").returncode],
+            [64, 64, 65])
+    table = ", ".join(f'"{user}" = "{row}"' for user, row in rows.items())
+    world = World(t, tables=f"table creds {{ {table} }}\n")
+    for user in rows:
+        t.equal(world.plain(user, password).code, 235, user)
+
+
 @case(seconds=120)
 def foreign_clients(t):
     """smtplib, swaks, curl and msmtp by STARTTLS and from the first octet; Received says it."""
