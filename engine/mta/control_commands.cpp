@@ -44,7 +44,7 @@ std::optional<std::uint64_t> sum(Count& counts) {
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
                                  Reloader& reloader, std::function<void()> discover,
-                                 std::function<void()> stop)
+                                 std::function<void()> stop, std::uint64_t restarts)
     : workers_(workers.begin(), workers.end()),
       queue_(workers),
       outgoing_(workers),
@@ -52,7 +52,8 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
       metrics_(std::move(metrics)),
       reloader_(reloader),
       discover_(std::move(discover)),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      restarts_(restarts) {}
 
 void ControlCommands::register_on(ControlServer& server) {
   using Request = const ControlRequest&;
@@ -116,6 +117,11 @@ void ControlCommands::show_envelope(const ControlRequest& request, ControlReply&
 
 void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
   for (const observe::Sample& sample : observe::samples(metrics_)) reply.row(to_json(sample));
+  reply.row(to_json(observe::Sample{.name = "ringpost_process_engine_restarts_total",
+                                    .help = "engines that crashed and were made anew",
+                                    .kind = observe::SampleKind::Counter,
+                                    .label = {},
+                                    .value = restarts_}));
 }
 
 void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, bool paused) {

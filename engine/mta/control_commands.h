@@ -22,7 +22,8 @@ class ControlCommands {
  public:
   ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                   std::vector<const observe::CoreMetrics*> metrics, Reloader& reloader,
-                  std::function<void()> discover, std::function<void()> stop);
+                  std::function<void()> discover, std::function<void()> stop,
+                  std::uint64_t restarts = 0);
 
   // `this` must outlive the server.
   void register_on(ControlServer& server);
@@ -44,6 +45,7 @@ class ControlCommands {
   Reloader& reloader_;
   std::function<void()> discover_;
   std::function<void()> stop_;
+  std::uint64_t restarts_;  // of the engine, after crashes
   bool mda_paused_ = false;
   bool smtp_paused_ = false;
 };

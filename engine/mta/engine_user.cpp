@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <memory>
+#include <set>
+#include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/process/confinement.h"
 #include "engine/process/rights.h"
 
 namespace ringpost::mta {
@@ -21,6 +24,7 @@ using Result = std::expected<void, Fault>;
 
 constexpr unsigned above_mode = 0711;  // the way to the engine's folders, not what lies beside it
 constexpr unsigned depth_max = 8;
+constexpr std::size_t folders_max = 4096;
 
 std::expected<process::Identity, std::string> identity_of(const std::string& name) {
   errno = 0;
@@ -117,7 +121,58 @@ Result check_reach(const std::string& path) {
   return std::unexpected(last_fault("reach", path));
 }
 
+// The part of a Maildir's path that is the same for all users: the folder that is there already.
+std::string fixed_folder(const conf::FormatString& path) {
+  std::string fixed = path.text().substr(0, path.text().find('%'));
+  if (!fixed.starts_with('/')) return {};
+  fixed.resize(fixed.rfind('/'));
+  while (!fixed.empty() && access(fixed.c_str(), F_OK) != 0) fixed.resize(fixed.rfind('/'));
+  return fixed;
+}
+
+// A folder that the engine's user may not write to is no matter of the engine's.
+void add_if_ours(std::set<std::string>& folders, const std::string& folder) {
+  if (!folder.empty() && access(folder.c_str(), W_OK) == 0) folders.insert(folder);
+}
+
+// The homes that a table gives to our own user, as virtual users have them; where the folder of all
+// of them is ours, that one.
+void add_homes(std::set<std::string>& folders, const conf::Table& users) {
+  for (std::size_t i = 0; i < users.size() && folders.size() < folders_max; ++i) {
+    const auto user = users.find_user(users.row(i).key);
+    if (!user || user->uid != geteuid() || !user->directory.starts_with('/')) continue;
+    const std::string above = user->directory.substr(0, user->directory.rfind('/'));
+    const bool is_above_ours = !above.empty() && access(above.c_str(), W_OK) == 0;
+    const std::string& folder = is_above_ours ? above : user->directory;
+    // Also one that is not ours yet: whose it is, is up to the operator.
+    if (access(folder.c_str(), F_OK) == 0) folders.insert(folder);
+  }
+}
+
+std::vector<std::string> writable_folders(const Home& home, const conf::Config& config) {
+  std::set<std::string> folders{home.run, home.spool, spool_folder(home, config)};
+  for (const std::string& log : {config.engine.log_path, home.log})
+    if (const auto slash = log.rfind('/'); slash != std::string::npos && slash > 0)
+      folders.insert(log.substr(0, slash));
+  for (const auto& action : config.actions) {
+    if (action->method != conf::Method::Maildir) continue;
+    add_if_ours(folders, fixed_folder(action->path));
+    if (action->userbase != nullptr && action->userbase->backend() == conf::TableBackend::Memory)
+      add_homes(folders, *action->userbase);
+  }
+  return {folders.begin(), folders.end()};
+}
+
 }  // namespace
+
+std::expected<bool, std::string> confine_engine(const Home& home, const conf::Config& config) {
+  for (const std::string& folder : {home.run, home.spool, spool_folder(home, config)})
+    if (const Result made = make_folders(folder); !made)
+      return std::unexpected(to_text(made.error()));
+  auto confined = process::confine_paths(writable_folders(home, config));
+  if (confined) return *confined;
+  return std::unexpected("cannot confine the engine: " + to_text(confined.error()));
+}
 
 std::expected<void, std::string> become_engine_user(const Home& home, const conf::Config& config) {
   if (geteuid() != 0) return {};

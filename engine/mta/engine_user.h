@@ -15,4 +15,9 @@ namespace ringpost::mta {
 // for the operator.
 std::expected<void, std::string> become_engine_user(const Home& home, const conf::Config& config);
 
+// After that, and whoever started us: nothing can be executed, and written only where the engine
+// has something to write: its folders, its log, and the folders of Maildirs that stand in the
+// configuration. False: the kernel cannot do that (no Landlock).
+std::expected<bool, std::string> confine_engine(const Home& home, const conf::Config& config);
+
 }  // namespace ringpost::mta

@@ -36,6 +36,23 @@ std::expected<void, Fault> wait_for_port(const net::Address& address, const net:
   }
 }
 
+// What an engine before us left, or the service manager has opened: all cores or none.
+bool take_kept(const net::Address& address, SocketsOfCores& sockets, process::ParentLink* parent) {
+  if (parent == nullptr) return false;
+  std::vector<net::BoundSocket> found;
+  for (unsigned core = 0; core < sockets.size(); ++core) {
+    const int file = parent->find_socket(address.kernel(), address.kernel_bytes(), core);
+    if (file < 0) {
+      if (core > 0) parent->drop_socket(address.kernel(), address.kernel_bytes());
+      return false;
+    }
+    found.emplace_back(file);
+  }
+  for (unsigned core = 0; core < sockets.size(); ++core)
+    sockets[core].push_back(std::move(found[core]));
+  return true;
+}
+
 }  // namespace
 
 std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddress> listeners,
@@ -49,12 +66,16 @@ std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddres
   const Instant deadline = ring::monotonic_now() + wait_max;
   SocketsOfCores sockets(cores);
   for (const ListenAddress& listener : listeners) {
+    if (take_kept(listener.address, sockets, parent)) continue;
     if (auto free = wait_for_port(listener.address, bind, deadline); !free)
       return std::unexpected(free.error());
-    for (std::vector<net::BoundSocket>& of_core : sockets) {
+    for (unsigned core = 0; core < cores; ++core) {
       auto file = net::bind_socket(listener.address, bind);
       if (!file) return std::unexpected(file.error());
-      of_core.emplace_back(*file);
+      sockets[core].emplace_back(*file);
+      if (parent != nullptr)
+        parent->keep_socket(*file, listener.address.kernel(), listener.address.kernel_bytes(),
+                            core);
     }
   }
   return sockets;

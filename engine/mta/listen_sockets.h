@@ -13,8 +13,10 @@
 namespace ringpost::mta {
 
 // By core, then by address. All are bound before any listens, so that a port that is taken changes
-// nothing. Ports that only root may bind are bound by `parent`. A port that is taken is waited for
-// as long as `wait_max`: the kernel may still be taking apart what a killed daemon had open.
+// nothing. Ports that only root may bind are bound by `parent`,
+// which keeps copies: an engine that follows a crash finds its sockets there. A port that is taken
+// is waited for as long as `wait_max`: the kernel may still be taking apart what a killed daemon
+// had open.
 using SocketsOfCores = std::vector<std::vector<net::BoundSocket>>;
 std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddress> listeners,
                                                     unsigned cores, process::ParentLink* parent,

@@ -10,6 +10,7 @@
 #include "engine/mta/our_account.h"
 #include "engine/mta/relay_options.h"
 #include "engine/process/agent_frame.h"
+#include "engine/process/confinement.h"
 
 namespace ringpost::mta {
 namespace {
@@ -151,7 +152,8 @@ ring::Task<DeliveryResult> LocalDelivery::to_maildir(const DeliveryJob& job) {
       preferred.clear();
     }
   }
-  if (Agents::is_ourselves(job.writer.uid))
+  // What the engine may not write to, although its user may, is an agent's as well.
+  if (Agents::is_ourselves(job.writer.uid) && process::is_writable_path(*folder))
     co_return co_await to_own_maildir(job, std::move(*folder), std::move(preferred));
   std::string where = *folder;
   process::MaildirOrder order{std::move(*folder), std::move(preferred), job.maildir_file_name()};

@@ -100,10 +100,12 @@ conf::Answer answer_of(table::TableReply reply) {
 
 }  // namespace
 
-ProgramTable::ProgramTable(std::string name, const std::string& command, observe::EventLog& log)
+ProgramTable::ProgramTable(std::string name, const std::string& command, observe::EventLog& log,
+                           process::ParentLink* parent)
     : name_(std::move(name)),
       words_(words_of(command)),
       log_(log),
+      parent_(parent),
       wake_file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(wake_file_ >= 0 && !words_.empty());
   sigset_t all;
@@ -170,7 +172,7 @@ void ProgramTable::run() {
 
 void ProgramTable::start_program(Instant now) {
   started_ = now;
-  auto child = process::Child::start(words_, name_);
+  auto child = process::Child::start(words_, name_, parent_);
   if (!child) {
     end_program(to_text(child.error()), now);
     return;

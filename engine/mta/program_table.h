@@ -22,8 +22,10 @@ namespace ringpost::mta {
 
 class ProgramTable final : public TableSource {
  public:
-  // `command`: an absolute path and arguments, with blanks between. `log` outlives the table.
-  ProgramTable(std::string name, const std::string& command, observe::EventLog& log);
+  // `command`: an absolute path and arguments, with blanks between. `log` and `parent`, who starts
+  // it (null: we do), outlive the table.
+  ProgramTable(std::string name, const std::string& command, observe::EventLog& log,
+               process::ParentLink* parent = nullptr);
   ~ProgramTable() override;
   ProgramTable(const ProgramTable&) = delete;
   ProgramTable& operator=(const ProgramTable&) = delete;
@@ -65,6 +67,7 @@ class ProgramTable final : public TableSource {
   std::string name_;
   std::vector<std::string> words_;
   observe::EventLog& log_;
+  process::ParentLink* parent_;
   int wake_file_;
 
   std::mutex lock_;  // of what other threads touch

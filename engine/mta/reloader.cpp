@@ -193,6 +193,10 @@ std::expected<void, Fault> Reloader::hand_over(const std::shared_ptr<const Gener
   }
   // A core that is slow still adopts it: there is no way back once it was posted.
   adopted->wait(adoption_max);
+  if (parent_ == nullptr) return {};
+  for (const ListenAddress& old : generation_->listeners)
+    if (!has(next->listeners, old.address))
+      parent_->drop_socket(old.address.kernel(), old.address.kernel_bytes());
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "engine/mta/end_watch.h"
 #include "engine/mta/listen_sockets.h"
 #include "engine/mta/offline_folder.h"
+#include "engine/process/confinement.h"
 #include "engine/process/cpus.h"
 #include "engine/ring/clock.h"
 
@@ -92,7 +93,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
 
 // Only now: what it starts (threads, programs) belongs to the process that goes on.
 std::expected<void, Fault> Server::open_tables(std::shared_ptr<Generation> generation) {
-  sources_ = std::make_unique<TableSources>(*log_);
+  sources_ = std::make_unique<TableSources>(*log_, options_.parent);
   retirement_.emplace();
   if (const auto errors = sources_->open(*generation); !errors.empty())
     return std::unexpected(Fault{"open", ENOENT, fmt::format("{}", fmt::join(errors, "; "))});
@@ -164,6 +165,9 @@ std::expected<void, Fault> Server::start_workers() {
   StartGate& gate = *gate_;
   gate.made.arrive_and_wait();
   if (gate.failure) return std::unexpected(*gate.failure);
+  // The rings are there, and nobody listens yet.
+  std::expected<void, Fault> confined;
+  if (options_.confined) confined = process::confine_calls(process::CallSet::Engine);
   gate.met.arrive_and_wait();
   segments_->start(recovered_.segment_max, [this] {
     for (Worker* worker : workers_) worker->segments_changed();
@@ -173,6 +177,8 @@ std::expected<void, Fault> Server::start_workers() {
   gate.listening.arrive_and_wait();
   running_ = true;
   if (gate.failure) return std::unexpected(*gate.failure);
+  if (!confined) return confined;
+  watchdog_.start(workers_, options_.parent);
   answer_control();
   announce_start();
   return start_intake();
@@ -209,7 +215,8 @@ void Server::answer_control() {
       [this, main_thread] {
         asked_to_stop_ = true;
         pthread_kill(main_thread, SIGTERM);
-      });
+      },
+      options_.parent != nullptr ? options_.parent->restarts() : 0);
   commands_->register_on(*control_);
   control_->start();
 }
@@ -253,6 +260,8 @@ void Server::hour_passed() {
 }
 
 void Server::stop_all() {
+  if (options_.parent != nullptr) options_.parent->tell_stopping();
+  watchdog_.stop();
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
   intake_.stop();

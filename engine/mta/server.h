@@ -21,6 +21,7 @@
 #include "engine/mta/start_gate.h"
 #include "engine/mta/table_sources.h"
 #include "engine/mta/user_directory.h"
+#include "engine/mta/watchdog.h"
 #include "engine/mta/worker.h"
 #include "engine/process/parent_link.h"
 
@@ -31,6 +32,7 @@ struct ServerOptions {
   LoadWish config;  // how it was loaded, and is to be loaded again
   std::string version;
   process::ParentLink* parent = nullptr;  // outlives the server; null: there are no agents
+  bool confined = false;                  // system calls are filtered before anything listens
   observe::Level level = observe::Level::Brief;
   // From the request to stop on; then the process ends with EndWatch::exit_status. Longer than a
   // Worker lets sessions and attempts end.
@@ -86,6 +88,7 @@ class Server {
   std::vector<Worker*> workers_;  // each owned by its thread
   std::unique_ptr<StartGate> gate_;
   std::vector<std::thread> threads_;
+  Watchdog watchdog_;
   std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;

@@ -39,7 +39,7 @@ std::expected<std::shared_ptr<TableSource>, std::string> TableSources::open_prog
   if (!program.starts_with('/')) return std::unexpected(fmt::format("no program {}", program));
   if (access(program.c_str(), X_OK) != 0)
     return std::unexpected(to_text(Fault{"start", errno, program}));
-  auto started = std::make_shared<ProgramTable>(table.name(), command, log_);
+  auto started = std::make_shared<ProgramTable>(table.name(), command, log_, parent_);
   known = started;
   return started;
 }

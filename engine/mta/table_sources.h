@@ -13,13 +13,15 @@
 #include "engine/mta/generation.h"
 #include "engine/mta/table_source.h"
 #include "engine/observe/event_log.h"
+#include "engine/process/parent_link.h"
 
 namespace ringpost::mta {
 
 class TableSources {
  public:
   // `log` outlives every source.
-  explicit TableSources(observe::EventLog& log) : log_(log) {}
+  explicit TableSources(observe::EventLog& log, process::ParentLink* parent = nullptr)
+      : log_(log), parent_(parent) {}
   TableSources(const TableSources&) = delete;
   TableSources& operator=(const TableSources&) = delete;
 
@@ -37,6 +39,7 @@ class TableSources {
   std::expected<std::shared_ptr<TableSource>, std::string> open_file(const conf::Table& table);
 
   observe::EventLog& log_;
+  process::ParentLink* parent_;
   std::map<ProgramKey, std::weak_ptr<TableSource>> programs_;
   std::map<FileKey, std::weak_ptr<TableSource>> files_;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,6 +86,7 @@ AgentReply carry_out(const AgentUser& user, const AgentOrder& order, Content& co
 
 void serve_as_agent(int socket, const AgentUser& user) {
   setsid();
+  prctl(PR_SET_NAME, "ringpost-agent", 0, 0, 0);
   umask(077);
   signal(SIGPIPE, SIG_IGN);
   alarm(file_work_seconds_max);  // the name service may hang too

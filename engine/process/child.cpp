@@ -59,13 +59,18 @@ struct Plan {
 }  // namespace
 
 std::expected<Child, Fault> Child::start(const std::vector<std::string>& words,
-                                         const std::string& name) {
+                                         const std::string& name, ParentLink* parent) {
   CHECK(!words.empty());
   Pipe input;
   Pipe output;
   if (!input.open() || !output.open()) return std::unexpected(Fault{"pipe", errno});
   for (const int ours : {input.ends[1], output.ends[0]})
     if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0) return std::unexpected(Fault{"fcntl", errno});
+  if (parent != nullptr) {
+    const auto started = parent->start_program(words, name, input.ends[0], output.ends[1]);
+    if (!started) return std::unexpected(started.error());
+    return Child(*started, input.take(1), output.take(0), parent);
+  }
   std::vector<char*> arguments{const_cast<char*>(name.c_str())};
   for (std::size_t i = 1; i < words.size(); ++i)
     arguments.push_back(const_cast<char*>(words[i].c_str()));
@@ -75,18 +80,23 @@ std::expected<Child, Fault> Child::start(const std::vector<std::string>& words,
   const int error =
       posix_spawn(&pid, words[0].c_str(), &plan.files, &plan.attributes, arguments.data(), environ);
   if (error != 0) return std::unexpected(Fault{"start", error, words[0]});
-  return Child(pid, input.take(1), output.take(0));
+  return Child(pid, input.take(1), output.take(0), nullptr);
 }
 
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
       input_(std::exchange(other.input_, -1)),
-      output_(std::exchange(other.output_, -1)) {}
+      output_(std::exchange(other.output_, -1)),
+      parent_(other.parent_) {}
 
 Child::~Child() {
   if (pid_ == 0) return;
   close(input_);
   close(output_);
+  if (parent_ != nullptr) {
+    parent_->end_program(pid_);
+    return;
+  }
   kill(-pid_, SIGKILL);
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }

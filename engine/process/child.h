@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "engine/process/parent_link.h"
 #include "proto/base/fault.h"
 
 namespace ringpost::process {
@@ -17,9 +18,10 @@ namespace ringpost::process {
 class Child {
  public:
   // `words` has the program's absolute path first; `name` is what it is told as its own (argv[0]).
-  // It runs in a process group of its own, with default signals, as the daemon's user.
+  // It runs in a process group of its own, with default signals. Run by `parent`, which outlives
+  // it, as the engine's user; null: as a child of this process.
   static std::expected<Child, Fault> start(const std::vector<std::string>& words,
-                                           const std::string& name);
+                                           const std::string& name, ParentLink* parent = nullptr);
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
   // Closes the pipes, kills what is left of the process group and waits for the program.
@@ -30,11 +32,13 @@ class Child {
   pid_t pid() const { return pid_; }
 
  private:
-  Child(pid_t pid, int input, int output) : pid_(pid), input_(input), output_(output) {}
+  Child(pid_t pid, int input, int output, ParentLink* parent)
+      : pid_(pid), input_(input), output_(output), parent_(parent) {}
 
   pid_t pid_;
   int input_;
   int output_;
+  ParentLink* parent_;
 };
 
 }  // namespace ringpost::process

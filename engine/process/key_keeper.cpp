@@ -148,6 +148,8 @@ bool KeyKeeper::send_first() {
 
 void KeyKeeper::let_go() { close_if_open(std::exchange(socket_, -1)); }
 
+void KeyKeeper::close_copy() const { close_if_open(socket_); }
+
 void KeyKeeper::stop() {
   start_at_ = never;
   let_go();

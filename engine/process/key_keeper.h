@@ -35,6 +35,8 @@ class KeyKeeper {
   void expire(Instant now);
   // False: `pid` is not the key process. It will be made anew at the deadline.
   bool ended(pid_t pid, Instant now);
+  // In a process that has no use for it.
+  void close_copy() const;
   // The key process ends when it is done.
   void stop();
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <pwd.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/process/confinement.h"
 #include "engine/process/content.h"
 #include "engine/process/descriptor_passing.h"
 #include "engine/process/key_frame.h"
@@ -42,6 +44,20 @@ void hide_memory() {
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
+// It writes no file, and needs a descriptor for each core and a few more.
+std::expected<void, std::string> confine() {
+  const rlimit files{connections_max + 64, connections_max + 64};
+  setrlimit(RLIMIT_NOFILE, &files);
+  const rlimit none{};
+  setrlimit(RLIMIT_FSIZE, &none);
+  // Landlock is not everywhere; without it seccomp alone keeps files from being opened.
+  if (const auto paths = confine_paths({}); !paths)
+    return std::unexpected("key process: " + to_text(paths.error()));
+  if (const auto calls = confine_calls(CallSet::Keys); !calls)
+    return std::unexpected("key process: " + to_text(calls.error()));
+  return {};
 }
 
 std::expected<void, std::string> become_keys_user(const std::string& name) {
@@ -94,7 +110,7 @@ class KeyServer {
     } else if (const auto* forget = std::get_if<ForgetKeys>(&order)) {
       store_.forget(forget->before, ring::monotonic_now());
     } else if (received.file >= 0) {
-      serve(dup(received.file));
+      serve(fcntl(received.file, F_DUPFD_CLOEXEC, 3));
     }
   }
 
@@ -154,12 +170,14 @@ class KeyServer {
 
 void serve_keys(int socket, const std::string& user, pid_t parent) {
   setsid();
+  prctl(PR_SET_NAME, "ringpost-keys", 0, 0, 0);
   umask(077);
   signal(SIGPIPE, SIG_IGN);
   raise_lock_limit();
   auto usable = become_keys_user(user);
   hide_memory();
   if (!die_with_parent(parent)) return;
+  if (usable) usable = confine();
   // If not for good, it holds nothing.
   KeyServer(socket, std::move(usable)).run();
 }

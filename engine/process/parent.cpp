@@ -28,8 +28,11 @@
 #include "engine/process/agent_reply.h"
 #include "engine/process/descriptor_passing.h"
 #include "engine/process/forked.h"
+#include "engine/process/kept_sockets.h"
 #include "engine/process/key_keeper.h"
+#include "engine/process/notify.h"
 #include "engine/process/parent_request.h"
+#include "engine/process/programs.h"
 #include "engine/process/rights.h"
 #include "engine/process/watched_files.h"
 #include "engine/ring/clock.h"
@@ -44,6 +47,10 @@ constexpr std::size_t agents_of_user_max = 1024;
 // Agents see the end of the engine by themselves; what still runs after this is killed.
 constexpr int agents_end_ms_max = 2000;
 constexpr int agents_end_step_ms = 20;
+// Before an engine that crashed is made anew; longer while that goes on.
+constexpr Duration pause_min = seconds(1);
+constexpr Duration pause_max = seconds(60);
+constexpr Duration sound_after = seconds(300);
 
 void report(const std::string& text) {
   std::fprintf(stderr, "ringpostd: %s\n", text.c_str());
@@ -70,18 +77,28 @@ sigset_t watched_signals() {
   _exit(1);
 }
 
+std::string end_of(int status) {
+  if (WIFEXITED(status)) return fmt::format("ended with {}", WEXITSTATUS(status));
+  return fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+}
+
 class Parent {
  public:
-  Parent(const ParentOptions& options, pid_t engine, int socket, int signals)
-      : options_(options), engine_(engine), socket_(socket), signals_(signals) {}
+  Parent(const ParentOptions& options, const EngineRun& engine, const sigset_t& before, int signals)
+      : options_(options), run_engine_(engine), before_(before), signals_(signals) {
+    sockets_.adopt_passed(passed_sockets());
+  }
 
   int run() {
+    start_engine();
     while (!status_) turn();
+    notify_service_manager("STOPPING=1");
+    sockets_.drop_all();
+    programs_.end_all();
     keys_.stop();
     end_agents();
     if (WIFEXITED(*status_)) return WEXITSTATUS(*status_);
-    report(fmt::format("the engine was ended by signal {} ({})", WTERMSIG(*status_),
-                       strsignal(WTERMSIG(*status_))));
+    report("the engine " + end_of(*status_));
     return 1;
   }
 
@@ -94,12 +111,83 @@ class Parent {
     if (waits[1].revents != 0) take_request();
     keys_.took(waits[2].revents, now);
     keys_.expire(now);
-    if (watched_.look(now)) kill(engine_, SIGUSR1);
+    if (watched_.look(now)) signal_engine(SIGUSR1);
+    if (now >= start_at_) start_engine();
+  }
+
+  void start_engine() {
+    start_at_ = never;
+    started_ = ring::monotonic_now();
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+      return no_engine({"socketpair", errno});
+    const pid_t self = getpid();
+    const pid_t pid = fork();
+    if (pid == 0) {
+      close(ends[0]);
+      become_engine(ends[1], self);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+      close(ends[0]);
+      return no_engine({"fork", errno});
+    }
+    engine_ = pid;
+    socket_ = ends[0];
+  }
+
+  void no_engine(const Fault& fault) {
+    report(to_text(fault));
+    if (!served_) status_ = W_EXITCODE(1, 0);
+    start_at_ = started_ + pause_max;
+  }
+
+  // Nothing of the parent's stays open in it.
+  [[noreturn]] void become_engine(int socket, pid_t parent) const {
+    sockets_.close_copies();
+    keys_.close_copy();
+    close(signals_);
+    if (options_.ready_pipe >= 0) close(options_.ready_pipe);
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+    if (!die_with_parent(parent)) _exit(1);
+    std::exit(run_engine_(std::make_unique<ParentLink>(socket, geteuid() == 0, restarts_)));
+  }
+
+  // A daemon that never served ends with its reason; one that did goes on.
+  void engine_ended(int status) {
+    engine_ = -1;
+    if (socket_ >= 0) close(std::exchange(socket_, -1));
+    programs_.end_all();
+    const bool orderly = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!served_ || stopping_ || orderly) {
+      status_ = status;
+      return;
+    }
+    const Instant now = ring::monotonic_now();
+    pause_ = now - started_ >= sound_after ? pause_min
+                                           : std::clamp(pause_ + pause_, pause_min, pause_max);
+    start_at_ = now + pause_;
+    ++restarts_;
+    const std::string text =
+        fmt::format("the engine {}; it is made anew in {} s", end_of(status), pause_.seconds());
+    report(text);
+    notify_service_manager("STATUS=" + text);
+  }
+
+  void signal_engine(int signal) const {
+    if (engine_ > 0) kill(engine_, signal);
+  }
+
+  // New connections are refused from now on.
+  void begin_to_stop() {
+    if (!std::exchange(stopping_, true)) notify_service_manager("STOPPING=1");
+    sockets_.drop_all();
+    if (engine_ <= 0) status_ = 0;
   }
 
   // Rounded up, so that what is due is due.
   int milliseconds_left() const {
-    const Instant next = std::min(keys_.deadline(), watched_.deadline());
+    const Instant next = std::min({keys_.deadline(), watched_.deadline(), start_at_});
     if (next == never) return -1;
     const Duration left = next - ring::monotonic_now();
     return static_cast<int>(std::max<std::int64_t>(left.ns, 0) / 1'000'000) + 1;
@@ -108,18 +196,18 @@ class Parent {
   void take_signal() {
     signalfd_siginfo info{};
     if (read(signals_, &info, sizeof info) != sizeof info) return;
-    if (info.ssi_signo == SIGCHLD) {
-      reap();
-    } else {
-      kill(engine_, static_cast<int>(info.ssi_signo));
-    }
+    if (info.ssi_signo == SIGCHLD) return reap();
+    signal_engine(static_cast<int>(info.ssi_signo));
+    if (info.ssi_signo != SIGHUP) begin_to_stop();
   }
 
   void reap() {
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (pid == engine_) status_ = status;
-      if (keys_.ended(pid, ring::monotonic_now())) report_keys(status);
+      if (pid == engine_) engine_ended(status);
+      if (programs_.ended(pid)) continue;
+      if (keys_.ended(pid, ring::monotonic_now()))
+        report(fmt::format("the key process {}; it is made anew", end_of(status)));
       forget(pid);
     }
   }
@@ -152,45 +240,62 @@ class Parent {
       return;
     }
     carry_out(Bytes(room).first(received->octets), *received);
-    if (received->second >= 0) close(received->second);
   }
 
   void carry_out(Bytes datagram, const ReceivedDatagram& received) {
     const auto request = decode_request(datagram);
-    int file = received.file;
-    const Instant now = ring::monotonic_now();
-    if (!request) {
-      report("the engine sent a request that cannot be");
-    } else if (const auto* agent = std::get_if<StartAgent>(&*request)) {
-      start_agent(file, agent->user);
-    } else if (const auto* bind = std::get_if<BindSocket>(&*request)) {
-      bind_socket(file, *bind);
-    } else if (std::holds_alternative<ReadConfiguration>(*request)) {
-      read_configuration(file);
-    } else if (const auto* load = std::get_if<LoadKey>(&*request)) {
-      watched_.watch(load->path, now);
-      keys_.load(*load, std::exchange(file, -1), now);
-    } else if (std::holds_alternative<ConnectKeys>(*request)) {
-      keys_.serve(std::exchange(file, -1), now);
-    } else if (std::holds_alternative<ConnectAuth>(*request)) {
-      start_auth(file);
-    } else if (const auto* watch = std::get_if<WatchFile>(&*request)) {
-      watched_.watch(watch->path, now);
-    } else if (const auto* files = std::get_if<ForgetFiles>(&*request)) {
-      watched_.forget(files->before);
-      keys_.forget(files->before, now);
+    file_ = received.file;
+    second_ = received.second;
+    if (request) {
+      std::visit([this](const auto& one) { take(one); }, *request);
     } else {
-      ready();
+      report("the engine sent a request that cannot be");
     }
-    if (file >= 0) close(file);
+    for (const int file : {file_, second_})
+      if (file >= 0) close(file);
   }
 
-  static void report_keys(int status) {
-    report(
-        WIFSIGNALED(status)
-            ? fmt::format("the key process was ended by signal {} ({}); it is made anew",
-                          WTERMSIG(status), strsignal(WTERMSIG(status)))
-            : fmt::format("the key process ended with {}; it is made anew", WEXITSTATUS(status)));
+  // What a request keeps of the descriptors that came with it, it takes out of file_.
+  void take(const StartAgent& request) { start_agent(file_, request.user); }
+  void take(const BindSocket& request) { bind_socket(file_, request); }
+  void take(const ReadConfiguration&) { read_configuration(file_); }
+  void take(const Ready&) { ready(); }
+  void take(const LoadKey& request) {
+    const Instant now = ring::monotonic_now();
+    watched_.watch(request.path, now);
+    keys_.load(request, std::exchange(file_, -1), now);
+  }
+  void take(const ConnectKeys&) { keys_.serve(std::exchange(file_, -1), ring::monotonic_now()); }
+  void take(const ConnectAuth&) { start_auth(file_); }
+  void take(const WatchFile& request) { watched_.watch(request.path, ring::monotonic_now()); }
+  void take(const ForgetFiles& request) {
+    watched_.forget(request.before);
+    keys_.forget(request.before, ring::monotonic_now());
+  }
+  void take(const KeepSocket& request) {
+    if (file_ >= 0 && is_internet_stream(file_) && !stopping_)
+      sockets_.keep(request.address, request.core, std::exchange(file_, -1));
+  }
+  void take(const FindSocket& request) {
+    const int file = sockets_.find(request.address, request.core);
+    answer(file < 0 ? ENOENT : 0, file);
+  }
+  void take(const DropSocket& request) { sockets_.drop(request.address); }
+  void take(const Stopping&) { begin_to_stop(); }
+  void take(const Alive&) { notify_service_manager("WATCHDOG=1"); }
+  void take(const NameEngineUser& request) {
+    if (!served_) engine_user_ = request.user;
+  }
+  void take(const StartProgram& request) {
+    const auto pid = programs_.start(request.words, request.name, engine_user_, file_, second_);
+    answer(pid ? *pid : -pid.error().code, -1);
+  }
+  void take(const EndProgram& request) { programs_.end(request.pid); }
+
+  // To a question of the engine's, which waits for it.
+  void answer(int number, int file) const {
+    const std::string_view octets(reinterpret_cast<const char*>(&number), sizeof number);
+    [[maybe_unused]] const auto sent = send_with_descriptor(socket_, octets, file);
   }
 
   void start_agent(int agent_socket, const AgentUser& user) {
@@ -238,8 +343,7 @@ class Parent {
                               static_cast<socklen_t>(request.address.size())) == 0;
       code = bound ? 0 : errno;
     }
-    const std::string_view answer(reinterpret_cast<const char*>(&code), sizeof code);
-    [[maybe_unused]] const auto sent = send_with_descriptor(socket_, answer, -1);
+    answer(code, -1);
   }
 
   // Anything else is not ours to give a name to.
@@ -253,6 +357,8 @@ class Parent {
   }
 
   void ready() {
+    served_ = true;
+    notify_service_manager("READY=1\nSTATUS=serving");
     if (options_.ready_pipe < 0) return;
     leave_standard_descriptors();
     [[maybe_unused]] const ssize_t told = write(options_.ready_pipe, "r", 1);
@@ -269,9 +375,22 @@ class Parent {
   }
 
   ParentOptions options_;
-  pid_t engine_;
-  int socket_;
+  const EngineRun& run_engine_;
+  sigset_t before_;
+  pid_t engine_ = -1;
+  int socket_ = -1;
   int signals_;
+  int file_ = -1;  // of the request that is carried out
+  int second_ = -1;
+  bool served_ = false;  // an engine has been ready
+  bool stopping_ = false;
+  Instant started_{};
+  Instant start_at_ = never;
+  Duration pause_{};
+  std::uint64_t restarts_ = 0;
+  std::string engine_user_;
+  KeptSockets sockets_;
+  Programs programs_;
   KeyKeeper keys_;
   WatchedFiles watched_;
   std::map<pid_t, uid_t> agents_;
@@ -281,32 +400,12 @@ class Parent {
 
 }  // namespace
 
-int run_parent(const ParentOptions& options,
-               const std::function<int(std::unique_ptr<ParentLink>)>& engine) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    report(to_text(Fault{"socketpair", errno}));
-    return 1;
-  }
+int run_parent(const ParentOptions& options, const EngineRun& engine) {
   sigset_t before;
   const sigset_t watched = watched_signals();
   sigprocmask(SIG_BLOCK, &watched, &before);
-  const pid_t self = getpid();
-  const pid_t child = fork();
-  if (child < 0) {
-    report(to_text(Fault{"fork", errno}));
-    return 1;
-  }
-  if (child == 0) {
-    close(ends[0]);
-    if (options.ready_pipe >= 0) close(options.ready_pipe);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
-    if (!die_with_parent(self)) _exit(1);
-    std::exit(engine(std::make_unique<ParentLink>(ends[1], geteuid() == 0)));
-  }
-  close(ends[1]);
   const int signals = signalfd(-1, &watched, SFD_CLOEXEC);
-  return Parent(options, child, ends[0], signals).run();
+  return Parent(options, engine, before, signals).run();
 }
 
 }  // namespace ringpost::process

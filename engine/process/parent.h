@@ -18,11 +18,15 @@ struct ParentOptions {
   std::function<void(int socket)> read_configuration = [](int) {};
 };
 
+using EngineRun = std::function<int(std::unique_ptr<ParentLink>)>;
+
 // Forks; `engine` runs in the child, which ends with what it returns, and is killed when the parent
-// ends. SIGTERM, SIGINT and SIGHUP, which the caller has blocked, are passed on to it. Returns in
-// the parent when the engine has ended: its exit status, or 1, and a line on stderr and in the
-// system's log, when a signal ended it.
-int run_parent(const ParentOptions& options,
-               const std::function<int(std::unique_ptr<ParentLink>)>& engine);
+// ends. SIGTERM, SIGINT and SIGHUP, which the caller has blocked, are passed on to it; SIGUSR1,
+// which must be blocked, too, when a watched file has changed. An engine that has told that it is
+// ready and then crashes is made anew, after a pause that grows from a second to a minute, with the
+// listening sockets of the one before. Returns in the parent when the engine has ended in order, at
+// the daemon's stop, or before it was ever ready: its exit status, or 1, and a line on stderr and
+// in the system's log, when a signal ended it.
+int run_parent(const ParentOptions& options, const EngineRun& engine);
 
 }  // namespace ringpost::process

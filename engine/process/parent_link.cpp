@@ -18,6 +18,11 @@ namespace {
 // A key process that has just been made has its user to look up.
 constexpr timeval key_patience{.tv_sec = 30, .tv_usec = 0};
 
+std::vector<std::byte> plain(const sockaddr* address, socklen_t octets) {
+  const auto* const start = reinterpret_cast<const std::byte*>(address);
+  return {start, start + octets};
+}
+
 }  // namespace
 
 ParentLink::~ParentLink() { close(socket_); }
@@ -48,17 +53,62 @@ std::expected<int, Fault> ParentLink::request_with_socket(std::string_view reque
 std::expected<void, Fault> ParentLink::bind(int socket, const sockaddr* address, socklen_t octets) {
   if (::bind(socket, address, octets) == 0) return {};
   if (errno != EACCES || !privileged_) return std::unexpected(Fault{"bind", errno});
-  const std::lock_guard guard(answer_lock_);
-  const Bytes plain(reinterpret_cast<const std::byte*>(address), octets);
-  const BindSocket request{{plain.begin(), plain.end()}};
-  if (const auto asked = send_with_descriptor(socket_, encode(request), socket); !asked)
-    return asked;
-  int code = 0;
-  const auto answer = receive_with_descriptor(socket_, std::as_writable_bytes(std::span(&code, 1)));
+  const auto answer = ask(BindSocket{plain(address, octets)}, socket, -1);
   if (!answer) return std::unexpected(answer.error());
-  if (answer->octets != sizeof code) return std::unexpected(Fault{"bind", EPIPE});
-  if (code != 0) return std::unexpected(Fault{"bind", code});
+  if (answer->number != 0) return std::unexpected(Fault{"bind", answer->number});
   return {};
+}
+
+std::expected<ParentLink::NumberAndFile, Fault> ParentLink::ask(const ParentRequest& request,
+                                                                int file, int second) {
+  const std::lock_guard guard(answer_lock_);
+  if (const auto asked = send_with_descriptor(socket_, encode(request), file, second); !asked)
+    return std::unexpected(asked.error());
+  int number = 0;
+  const auto answer =
+      receive_with_descriptor(socket_, std::as_writable_bytes(std::span(&number, 1)));
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->octets != sizeof number) return std::unexpected(Fault{"parent", EPIPE});
+  return NumberAndFile{number, answer->file};
+}
+
+void ParentLink::keep_socket(int socket, const sockaddr* address, socklen_t octets,
+                             std::uint32_t core) {
+  send_when_possible(KeepSocket{plain(address, octets), core}, socket);
+}
+
+int ParentLink::find_socket(const sockaddr* address, socklen_t octets, std::uint32_t core) {
+  const auto answer = ask(FindSocket{plain(address, octets), core}, -1, -1);
+  return answer ? answer->file : -1;
+}
+
+void ParentLink::drop_socket(const sockaddr* address, socklen_t octets) {
+  send_when_possible(DropSocket{plain(address, octets)});
+}
+
+void ParentLink::name_engine_user(const std::string& user) {
+  const NameEngineUser request{user};
+  if (is_within_limits(request)) send_when_possible(request);
+}
+
+std::expected<pid_t, Fault> ParentLink::start_program(const std::vector<std::string>& words,
+                                                      const std::string& name, int input,
+                                                      int output) {
+  const StartProgram request{name, words};
+  if (!is_within_limits(request)) return std::unexpected(Fault{"start", E2BIG, words[0]});
+  const auto answer = ask(request, input, output);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->number <= 0) return std::unexpected(Fault{"start", -answer->number, words[0]});
+  return answer->number;
+}
+
+void ParentLink::end_program(pid_t pid) { send_when_possible(EndProgram{pid}); }
+
+void ParentLink::tell_stopping() { send_when_possible(Stopping{}); }
+
+void ParentLink::tell_alive() {
+  // A parent that is behind needs no second word.
+  [[maybe_unused]] const auto told = send_with_descriptor(socket_, encode(Alive{}), -1);
 }
 
 std::expected<LoadedKey, std::string> ParentLink::load_key(const std::string& path,
@@ -95,10 +145,10 @@ void ParentLink::watch_file(const std::string& path) {
 
 void ParentLink::forget_files(Instant before) { send_when_possible(ForgetFiles{before}); }
 
-void ParentLink::send_when_possible(const ParentRequest& request) {
+void ParentLink::send_when_possible(const ParentRequest& request, int file) {
   const std::string datagram = encode(request);
   while (true) {
-    const auto sent = send_with_descriptor(socket_, datagram, -1);
+    const auto sent = send_with_descriptor(socket_, datagram, file);
     if (sent || sent.error().code != EAGAIN) return;
     pollfd wait{socket_, POLLOUT, 0};
     poll(&wait, 1, -1);

@@ -4,6 +4,8 @@
 
 #include <expected>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -17,7 +19,9 @@ namespace ringpost::process {
 class ParentLink {
  public:
   // Takes over `socket`. `privileged`: the parent is root, and can make agents of any user.
-  ParentLink(int socket, bool privileged) : socket_(socket), privileged_(privileged) {}
+  // `restarts`: how many engines of this parent have crashed.
+  ParentLink(int socket, bool privileged, std::uint64_t restarts = 0)
+      : socket_(socket), privileged_(privileged), restarts_(restarts) {}
   ParentLink(const ParentLink&) = delete;
   ParentLink& operator=(const ParentLink&) = delete;
   ~ParentLink();
@@ -38,8 +42,29 @@ class ParentLink {
   // bind(2), done by the parent when we may not. Waits for it.
   std::expected<void, Fault> bind(int socket, const sockaddr* address, socklen_t octets);
 
+  // The parent keeps a copy of a bound socket for the engine that follows us, if we crash.
+  void keep_socket(int socket, const sockaddr* address, socklen_t octets, std::uint32_t core);
+  // The socket that an engine before us, or the service manager, has left for this place, to be
+  // closed by the caller; -1: there is none. Waits for the parent.
+  int find_socket(const sockaddr* address, socklen_t octets, std::uint32_t core);
+  // Its copies for this address go.
+  void drop_socket(const sockaddr* address, socklen_t octets);
+
+  // Whom the programs run as; only before the first tell_ready() of all engines.
+  void name_engine_user(const std::string& user);
+  // A program with these descriptors, which stay the caller's, as its standard input and output.
+  // Waits for the parent. E2BIG: there is too much of it.
+  std::expected<pid_t, Fault> start_program(const std::vector<std::string>& words,
+                                            const std::string& name, int input, int output);
+  // Kills it with its process group.
+  void end_program(pid_t pid);
+
   // Who waits for the start of the daemon may go on.
   void tell_ready();
+  // We end, whatever our exit status will be, and nobody shall take our place.
+  void tell_stopping();
+  // All cores turn; for the watchdog of the service manager.
+  void tell_alive();
 
   // Has the key process take the private key in the file at `path`, which the parent opens; the key
   // process runs as `user` (when the parent is root). Blocks: for threads that load a
@@ -56,13 +81,20 @@ class ParentLink {
   void forget_files(Instant before);
 
   bool privileged() const { return privileged_; }
+  std::uint64_t restarts() const { return restarts_; }
 
  private:
   std::expected<int, Fault> request_with_socket(std::string_view request, int type = SOCK_STREAM);
-  void send_when_possible(const ParentRequest& request);
+  void send_when_possible(const ParentRequest& request, int file = -1);
+  struct NumberAndFile {
+    int number;
+    int file;
+  };
+  std::expected<NumberAndFile, Fault> ask(const ParentRequest& request, int file, int second);
 
   int socket_;
   bool privileged_;
+  std::uint64_t restarts_;
   std::mutex answer_lock_;  // one question with an answer at a time
 };
 

@@ -19,6 +19,14 @@ enum class RequestKind : std::uint8_t {
   WatchFile,
   ForgetFiles,
   ConnectAuth,
+  KeepSocket,
+  FindSocket,
+  DropSocket,
+  Stopping,
+  Alive,
+  NameEngineUser,
+  StartProgram,
+  EndProgram,
 };
 
 StartAgent take_agent(FieldReader& in) {
@@ -36,11 +44,31 @@ StartAgent take_agent(FieldReader& in) {
   return request;
 }
 
-BindSocket take_bind(FieldReader& in) {
+std::vector<std::byte> take_address(FieldReader& in) {
   const std::string address = in.text(sizeof(sockaddr_storage));
   in.require(address.size() >= sizeof(sockaddr::sa_family));
   const Bytes octets = bytes_of(address);
-  return {std::vector<std::byte>(octets.begin(), octets.end())};
+  return {octets.begin(), octets.end()};
+}
+
+// A field after the other: the order in which an initialiser evaluates them is nothing to read.
+template <class Request>
+Request take_place(FieldReader& in) {
+  Request request;
+  request.address = take_address(in);
+  request.core = in.fixed<std::uint32_t>();
+  return request;
+}
+
+StartProgram take_program(FieldReader& in) {
+  StartProgram request;
+  request.name = take_text(in, name_octets_max);
+  const std::uint32_t words = in.number(program_words_max);
+  in.require(words > 0);
+  for (std::uint32_t i = 0; in.ok() && i < words; ++i)
+    request.words.push_back(take_text(in, command_octets_max));
+  in.require(in.ok() && request.words[0].starts_with('/'));
+  return request;
 }
 
 LoadKey take_key(FieldReader& in) {
@@ -55,7 +83,7 @@ ParentRequest take_request(FieldReader& in) {
     case RequestKind::StartAgent:
       return take_agent(in);
     case RequestKind::BindSocket:
-      return take_bind(in);
+      return BindSocket{take_address(in)};
     case RequestKind::Ready:
       return Ready{};
     case RequestKind::ReadConfiguration:
@@ -70,6 +98,22 @@ ParentRequest take_request(FieldReader& in) {
       return ForgetFiles{Instant{in.fixed<std::int64_t>()}};
     case RequestKind::ConnectAuth:
       return ConnectAuth{};
+    case RequestKind::KeepSocket:
+      return take_place<KeepSocket>(in);
+    case RequestKind::FindSocket:
+      return take_place<FindSocket>(in);
+    case RequestKind::DropSocket:
+      return DropSocket{take_address(in)};
+    case RequestKind::Stopping:
+      return Stopping{};
+    case RequestKind::Alive:
+      return Alive{};
+    case RequestKind::NameEngineUser:
+      return NameEngineUser{take_text(in, name_octets_max)};
+    case RequestKind::StartProgram:
+      return take_program(in);
+    case RequestKind::EndProgram:
+      return EndProgram{in.fixed<std::int32_t>()};
   }
   in.require(false);
   return Ready{};
@@ -112,6 +156,44 @@ void put_request(StringSink& sink, const WatchFile& request) {
 void put_request(StringSink& sink, const ForgetFiles& request) {
   put_kind(sink, RequestKind::ForgetFiles);
   put_fixed(sink, std::int64_t{request.before.ns});
+}
+
+void put_request(StringSink& sink, const KeepSocket& request) {
+  put_kind(sink, RequestKind::KeepSocket);
+  put_text(sink, text_of(request.address));
+  put_fixed(sink, request.core);
+}
+
+void put_request(StringSink& sink, const FindSocket& request) {
+  put_kind(sink, RequestKind::FindSocket);
+  put_text(sink, text_of(request.address));
+  put_fixed(sink, request.core);
+}
+
+void put_request(StringSink& sink, const DropSocket& request) {
+  put_kind(sink, RequestKind::DropSocket);
+  put_text(sink, text_of(request.address));
+}
+
+void put_request(StringSink& sink, const Stopping&) { put_kind(sink, RequestKind::Stopping); }
+
+void put_request(StringSink& sink, const Alive&) { put_kind(sink, RequestKind::Alive); }
+
+void put_request(StringSink& sink, const NameEngineUser& request) {
+  put_kind(sink, RequestKind::NameEngineUser);
+  put_text(sink, request.user);
+}
+
+void put_request(StringSink& sink, const StartProgram& request) {
+  put_kind(sink, RequestKind::StartProgram);
+  put_text(sink, request.name);
+  put_number(sink, static_cast<std::uint32_t>(request.words.size()));
+  for (const std::string& word : request.words) put_text(sink, word);
+}
+
+void put_request(StringSink& sink, const EndProgram& request) {
+  put_kind(sink, RequestKind::EndProgram);
+  put_fixed(sink, request.pid);
 }
 
 std::string encoded(const ParentRequest& request) {

@@ -48,9 +48,46 @@ struct ForgetFiles {  // keys that were loaded, and files that were watched, las
 struct ConnectAuth {  // comes with one end of the socket to a new process that speaks PAM
   bool operator==(const ConnectAuth&) const = default;
 };
-using ParentRequest = std::variant<StartAgent, BindSocket, ReadConfiguration, Ready, LoadKey,
-                                   ConnectKeys, WatchFile, ForgetFiles, ConnectAuth>;
-inline constexpr std::size_t request_octets_max = 8 * 1024;
+struct KeepSocket {  // comes with a bound socket, which the next engine is to have, too
+  std::vector<std::byte> address;
+  std::uint32_t core = 0;
+  bool operator==(const KeepSocket&) const = default;
+};
+struct FindSocket {  // answered with an errno and, when that is 0, the socket that was kept
+  std::vector<std::byte> address;
+  std::uint32_t core = 0;
+  bool operator==(const FindSocket&) const = default;
+};
+struct DropSocket {  // nobody listens there any more
+  std::vector<std::byte> address;
+  bool operator==(const DropSocket&) const = default;
+};
+struct Stopping {  // the engine ends, and shall not be made anew
+  bool operator==(const Stopping&) const = default;
+};
+struct Alive {  // every core of the engine turns
+  bool operator==(const Alive&) const = default;
+};
+struct NameEngineUser {  // whom programs are run as; heard only before the first Ready
+  std::string user;
+  bool operator==(const NameEngineUser&) const = default;
+};
+struct StartProgram {  // comes with what is to be its standard input and output; answered with an
+                       // errno, negative, or the process's number
+  std::string name;
+  std::vector<std::string> words;
+  bool operator==(const StartProgram&) const = default;
+};
+struct EndProgram {
+  std::int32_t pid = 0;
+  bool operator==(const EndProgram&) const = default;
+};
+using ParentRequest =
+    std::variant<StartAgent, BindSocket, ReadConfiguration, Ready, LoadKey, ConnectKeys, WatchFile,
+                 ForgetFiles, ConnectAuth, KeepSocket, FindSocket, DropSocket, Stopping, Alive,
+                 NameEngineUser, StartProgram, EndProgram>;
+inline constexpr std::size_t program_words_max = 64;
+inline constexpr std::size_t request_octets_max = 24 * 1024;
 
 // The texts and paths of what is encoded are within the limits of agent_frame.h: CHECKed.
 std::string encode(const ParentRequest& request);

@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "engine/process/confinement.h"
+
 namespace ringpost::process {
 namespace {
 
@@ -49,6 +51,7 @@ std::expected<void, Fault> become(const Identity& identity) {
     if (is_identity(identity)) return {};
     return failed("become a user", EPERM);
   }
+  if (identity.uid != 0) drop_bounding_capabilities();
   if (setgroups(identity.groups.size(), identity.groups.data()) != 0)
     return failed("setgroups", errno);
   if (setresgid(identity.gid, identity.gid, identity.gid) != 0) return failed("setresgid", errno);

@@ -181,7 +181,18 @@ class Daemon:
 
     def engine_pid(self):
         """The process that serves; `process` is its parent, which only supervises."""
-        return children(self.process.pid)[0]
+        return self.child_named("ringpost-engine") or children(self.process.pid)[0]
+
+    def child_named(self, name):
+        """A process of the parent's by its name, "ringpost-keys" for one; None: there is none."""
+        for pid in children(self.process.pid):
+            try:
+                with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                    if file.read().strip() == name:
+                        return pid
+            except OSError:
+                continue
+        return None
 
     def end(self):
         """Stop it whatever the case left; a daemon that died by itself is a failure."""

@@ -18,8 +18,23 @@ TEST(ParentRequestTest, RequestsComeBack) {
         ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())}),
         ParentRequest(LoadKey{"/etc/ssl/private/a.key", "_ringkeys"}), ParentRequest(ConnectKeys{}),
         ParentRequest(ConnectAuth{}), ParentRequest(WatchFile{"/etc/ssl/a.pem"}),
-        ParentRequest(ForgetFiles{Instant{-7}})})
+        ParentRequest(ForgetFiles{Instant{-7}}),
+        ParentRequest(KeepSocket{{address.begin(), address.end()}, 3}),
+        ParentRequest(FindSocket{{address.begin(), address.end()}, 4}),
+        ParentRequest(DropSocket{{address.begin(), address.end()}}), ParentRequest(Stopping{}),
+        ParentRequest(Alive{}), ParentRequest(NameEngineUser{"_ringpost"}),
+        ParentRequest(StartProgram{"people", {"/usr/bin/table", "-v", ""}}),
+        ParentRequest(EndProgram{-5})})
     EXPECT_EQ(decode_request(bytes_of(encode(request))), request) << request.index();
+}
+
+TEST(ParentRequestTest, ProgramsThatAreNone) {
+  const StartProgram good{"people", {"/usr/bin/table"}};
+  EXPECT_TRUE(is_within_limits(good));
+  EXPECT_FALSE(is_within_limits(StartProgram{"people", {}}));
+  EXPECT_FALSE(is_within_limits(StartProgram{"people", {"table"}}));
+  EXPECT_FALSE(is_within_limits(
+      StartProgram{"people", std::vector<std::string>(program_words_max + 1, "/x")}));
 }
 
 TEST(ParentRequestTest, PathsThatAreNone) {

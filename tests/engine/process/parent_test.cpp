@@ -38,6 +38,8 @@ pid_t start_parent(const Engine& engine, const std::string& log,
     return pid;
   }
   freopen(log.c_str(), "a", stderr);
+  const rlimit no_dump{};
+  setrlimit(RLIMIT_CORE, &no_dump);
   const int status = run_parent(options, [&](std::unique_ptr<ParentLink> link) {
     _exit(engine(*link));
     return 1;
@@ -96,6 +98,45 @@ TEST_F(ParentTest, ACrashOfTheEngineIsReported) {
   EXPECT_TRUE(WIFEXITED(end));
   EXPECT_EQ(WEXITSTATUS(end), 1);
   EXPECT_EQ(log(), "ringpostd: the engine was ended by signal 9 (Killed)\n");
+}
+
+// What served comes back after a crash, with the sockets of before; what ends in order does not.
+TEST_F(ParentTest, AnEngineThatCrashesIsMadeAnew) {
+  const auto engine = [](ParentLink& link) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto* const plain = reinterpret_cast<const sockaddr*>(&address);
+    const int kept = link.find_socket(plain, sizeof address, 1);
+    if (link.find_socket(plain, sizeof address, 2) >= 0) return 5;
+    link.tell_ready();
+    if (link.restarts() == 0) {
+      const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      if (kept >= 0 || bind(file, plain, sizeof address) != 0 || listen(file, 5) != 0) return 6;
+      link.keep_socket(file, plain, sizeof address, 1);
+      raise(SIGSEGV);
+    }
+    int listening = 0;
+    socklen_t octets = sizeof listening;
+    getsockopt(kept, SOL_SOCKET, SO_ACCEPTCONN, &listening, &octets);
+    link.drop_socket(plain, sizeof address);
+    if (link.find_socket(plain, sizeof address, 1) >= 0) return 7;
+    if (link.restarts() == 1 && listening == 1) raise(SIGABRT);
+    return link.restarts() == 2 && kept == -1 ? 0 : 8;
+  };
+  EXPECT_EQ(WEXITSTATUS(end_of(start_parent(engine, log_))), 0);
+  EXPECT_EQ(log(),
+            "ringpostd: the engine was ended by signal 11 (Segmentation fault); it is made anew in "
+            "1 s\nringpostd: the engine was ended by signal 6 (Aborted); it is made anew in 2 s\n");
+}
+
+TEST_F(ParentTest, AnEngineThatWasToStopIsNotMadeAnew) {
+  const auto engine = [](ParentLink& link) {
+    link.tell_ready();
+    link.tell_stopping();
+    return 3;
+  };
+  EXPECT_EQ(WEXITSTATUS(end_of(start_parent(engine, log_))), 3);
 }
 
 TEST_F(ParentTest, SignalsArePassedOn) {

@@ -1,0 +1,137 @@
+"""SIGKILL to each process of the daemon under load: what happens then, and what is not lost."""
+import os
+import signal
+import socket
+import time
+
+from harness import ledger
+from harness.case import case
+from harness.daemon import family, is_alive
+from harness.mail import send
+
+first_uid = 20001  # of users that no system knows
+
+
+def start(t):
+    """As root with mailboxes of others, so that agents are at work; else as ourselves."""
+    if os.getuid() != 0:
+        return t.daemon(users=("alice", "bob"))
+    base = ", ".join(f'"{name}" = "{first_uid + n}:{first_uid + n}:{{mail}}/{name}"'
+                     for n, name in enumerate(("alice", "bob")))
+    text = f"""\
+table users {{ "alice@example.test" = "alice", "bob@example.test" = "bob" }}
+table base {{ {base} }}
+listen on 127.0.0.1 port {{port}} hostname mx.example.test
+action "local" maildir virtual <users> userbase <base>
+match from any for domain "example.test" action "local"
+"""
+    daemon = t.daemon(users=("alice", "bob"), text=text, as_root=True)
+    for number, name in enumerate(("alice", "bob")):
+        os.chown(daemon.home_of(name), first_uid + number, first_uid + number)
+        os.chmod(daemon.home_of(name), 0o700)
+    return daemon
+
+
+def settle(t, daemon, load):
+    load.stop()
+    daemon.wait_queue_empty(60)
+    ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+
+
+@case(seconds=120)
+def the_engine(t):
+    """Another one takes its place and its sockets: nobody is refused meanwhile."""
+    daemon = start(t)
+    load = ledger.Load(daemon, "engine", users=("alice", "bob"))
+    refused = 0
+    waited = []
+    for _ in range(3):
+        time.sleep(0.5)
+        engine = daemon.engine_pid()
+        os.kill(engine, signal.SIGKILL)
+        began = time.monotonic()
+        while True:  # until somebody greets again
+            try:
+                with socket.create_connection(("127.0.0.1", daemon.port), timeout=20) as client:
+                    if client.recv(3) == b"220":
+                        break
+            except ConnectionRefusedError:
+                refused += 1
+            except OSError:
+                pass  # one that the dead engine had accepted, or was about to
+        waited.append(time.monotonic() - began)
+        t.eventually(lambda old=engine: daemon.child_named("ringpost-engine") not in (None, old),
+                     "another engine")
+    t.equal(refused, 0, "connections refused")
+    settle(t, daemon, load)
+    stats = daemon.control_ok("show", "stats")
+    t.true(b"ringpost_process_engine_restarts_total" in stats, "the restarts are counted")
+    t.note("greeted again after " + ", ".join(f"{one:.1f} s" for one in waited))
+
+
+@case(seconds=120)
+def agents(t):
+    """What an agent was at is delivered by another one."""
+    if os.getuid() != 0:
+        t.skip("only root has agents of others")
+    daemon = start(t)
+    load = ledger.Load(daemon, "agents", users=("alice", "bob"))
+    killed = 0
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        agent = daemon.child_named("ringpost-agent")
+        if agent is not None:
+            os.kill(agent, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.05)
+    t.true(killed > 5, f"only {killed} agents were killed")
+    load.stop()
+    daemon.control_ok("schedule", "all")
+    daemon.wait_queue_empty(60)
+    ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+    t.note(f"{killed} agents killed")
+
+
+@case(seconds=120)
+def the_parent(t):
+    """All of it ends with it, and the next daemon has everything."""
+    daemon = start(t)
+    load = ledger.Load(daemon, "parent", users=("alice", "bob"))
+    time.sleep(1)
+    everybody = family(daemon.process.pid)
+    daemon.kill()
+    t.eventually(lambda: not any(is_alive(pid) for pid in everybody), "no process stays")
+    load.stop()
+    daemon.start()
+    daemon.wait_queue_empty(60)
+    ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+
+
+@case()
+def a_stop_while_there_is_no_engine(t):
+    """Between a crash and the next engine SIGTERM ends the daemon at once, and in order."""
+    daemon = start(t)
+    send(daemon, 1, "alice@example.test")
+    engine = daemon.engine_pid()
+    os.kill(engine, signal.SIGKILL)
+    t.eventually(lambda: "it is made anew" in daemon.log(), "the parent knows")
+    daemon.terminate()
+    t.equal(daemon.wait(5), 0, "exit status")
+
+
+@case()
+def stopping_closes_the_ports(t):
+    """The parent's copies of the sockets do not keep clients waiting for an engine that drains."""
+    daemon = start(t)
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=5) as client:
+        client.recv(100)
+        daemon.terminate()
+
+        def is_refused():
+            try:
+                socket.create_connection(("127.0.0.1", daemon.port), timeout=5).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+        t.eventually(is_refused, "new connections are refused", 5)
+    t.equal(daemon.wait(), 0, "exit status")
