@@ -151,8 +151,7 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
     return expected("an option of \"listen on\"");
   }
   advance();
-  static constexpr std::array missing =
-      std::to_array<std::string_view>({"filter", "hostnames"});
+  static constexpr std::array missing = std::to_array<std::string_view>({"filter", "hostnames"});
   if (std::ranges::find(missing, option.text) != missing.end())
     unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {

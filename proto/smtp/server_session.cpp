@@ -259,8 +259,7 @@ void ServerSession::shut_down() {
 // RFC 5321 3.8: 421 at a command boundary; a message whose content has begun is finished first.
 void ServerSession::drain() {
   const bool is_dialogue = phase_ == Phase::Commands || phase_ == Phase::Auth;
-  if (!draining_ || ended_ || asked_ != Asked::Nothing || !is_dialogue || content_open_)
-    return;
+  if (!draining_ || ended_ || asked_ != Asked::Nothing || !is_dialogue || content_open_) return;
   end(&replies::shutting_down, CloseReason::ShutDown, AbortReason::ShutDown);
 }
 

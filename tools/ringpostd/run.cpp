@@ -133,9 +133,9 @@ int check(const DaemonOptions& options, EngineWish wish) {
 // gives them up before it serves.
 int run_engine(EngineWish wish, process::ParentLink& parent) {
   prctl(PR_SET_NAME, "ringpost-engine", 0, 0, 0);
-  wish.config.find_key =
-      [&parent](const std::string& path,
-                const std::string& user) -> std::expected<tls::KeyName, std::string> {
+  wish.config.find_key = [&parent](
+                             const std::string& path,
+                             const std::string& user) -> std::expected<tls::KeyName, std::string> {
     const auto key = parent.load_key(path, user);
     if (!key) return std::unexpected(key.error());
     return key->name;
