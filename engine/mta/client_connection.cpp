@@ -325,7 +325,9 @@ ring::Task<void> ClientConnection::wait_idle() {
 ring::Task<bool> ClientConnection::flush() {
   // The session may add to its octets while these are on their way.
   std::string octets(text_of(session_->transmit()));
-  static_cast<void>(co_await link_->flush(session_->deadline()));
+  // An idle session has no deadline, and an alert must not wait for ever.
+  const Instant latest = parts_.core.now() + times_.dialogue.command;
+  static_cast<void>(co_await link_->flush(std::min(session_->deadline(), latest)));
   if (octets.empty()) co_return false;
   session_->transmitted(octets.size());
   iovec part{octets.data(), octets.size()};

@@ -135,7 +135,8 @@ void ClientTransport::received(memory::Buffer buffer) {
     sealed_in_ += text_of(buffer.octets());
     unseal();
   }
-  if (unread.size() > unread_octets_max) stream_->abort();
+  // A channel that has ended or failed takes nothing more.
+  if (unread.size() > unread_octets_max || sealed_in_.size() > unread_octets_max) stream_->abort();
   wake();
 }
 

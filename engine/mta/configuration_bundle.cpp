@@ -92,8 +92,8 @@ bool send_configuration(const LoadWish& wish, int socket) {
     conf::FileReader read = send;
     // Only for the files that it asks for; what is wrong with them the engine will tell.
     const conf::ParseResult parsed = conf::parse(std::move(input), read);
-    if (parsed.config)
-      for (const std::string& path : certificate_files(*parsed.config)) send(path);
+    // With a mistake in it, too: certificates are renewed while somebody edits it.
+    for (const std::string& path : parsed.certificate_paths) send(path);
   }
   return is_taken && send_frame(socket, {});
 }

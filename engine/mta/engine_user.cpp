@@ -149,11 +149,25 @@ void add_homes(std::set<std::string>& folders, const conf::Table& users) {
   }
 }
 
+// Where its lock file may be written by us: without the lock we could read what others just write.
+void add_lock_folder(std::set<std::string>& folders, const std::string& path) {
+  struct stat status{};
+  if (!path.starts_with('/') || stat(path.c_str(), &status) != 0) return;
+  const bool is_folder = S_ISDIR(status.st_mode);
+  const std::string folder = is_folder ? path : path.substr(0, path.rfind('/'));
+  const std::string lock = path + (is_folder ? "/lock.mdb" : "-lock");
+  const bool is_there = access(lock.c_str(), W_OK) == 0;
+  if (!folder.empty() && (is_there || access(folder.c_str(), W_OK) == 0)) folders.insert(folder);
+}
+
 std::vector<std::string> writable_folders(const Home& home, const conf::Config& config) {
   std::set<std::string> folders{home.run, home.spool, spool_folder(home, config)};
   for (const std::string& log : {config.engine.log_path, home.log})
     if (const auto slash = log.rfind('/'); slash != std::string::npos && slash > 0)
       folders.insert(log.substr(0, slash));
+  for (const auto& table : config.tables)
+    if (table->backend() == conf::TableBackend::Lmdb)
+      add_lock_folder(folders, table->path_or_command());
   for (const auto& action : config.actions) {
     if (action->method != conf::Method::Maildir) continue;
     add_if_ours(folders, fixed_folder(action->path));

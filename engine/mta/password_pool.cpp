@@ -26,7 +26,14 @@ std::string without_scheme(std::string_view stored) {
   return std::string(stored);
 }
 
+// shadow(5): nobody has such a password.
+bool is_locked(std::string_view stored) {
+  return stored.starts_with('!') || stored.starts_with('*');
+}
+
 Result compare_crypt(std::string_view stored, const Secret& password) {
+  // Longer ones crypt(3) refuses, whatever the hash is: nobody can have one.
+  if (password.size() >= CRYPT_MAX_PASSPHRASE_SIZE) return Result::Wrong;
   // crypt(3) ends what it reads at a zero octet.
   const std::string setting = without_scheme(stored);
   Secret phrase(password.size() + 1);
@@ -44,8 +51,7 @@ Result compare_crypt(std::string_view stored, const Secret& password) {
 }  // namespace
 
 Result compare_password(std::string_view stored, const Secret& password) {
-  // shadow(5): nobody has such a password.
-  if (stored.starts_with('!') || stored.starts_with('*')) return Result::Wrong;
+  if (is_locked(stored)) return Result::Wrong;
   if (!ascii::starts_ignoring_case(stored, sasl::scram_keys_scheme))
     return compare_crypt(stored, password);
   const auto keys = sasl::parse_scram_keys(stored);
@@ -100,7 +106,7 @@ void PasswordPool::run() {
     if (!known) result = Result::Wrong;
     check.password = Secret();
     guard.lock();
-    if (known && result != Result::Unusable) decoy_ = stored;
+    if (known && result != Result::Unusable && !is_locked(stored)) decoy_ = stored;
     check.result = result;
     check.core.post(check);
   }

@@ -1,12 +1,15 @@
 // An agent: see agent_main.h.
 #include "engine/process/agent_main.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,9 +28,27 @@ namespace {
 
 // A file system that hangs ends the agent; the engine sees that and tries again later.
 constexpr unsigned file_work_seconds_max = 300;
+constexpr gid_t system_gid_max = 999;  // SYS_GID_MAX of login.defs(5)
+
+// It is the engine that names the group, and those of the system open files of root's (shadow,
+// disk, ssl-cert): they are only for who is a member. The group `mail` opens mailboxes and nothing
+// else, and virtual users often have it.
+bool may_have_group(const AgentUser& user) {
+  if (user.gid > system_gid_max) return true;
+  if (const group* mail = getgrnam("mail"); mail != nullptr && mail->gr_gid == user.gid)
+    return true;
+  const passwd* entry = getpwnam(user.name.c_str());
+  if (entry == nullptr || entry->pw_uid != user.uid) entry = getpwuid(user.uid);
+  if (entry == nullptr) return false;
+  const std::string name = entry->pw_name;
+  const auto groups = groups_of(name, user.uid, entry->pw_gid);
+  return std::ranges::find(groups, user.gid) != groups.end();
+}
 
 std::expected<void, Fault> become_user(const AgentUser& user) {
   if (geteuid() != 0) return become({user.uid, getegid(), {}});
+  if (!may_have_group(user))
+    return std::unexpected(Fault{"no member of the group that it is to have", EPERM, user.name});
   Identity identity{user.uid, user.gid, groups_of(user.name, user.uid, user.gid)};
   if (user.mailbox) {
     const std::string folder(mail_folder);

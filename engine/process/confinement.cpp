@@ -142,6 +142,7 @@ constexpr const char* calls_of_engine[] = {"accept",
                                            "epoll_create1",
                                            "epoll_ctl",
                                            "epoll_pwait",
+                                           "epoll_pwait2",
                                            "epoll_wait",
                                            "eventfd2",
                                            "faccessat",
@@ -157,6 +158,7 @@ constexpr const char* calls_of_engine[] = {"accept",
                                            "fsync",
                                            "ftruncate",
                                            "get_mempolicy",
+                                           "getcpu",
                                            "getcwd",
                                            "getdents64",
                                            "getgroups",
@@ -285,7 +287,11 @@ void allow_engine(Filter& filter) {
     filter.rule(SCMP_ACT_ALLOW, "socket", equals(0, static_cast<scmp_datum_t>(family)));
   constexpr unsigned terminal_settings = 0x5401;  // TCGETS: is this a terminal?
   constexpr unsigned octets_to_read = 0x541b;     // FIONREAD
-  for (const unsigned request : {terminal_settings, octets_to_read})
+  // For getaddrinfo(3): an address, or a name server, with a scope ("fe80::1%eth0").
+  constexpr unsigned interface_name = 0x8910;    // SIOCGIFNAME
+  constexpr unsigned interface_number = 0x8933;  // SIOCGIFINDEX
+  for (const unsigned request :
+       {terminal_settings, octets_to_read, interface_name, interface_number})
     filter.rule(SCMP_ACT_ALLOW, "ioctl", equals(1, request));
   for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_GET_DUMPABLE})
     filter.rule(SCMP_ACT_ALLOW, "prctl", equals(0, static_cast<scmp_datum_t>(option)));

@@ -35,20 +35,34 @@ void KeptSockets::adopt_passed(int count) {
 }
 
 void KeptSockets::keep(const Address& address, std::uint32_t core, int file) {
-  if (files_.size() >= sockets_max || !files_.try_emplace({address, core}, file).second)
+  if (files_.size() >= sockets_max || !files_.try_emplace({address, core}, Kept{file, true}).second)
     close(file);
 }
 
-int KeptSockets::find(const Address& address, std::uint32_t core) const {
+int KeptSockets::find(const Address& address, std::uint32_t core) {
   auto found = files_.find({address, core});
   if (found == files_.end()) found = files_.find({address, any_core});
-  return found == files_.end() ? -1 : found->second;
+  if (found == files_.end()) return -1;
+  found->second.is_used = true;
+  return found->second.file;
+}
+
+void KeptSockets::begin_engine() {
+  for (auto& [where, kept] : files_) kept.is_used = false;
+}
+
+void KeptSockets::drop_unused() {
+  std::erase_if(files_, [](const auto& entry) {
+    if (entry.second.is_used || entry.first.second == any_core) return false;
+    close(entry.second.file);
+    return true;
+  });
 }
 
 void KeptSockets::drop(const Address& address) {
   std::erase_if(files_, [&address](const auto& entry) {
     if (entry.first.first != address) return false;
-    close(entry.second);
+    close(entry.second.file);
     return true;
   });
 }
@@ -59,7 +73,7 @@ void KeptSockets::drop_all() {
 }
 
 void KeptSockets::close_copies() const {
-  for (const auto& [where, file] : files_) close(file);
+  for (const auto& [where, kept] : files_) close(kept.file);
 }
 
 }  // namespace ringpost::process

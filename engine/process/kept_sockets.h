@@ -26,7 +26,11 @@ class KeptSockets {
   void keep(const Address& address, std::uint32_t core, int file);
   // The socket, which stays ours; -1: there is none. One that was passed to us is there once for
   // an address, and given to every core.
-  int find(const Address& address, std::uint32_t core) const;
+  int find(const Address& address, std::uint32_t core);
+  // A new engine starts; when it is ready, what it has neither found nor kept goes: nobody would
+  // accept there, and clients would wait for ever. What was passed to us stays.
+  void begin_engine();
+  void drop_unused();
   // Of all cores.
   void drop(const Address& address);
   void drop_all();
@@ -35,7 +39,11 @@ class KeptSockets {
 
  private:
   static constexpr std::uint32_t any_core = ~0u;
-  std::map<std::pair<Address, std::uint32_t>, int> files_;
+  struct Kept {
+    int file;
+    bool is_used;  // by the engine that runs
+  };
+  std::map<std::pair<Address, std::uint32_t>, Kept> files_;
 };
 
 }  // namespace ringpost::process

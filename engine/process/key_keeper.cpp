@@ -64,7 +64,8 @@ void KeyKeeper::forget(Instant before, Instant now) {
 void KeyKeeper::put(KeyOrder order, int socket, Instant now) {
   if (outbox_.size() >= outbox_max) return close_if_open(socket);
   outbox_.push_back({std::move(order), socket});
-  if (socket_ < 0 && start_at_ == never) start(now);
+  // One that is about to end is followed by expire(), with the keys it had.
+  if (socket_ < 0 && pid_ < 0 && start_at_ == never) start(now);
   flush();
 }
 

@@ -109,7 +109,7 @@ class KeyServer {
       take_key(*take, received);
     } else if (const auto* forget = std::get_if<ForgetKeys>(&order)) {
       store_.forget(forget->before, ring::monotonic_now());
-    } else if (received.file >= 0) {
+    } else if (received.file >= 0 && usable_) {
       serve(fcntl(received.file, F_DUPFD_CLOEXEC, 3));
     }
   }

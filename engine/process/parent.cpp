@@ -51,6 +51,10 @@ constexpr int agents_end_step_ms = 20;
 constexpr Duration pause_min = seconds(1);
 constexpr Duration pause_max = seconds(60);
 constexpr Duration sound_after = seconds(300);
+// While an engine is made anew nobody else speaks to the watchdog of the service manager, which
+// would end us and the listening sockets; an engine that hangs at its start is left to it.
+constexpr Duration alive_step = seconds(1);
+constexpr Duration new_start_max = seconds(600);
 
 void report(const std::string& text) {
   std::fprintf(stderr, "ringpostd: %s\n", text.c_str());
@@ -113,11 +117,13 @@ class Parent {
     keys_.expire(now);
     if (watched_.look(now)) signal_engine(SIGUSR1);
     if (now >= start_at_) start_engine();
+    if (now >= alive_at_) tell_alive(now);
   }
 
   void start_engine() {
     start_at_ = never;
     started_ = ring::monotonic_now();
+    sockets_.begin_engine();
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
       return no_engine({"socketpair", errno});
@@ -153,6 +159,12 @@ class Parent {
     std::exit(run_engine_(std::make_unique<ParentLink>(socket, geteuid() == 0, restarts_)));
   }
 
+  void tell_alive(Instant now) {
+    alive_at_ = now + alive_step;
+    if (engine_ > 0 && now - started_ > new_start_max) return;
+    notify_service_manager("WATCHDOG=1");
+  }
+
   // A daemon that never served ends with its reason; one that did goes on.
   void engine_ended(int status) {
     engine_ = -1;
@@ -167,6 +179,7 @@ class Parent {
     pause_ = now - started_ >= sound_after ? pause_min
                                            : std::clamp(pause_ + pause_, pause_min, pause_max);
     start_at_ = now + pause_;
+    alive_at_ = now;
     ++restarts_;
     const std::string text =
         fmt::format("the engine {}; it is made anew in {} s", end_of(status), pause_.seconds());
@@ -187,7 +200,7 @@ class Parent {
 
   // Rounded up, so that what is due is due.
   int milliseconds_left() const {
-    const Instant next = std::min({keys_.deadline(), watched_.deadline(), start_at_});
+    const Instant next = std::min({keys_.deadline(), watched_.deadline(), start_at_, alive_at_});
     if (next == never) return -1;
     const Duration left = next - ring::monotonic_now();
     return static_cast<int>(std::max<std::int64_t>(left.ns, 0) / 1'000'000) + 1;
@@ -259,7 +272,10 @@ class Parent {
   void take(const StartAgent& request) { start_agent(file_, request.user); }
   void take(const BindSocket& request) { bind_socket(file_, request); }
   void take(const ReadConfiguration&) { read_configuration(file_); }
-  void take(const Ready&) { ready(); }
+  void take(const Ready&) {
+    ready();
+    sockets_.drop_unused();
+  }
   void take(const LoadKey& request) {
     const Instant now = ring::monotonic_now();
     watched_.watch(request.path, now);
@@ -358,6 +374,7 @@ class Parent {
 
   void ready() {
     served_ = true;
+    alive_at_ = never;  // from now on the engine tells
     notify_service_manager("READY=1\nSTATUS=serving");
     if (options_.ready_pipe < 0) return;
     leave_standard_descriptors();
@@ -386,6 +403,7 @@ class Parent {
   bool stopping_ = false;
   Instant started_{};
   Instant start_at_ = never;
+  Instant alive_at_ = never;  // is to be told
   Duration pause_{};
   std::uint64_t restarts_ = 0;
   std::string engine_user_;
@@ -404,6 +422,8 @@ int run_parent(const ParentOptions& options, const EngineRun& engine) {
   sigset_t before;
   const sigset_t watched = watched_signals();
   sigprocmask(SIG_BLOCK, &watched, &before);
+  // Whoever started us may have it ignored: then no end of a child would ever be told.
+  signal(SIGCHLD, SIG_DFL);
   const int signals = signalfd(-1, &watched, SFD_CLOEXEC);
   return Parent(options, engine, before, signals).run();
 }

@@ -64,6 +64,8 @@ struct ParseInput {
 struct ParseResult {
   std::optional<Config> config;  // present exactly when there is no error
   std::vector<Diagnostic> diagnostics;
+  // What `pki` and `ca` lines that could be read name, also where other lines are wrong.
+  std::vector<std::string> certificate_paths;
 };
 
 ParseResult parse(ParseInput input, FileReader& read_file);

@@ -41,6 +41,9 @@ ParseResult Parser::run() {
                                   .source_line = {}});
   }
   config_.files = sources_.take_paths();
+  for (const auto& pki : config_.pkis) result.certificate_paths.push_back(pki->certificate_path);
+  for (const auto& ca : config_.cas) result.certificate_paths.push_back(ca->certificate_path);
+  std::erase(result.certificate_paths, std::string());
   if (!has_error(result.diagnostics)) result.config = std::move(config_);
   return result;
 }

@@ -179,7 +179,9 @@ bool Table::matches_mail_address(std::string_view user, std::string_view domain,
   if (find_row("@") != none || matches_user_in_domain({}, domain)) return true;
   if (user.empty()) return false;  // the null reverse-path has no user to be listed
   const auto is_listed = [&](std::string_view name) {
-    return find_row(name) != none || matches_user_in_domain(name, domain);
+    // A quoted local part may hold an '@': it is not the address that a row says.
+    const bool is_user = !name.contains('@') && find_row(name) != none;
+    return is_user || matches_user_in_domain(name, domain);
   };
   return is_listed(user) || (bare.size() != user.size() && !bare.empty() && is_listed(bare));
 }

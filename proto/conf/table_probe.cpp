@@ -34,7 +34,8 @@ void add_mail_address_keys(std::vector<std::string>& keys, std::string_view addr
   add_domain_keys(keys, "@", domain);
   if (user.empty()) return;
   const auto add_user = [&keys, domain](std::string_view name) {
-    keys.emplace_back(name);
+    // A quoted local part may hold an '@': it is not the address that a key says.
+    if (!name.contains('@')) keys.emplace_back(name);
     add_domain_keys(keys, fmt::format("{}@", name), domain);
   };
   add_user(user);

@@ -168,7 +168,8 @@ void HeaderEditor::add_missing(std::string& target) {
 // become its neighbours.
 void HeaderEditor::end_header_before_text(std::string& target) {
   add_missing(target);
-  if (!has_date_ || !has_message_id_) target += "\r\n";
+  // Nor may who reads past this line find a From that nobody has looked at.
+  if (!has_date_ || !has_message_id_ || !edits_.author.empty()) target += "\r\n";
   target += held_;
   held_.clear();
   place_ = Place::Body;

@@ -140,11 +140,13 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
     if (!key) return std::unexpected(key.error());
     return key->name;
   };
+  // Not those that were made with the wish: the parent keeps these, and would give them to every
+  // engine that it makes anew.
+  wish.config.tickets = std::make_shared<tls::TicketKeys>();
   const auto generation = load(wish);
   if (generation == nullptr) return 1;
   conf::EngineSettings& settings = generation->config.engine;
   if (!wish.foreground && settings.log_path.empty()) settings.log_path = wish.home.log;
-  raise_file_limit();
   parent.name_engine_user(settings.user);
   if (auto became = mta::become_engine_user(wish.home, generation->config); !became) {
     std::fprintf(stderr, "ringpostd: %s\n", became.error().c_str());
@@ -193,6 +195,7 @@ int run_daemon(const DaemonOptions& options) {
   process::fill_standard_descriptors();
   umask(0077);
   block_signals();
+  raise_file_limit();  // the parent keeps as many listening sockets as the engine has
   process::ParentOptions parent_options;
   if (!options.foreground) parent_options.ready_pipe = go_to_background();
   parent_options.read_configuration = [&wish](int socket) {

@@ -317,7 +317,7 @@ def reroute(t):
     daemon.wait_queue_empty()
     t.equal(len(daemon.delivered()), 12)
     t.equal(len({(m["recipients"][0]) for m in host.messages}), 12, "each once")
-    for words in (("all", "to", "smtps://b.test"), ("all", "to", "smtp://label@b.test"),
+    for words in (("all", "to", "smtps://label@b.test"), ("all", "to", "smtp://label@b.test"),
                   ("all", "to", "b.test:0")):
         done = daemon.control("reroute", *words)
         t.equal(done.returncode, 1, f"{words}")

@@ -42,6 +42,13 @@ TEST(Password, IsComparedWithEveryFormOfHash) {
   }
 }
 
+// A user whom a table has must not differ from one whom it has not.
+TEST(Password, IsWrongWhereItIsLongerThanAnyCanBe) {
+  const std::string hash = hash_of("$6$", 1000, "secret");
+  for (const std::size_t octets : {511u, 512u, 1024u})
+    EXPECT_EQ(compare(hash, std::string(octets, 'x')), Result::Wrong) << octets;
+}
+
 TEST(Password, IsComparedWithKeysOfScram) {
   const std::string keys =
       sasl::to_text(sasl::make_scram_keys("pencil", "0123456789", 4096, hash_functions()));

@@ -63,6 +63,10 @@ TEST(Table, MailAddresses) {
   EXPECT_FALSE(matches("carol", "example.com"));
   EXPECT_TRUE(matches("x", "y.wild.example"));
   EXPECT_FALSE(matches("x", "wild.example"));
+  // Quoted local parts: <"bob@example.net"@evil.test> is nobody's but evil.test's.
+  EXPECT_FALSE(matches("bob@example.net", "evil.test"));
+  EXPECT_FALSE(matches("@example.org", "evil.test"));
+  EXPECT_FALSE(matches("bob@example.net+x", "evil.test"));
   EXPECT_TRUE(matches("dave+tag", "example.net"));
   EXPECT_FALSE(matches("dave", "example.net"));
   EXPECT_FALSE(matches("dave+other", "example.net"));

@@ -119,6 +119,13 @@ TEST(HeaderEditor, FromNamesTheSender) {
             both + "Resent-From: x@y.example\r\n\r\n");
 }
 
+// Some readers step over a line that is no field, and would show the From behind it.
+TEST(HeaderEditor, NoFromHidesBehindALineThatIsNoField) {
+  const std::string rest = ":\r\nFrom: boss@corp.example\r\n\r\ntext\r\n";
+  EXPECT_EQ(edit(both + rest, "alice@a.example"), both + "\r\n" + rest);
+  EXPECT_EQ(edit(both + rest), both + rest);
+}
+
 TEST(HeaderEditor, FieldsThatAreTooLong) {
   const std::string rest(edited_field_octets_max, 'x');
   const std::string to = both + "To: bob, " + rest + "\r\n cont\r\nCc: c\r\n\r\n";
