@@ -107,6 +107,11 @@ std::size_t ServerSession::receive_command(Bytes octets) {
 // refused: verbs that nobody knows are not shown behind it.
 void ServerSession::show(std::string_view line) {
   if (!watch_) return;
+  // Nearly every line: nothing to look for.
+  const bool may_be_auth = !line.empty() && std::string_view("aA \t").contains(line.front());
+  if (!auth_tried_ && !may_be_auth) return watch_(line);
+  const std::size_t begin = std::min(line.find_first_not_of(" \t"), line.size());
+  line.remove_prefix(begin);
   const std::string_view word = line.substr(0, line.find_first_of(" \t"));
   const Verb verb = verb_of(word);
   if (verb == Verb::Unknown && auth_tried_) return watch_(masked);

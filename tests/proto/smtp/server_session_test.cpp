@@ -331,11 +331,12 @@ TEST(ServerSession, ShowsNoSecretsToWhoWatches) {
   dialogue.session().offer_auth("PLAIN LOGIN");
   dialogue.session().secured(Instant{});
   dialogue.feed(
-      "NOTHING\r\nAUTH PLAIN c2VjcmV0\r\nEHLO c.example\r\nAUTH LOGIN\r\nYWxpY2U=\r\n*\r\n"
+      " AUTH PLAIN c2VjcmV0\r\nNOTHING\r\nAUTH PLAIN c2VjcmV0\r\nEHLO c.example\r\n"
+      "AUTH LOGIN\r\nYWxpY2U=\r\n*\r\n"
       "auth\tlogin  c2VjcmV0\r\nc2VjcmV0\r\nNOOP\r\n");
-  EXPECT_EQ(seen,
-            (std::vector<std::string>{"NOTHING", "AUTH PLAIN ***", "EHLO c.example", "AUTH LOGIN",
-                                      "***", "*", "auth login ***", "***", "NOOP"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"AUTH PLAIN ***", "NOTHING", "AUTH PLAIN ***",
+                                            "EHLO c.example", "AUTH LOGIN", "***", "*",
+                                            "auth login ***", "***", "NOOP"}));
 }
 
 TEST(ServerSession, EndsAnExchangeWithTheSession) {
