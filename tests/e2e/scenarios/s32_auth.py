@@ -483,6 +483,14 @@ service anvil {{
         t.defer(self.end)
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(20)
+        if self.process.poll() is not None:
+            return
+        helpers = family(self.process.pid)[1:]
+        self.process.terminate()
+        self.process.wait(20)
+        # Its helper that knows the passwords serves whoever is connected for many seconds more.
+        for pid in helpers:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
