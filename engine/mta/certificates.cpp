@@ -25,13 +25,7 @@ class Complaints {
 
  private:
   void add(conf::Severity severity, const conf::Position& position, std::string text) {
-    conf::Diagnostic diagnostic;
-    diagnostic.severity = severity;
-    diagnostic.file = config_.files.at(position.file);
-    diagnostic.line = position.line;
-    diagnostic.column = position.column;
-    diagnostic.text = std::move(text);
-    diagnostics_.push_back(std::move(diagnostic));
+    diagnostics_.push_back(config_.diagnostic_at(position, severity, std::move(text)));
   }
 
   const conf::Config& config_;

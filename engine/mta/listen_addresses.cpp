@@ -68,14 +68,10 @@ std::vector<net::Address> addresses_of(const std::string& source) {
 }
 
 conf::Diagnostic diagnostic_of(const conf::Config& config, const conf::Listener& listener) {
-  conf::Diagnostic result;
-  result.file = config.files.at(listener.position.file);
-  result.line = listener.position.line;
-  result.column = listener.position.column;
-  result.text =
+  return config.diagnostic_at(
+      listener.position, conf::Severity::Error,
       fmt::format("cannot listen on {}: no such interface, address or host name{}", listener.source,
-                  listener.source == "lo0" ? " (the loopback interface of Linux is lo)" : "");
-  return result;
+                  listener.source == "lo0" ? " (the loopback interface of Linux is lo)" : ""));
 }
 
 // SCRAM where every row has keys for it: a client takes the best that is offered, and must not fail

@@ -249,6 +249,8 @@ struct Config {
   const Table* find_table(std::string_view name) const;
   // How long a recipient of the action, if there is such a one, may wait in the queue.
   Duration time_to_live(std::string_view action) const;
+  // What is found wrong at `position` after the parse; without the line's text.
+  Diagnostic diagnostic_at(Position position, Severity severity, std::string text) const;
 };
 
 }  // namespace ringpost::conf

@@ -366,6 +366,15 @@ ParseResult parse(ParseInput input, FileReader& read_file) {
   return Parser(input, read_file).run();
 }
 
+Diagnostic Config::diagnostic_at(Position position, Severity severity, std::string text) const {
+  return {.severity = severity,
+          .file = files.at(position.file),
+          .line = position.line,
+          .column = position.column,
+          .text = std::move(text),
+          .source_line = {}};
+}
+
 const Action* Config::find_action(std::string_view name) const {
   const auto found =
       std::ranges::find_if(actions, [name](const auto& a) { return a->name == name; });
