@@ -16,23 +16,23 @@ namespace {
 
 NoWay misconfigured(std::string text) { return {false, "4.3.5", std::move(text)}; }
 
-// The name of `source`, or of the address that the kernel would choose, in the table of `helo-src`.
-ring::Task<conf::Answer> name_of_source(WorkerParts& parts,
-                                        std::shared_ptr<const Generation> generation,
-                                        const conf::Table& names, std::string address) {
-  if (names.backend() == conf::TableBackend::Memory) {
-    auto name = names.find(address);
-    if (!name) name = names.find("[", address, "]");
-    if (!name) co_return conf::Answer{.state = conf::AnswerState::NotFound};
-    co_return conf::Answer{.state = conf::AnswerState::Found, .text = std::string(*name)};
+// What `table` has for `key`, wherever it is.
+ring::Task<conf::Answer> row_of(WorkerParts& parts, std::shared_ptr<const Generation> generation,
+                                const conf::Table& table, conf::TableService service,
+                                std::string key) {
+  if (table.backend() == conf::TableBackend::Memory) {
+    auto row = table.find(key);
+    if (!row && service == conf::TableService::AddressName) row = table.find("[", key, "]");
+    if (!row) co_return conf::Answer{.state = conf::AnswerState::NotFound};
+    co_return conf::Answer{.state = conf::AnswerState::Found, .text = std::string(*row)};
   }
-  if (!generation->sources.contains(&names)) co_return conf::Answer{};
-  conf::Question question =
-      conf::TableQuestion{&names, conf::TableService::AddressName, std::move(address)};
+  if (!generation->sources.contains(&table)) co_return conf::Answer{};
+  conf::Question question = conf::TableQuestion{&table, service, std::move(key)};
   co_return co_await parts.enquiries->find(std::move(question), std::move(generation));
 }
 
-// Fills departure.hello; why not otherwise.
+// Fills departure.hello with the name that the source, or the address that the kernel would choose,
+// has in the table of `helo-src`; why not otherwise.
 ring::Task<std::optional<NoWay>> find_name(WorkerParts& parts,
                                            std::shared_ptr<const Generation> generation,
                                            const conf::Table& names, net::Address target,
@@ -40,7 +40,8 @@ ring::Task<std::optional<NoWay>> find_name(WorkerParts& parts,
   const auto source = departure.source ? departure.source : net::source_toward(target);
   if (!source) co_return NoWay{.text = "there is no way to " + target.host()};
   const std::string address = source->host();
-  const conf::Answer answer = co_await name_of_source(parts, generation, names, address);
+  const conf::Answer answer =
+      co_await row_of(parts, generation, names, conf::TableService::AddressName, address);
   const auto name = smtp::parse_domain(answer.text);
   if (answer.state == conf::AnswerState::Found && name) {
     departure.hello = *name;
@@ -61,20 +62,6 @@ std::optional<smtp::ClientLogin> parse_login(std::string_view text) {
   const bool fits =
       login.user.find('\0') == login.user.npos && login.password.find('\0') == login.password.npos;
   return fits ? std::optional(std::move(login)) : std::nullopt;
-}
-
-ring::Task<conf::Answer> credentials_of(WorkerParts& parts,
-                                        std::shared_ptr<const Generation> generation,
-                                        const conf::Table& table, std::string label) {
-  if (table.backend() == conf::TableBackend::Memory) {
-    const auto row = table.find(label);
-    if (!row) co_return conf::Answer{.state = conf::AnswerState::NotFound};
-    co_return conf::Answer{.state = conf::AnswerState::Found, .text = std::string(*row)};
-  }
-  if (!generation->sources.contains(&table)) co_return conf::Answer{};
-  conf::Question question =
-      conf::TableQuestion{&table, conf::TableService::Credentials, std::move(label)};
-  co_return co_await parts.enquiries->find(std::move(question), std::move(generation));
 }
 
 std::string replaced_sender(const std::string& mail_from, const std::string& reverse_path) {
@@ -151,7 +138,8 @@ ring::Task<std::expected<smtp::ClientLogin, NoWay>> login_for(WorkerParts& parts
     co_return std::unexpected(misconfigured(
         fmt::format("no credentials for \"{}\": the action has no auth table", next.label)));
   const conf::Table& table = *action->relay.auth;
-  const conf::Answer answer = co_await credentials_of(parts, generation, table, next.label);
+  const conf::Answer answer =
+      co_await row_of(parts, generation, table, conf::TableService::Credentials, next.label);
   auto login = parse_login(answer.text);
   if (answer.state == conf::AnswerState::Found && login) co_return std::move(*login);
   std::string_view why = "there are none";
