@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/mta/generation_loader.h"
 #include "proto/base/ascii.h"
 
 namespace ringpost::mta {
@@ -46,9 +45,10 @@ class Making {
   const std::shared_ptr<const tls::TrustStore>& of_system() {
     if (system_) return *system_;
     system_.emplace();
-    // Everybody may read it, also where the configuration's own files come from somebody else.
-    auto pem = wish_.read(system_authorities);
-    if (!pem) pem = read_text_file(system_authorities);
+    // A listener that verifies its clients by them has had them read.
+    const auto known = certificates_.authorities.find("");
+    if (known != certificates_.authorities.end()) return *(system_ = known->second);
+    const auto pem = wish_.read(system_authorities);
     if (!pem) return *system_;
     if (auto parsed = tls::TrustStore::parse(*pem)) *system_ = std::move(*parsed);
     return *system_;
@@ -87,13 +87,7 @@ class Making {
   }
 
   void tell(conf::Position position, conf::Severity severity, std::string text) {
-    conf::Diagnostic diagnostic;
-    diagnostic.severity = severity;
-    diagnostic.file = config_.files.at(position.file);
-    diagnostic.line = position.line;
-    diagnostic.column = position.column;
-    diagnostic.text = std::move(text);
-    diagnostics_.push_back(std::move(diagnostic));
+    diagnostics_.push_back(config_.diagnostic_at(position, severity, std::move(text)));
   }
 
   const conf::Config& config_;
