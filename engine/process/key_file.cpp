@@ -2,7 +2,6 @@
 // overwrites what it frees.
 #include "engine/process/key_file.h"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -20,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/secret.h"
+
 namespace ringpost::process {
 namespace {
 
@@ -28,11 +29,11 @@ constexpr mode_t refused_access = S_IRWXO | S_IWGRP | S_IXGRP;
 constexpr unsigned rsa_bits_least = 1024;  // DKIM has keys as small as this
 constexpr unsigned rsa_bits_most = 16'384;
 
-// The file's octets, overwritten at the end.
-struct Secret {
-  std::array<char, file_octets_max> octets;
+// The file's octets.
+struct KeyText {
+  Secret room{file_octets_max};
   std::size_t used = 0;
-  ~Secret() { OPENSSL_cleanse(octets.data(), octets.size()); }
+  std::string_view text() const { return room.reveal().substr(0, used); }
 };
 
 struct Scheme {
@@ -74,14 +75,14 @@ std::expected<void, std::string> check_status(int file, const std::string& path)
   return {};
 }
 
-bool read_all(int file, Secret& secret) {
-  while (secret.used < secret.octets.size()) {
-    const ssize_t got = pread(file, secret.octets.data() + secret.used,
-                              secret.octets.size() - secret.used, static_cast<off_t>(secret.used));
+bool read_all(int file, KeyText& read) {
+  while (read.used < read.room.size()) {
+    const ssize_t got = pread(file, read.room.writable() + read.used, read.room.size() - read.used,
+                              static_cast<off_t>(read.used));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return false;
     if (got == 0) break;
-    secret.used += static_cast<std::size_t>(got);
+    read.used += static_cast<std::size_t>(got);
   }
   return true;
 }
@@ -89,9 +90,8 @@ bool read_all(int file, Secret& secret) {
 // Nobody is at a terminal to be asked.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
-bssl::UniquePtr<EVP_PKEY> parse(const Secret& secret) {
-  const bssl::UniquePtr<BIO> source(
-      BIO_new_mem_buf(secret.octets.data(), static_cast<int>(secret.used)));
+bssl::UniquePtr<EVP_PKEY> parse(std::string_view text) {
+  const bssl::UniquePtr<BIO> source(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   if (!source) return nullptr;
   bssl::UniquePtr<EVP_PKEY> key(
       PEM_read_bio_PrivateKey(source.get(), nullptr, &no_passphrase, nullptr));
@@ -99,8 +99,7 @@ bssl::UniquePtr<EVP_PKEY> parse(const Secret& secret) {
   return key;
 }
 
-std::string_view problem_of(const Secret& secret) {
-  const std::string_view text(secret.octets.data(), secret.used);
+std::string_view problem_of(std::string_view text) {
   if (text.contains("ENCRYPTED")) return "the private key needs a passphrase: remove it";
   if (!text.contains("PRIVATE KEY-----")) return "there is no private key (PEM) in this file";
   return "the private key cannot be understood";
@@ -145,10 +144,10 @@ bool choose_padding(EVP_PKEY_CTX* context) {
 std::expected<PrivateKey, std::string> PrivateKey::read(int file, const std::string& path) {
   if (const auto checked = check_status(file, path); !checked)
     return std::unexpected(checked.error());
-  Secret secret;
+  KeyText secret;
   if (!read_all(file, secret)) return refused(path, std::strerror(errno));
-  bssl::UniquePtr<EVP_PKEY> key = parse(secret);
-  if (!key) return refused(path, problem_of(secret));
+  bssl::UniquePtr<EVP_PKEY> key = parse(secret.text());
+  if (!key) return refused(path, problem_of(secret.text()));
   const auto kind = kind_of(key.get());
   if (!kind) return refused(path, kind.error());
   PrivateKey self(std::shared_ptr<EVP_PKEY>(key.release(), &EVP_PKEY_free));
