@@ -167,6 +167,7 @@ class Parent {
 
   // A daemon that never served ends with its reason; one that did goes on.
   void engine_ended(int status) {
+    take_remaining();
     engine_ = -1;
     if (socket_ >= 0) close(std::exchange(socket_, -1));
     programs_.end_all();
@@ -253,6 +254,15 @@ class Parent {
       return;
     }
     carry_out(Bytes(room).first(received->octets), *received);
+  }
+
+  // What an engine said before it died counts: that it served, and which sockets are to be kept.
+  void take_remaining() {
+    pollfd wait{socket_, POLLIN, 0};
+    while (wait.fd >= 0 && poll(&wait, 1, 0) > 0 && (wait.revents & POLLIN) != 0) {
+      take_request();
+      wait.fd = socket_;
+    }
   }
 
   void carry_out(Bytes datagram, const ReceivedDatagram& received) {
