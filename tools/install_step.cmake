@@ -1,0 +1,71 @@
+# One component's files that depend on the prefix, compressed or linked. Runs at installation; tools/install.cmake
+# sets source, binary, sbindir, mandir, docdir, component and links. A file of the configuration that exists is left.
+set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
+set(debian ${source}/tools/debian)
+set(etc ${CMAKE_INSTALL_PREFIX}/etc)
+if(CMAKE_INSTALL_PREFIX MATCHES "^/usr(/local)?$")
+  set(etc /etc)  # where ringpostd and PAM look
+endif()
+set(units ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+if(CMAKE_INSTALL_PREFIX STREQUAL /usr)
+  set(units /lib/systemd/system)  # Debian 12's tools look there
+endif()
+
+function(compress from to)
+  get_filename_component(folder ${to} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  execute_process(COMMAND gzip -9nc ${from} OUTPUT_FILE ${to} COMMAND_ERROR_IS_FATAL ANY)
+  file(CHMOD ${to} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+  message(STATUS "Installing: ${to}")
+endfunction()
+
+function(install_as name file folder)
+  configure_file(${file} ${binary}${folder}/${name} @ONLY)
+  file(INSTALL DESTINATION ${folder} TYPE FILE FILES ${binary}${folder}/${name})
+endfunction()
+
+function(install_unless_there name file folder)
+  if(NOT EXISTS "$ENV{DESTDIR}${folder}/${name}")
+    install_as(${name} ${file} ${folder})
+  endif()
+endfunction()
+
+function(documents package)
+  install_as(copyright ${debian}/copyright ${CMAKE_INSTALL_PREFIX}/${docdir}/${package})
+  install_as(${package} ${debian}/${package}.lintian-overrides
+    ${CMAKE_INSTALL_PREFIX}/share/lintian/overrides)
+  compress(${source}/CHANGELOG.md ${root}/${docdir}/${package}/changelog.gz)
+  compress(${debian}/changelog ${root}/${docdir}/${package}/changelog.Debian.gz)
+endfunction()
+
+if(component STREQUAL load)
+  compress(${source}/docs/ringpost-load.1 ${root}/${mandir}/man1/ringpost-load.1.gz)
+  documents(ringpost-load)
+  return()
+endif()
+
+file(GLOB pages ${source}/docs/*.[58])
+foreach(page ${pages})
+  get_filename_component(name ${page} NAME)
+  string(REGEX MATCH "[58]$" section ${name})
+  compress(${page} ${root}/${mandir}/man${section}/${name}.gz)
+endforeach()
+documents(ringpost)
+file(GLOB guides ${source}/docs/*.md)
+file(INSTALL DESTINATION ${CMAKE_INSTALL_PREFIX}/${docdir}/ringpost TYPE FILE FILES ${guides})
+
+set(CMAKE_INSTALL_FULL_SBINDIR ${CMAKE_INSTALL_PREFIX}/${sbindir})
+install_as(ringpostd.service ${source}/tools/systemd/ringpostd.service.in ${units})
+install_as(ringpost.conf ${debian}/sysusers.conf ${CMAKE_INSTALL_PREFIX}/lib/sysusers.d)
+install_as(ringpost.conf ${debian}/tmpfiles.conf ${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d)
+install_unless_there(smtpd.conf ${debian}/smtpd.conf ${etc}/ringpost)
+install_unless_there(ringpost ${debian}/ringpost.pam ${etc}/pam.d)
+
+foreach(link ${links})
+  string(REPLACE "=" ";" pair ${link})
+  list(GET pair 0 name)
+  list(GET pair 1 target)
+  get_filename_component(folder ${root}/${name} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  file(CREATE_LINK ${target} ${root}/${name} SYMBOLIC)
+endforeach()
