@@ -178,10 +178,12 @@ void make_contexts(const conf::Config& config, CertificateSet& certificates,
                    std::vector<conf::Diagnostic>& diagnostics) {
   Complaints complaints(config, diagnostics);
   ContextMaker maker(config, certificates, wish, complaints);
-  std::map<const conf::Listener*, std::shared_ptr<const tls::ServerContext>> made;
+  // By line and name: without `pki` the name says which certificate it is.
+  std::map<std::pair<const conf::Listener*, std::string>, std::shared_ptr<const tls::ServerContext>>
+      made;
   for (ListenAddress& listener : listeners) {
     if (listener.tls_mode == conf::TlsMode::Off) continue;
-    const auto [known, is_new] = made.try_emplace(listener.source);
+    const auto [known, is_new] = made.try_emplace({listener.source, listener.server_name});
     if (is_new) known->second = maker.make(*listener.source, listener.server_name);
     listener.tls = known->second;
   }

@@ -100,11 +100,23 @@ ListenAddress local_listener(const conf::Config& config, const conf::Listener& l
   return local;
 }
 
+// The name that `hostnames` gives to a local address, or else the listener's.
+std::string server_name_at(const conf::Config& config, const conf::Listener& listener,
+                           const net::Address& address) {
+  const auto local = conf::parse_net_address(address.host());
+  const std::size_t rows = listener.hostnames == nullptr ? 0 : listener.hostnames->size();
+  for (std::size_t i = 0; i < rows; ++i) {
+    const conf::TableRow row = listener.hostnames->row(i);
+    if (local && conf::parse_net_address(row.key) == local) return std::string(row.value);
+  }
+  return listener.hostname.empty() ? config.server_name : listener.hostname;
+}
+
 ListenAddress listen_address(const conf::Config& config, const conf::Listener& listener,
                              const net::Address& address) {
   ListenAddress result;
   result.address = address;
-  result.server_name = listener.hostname.empty() ? config.server_name : listener.hostname;
+  result.server_name = server_name_at(config, listener, address);
   result.tag = listener.tag;
   result.interface_name = listener.source;
   result.withholds_dsn = listener.no_dsn;
@@ -115,6 +127,30 @@ ListenAddress listen_address(const conf::Config& config, const conf::Listener& l
   result.source = &listener;
   result.auth_mechanisms = mechanisms_of(listener);
   return result;
+}
+
+bool is_ours(const net::Address& address, const std::vector<Interface>& present) {
+  if (address.family() == AF_INET && address.is_loopback()) return true;  // the whole network is
+  return std::ranges::any_of(
+      present, [&](const Interface& i) { return i.address.host() == address.host(); });
+}
+
+// Of a listener on all addresses, one more for each address of this machine that has a name of its
+// own: the kernel prefers it to the wildcard, so no connection need be asked where it came in. What
+// another line names belongs to that line.
+void add_named_addresses(const conf::Config& config, const conf::Listener& listener,
+                         std::vector<ListenAddress>& addresses) {
+  if (listener.source != "all" || listener.hostnames == nullptr) return;
+  const std::vector<Interface> present = interfaces();
+  for (std::size_t i = 0; i < listener.hostnames->size(); ++i) {
+    const auto named = conf::parse_net_address(listener.hostnames->row(i).key);
+    if (!named) continue;
+    const auto address = net::Address::parse(conf::to_text(*named), listener.port);
+    if (!address || !family_wanted(listener.family, address->family())) continue;
+    if (!is_ours(*address, present)) continue;
+    if (std::ranges::find(addresses, *address, &ListenAddress::address) == addresses.end())
+      addresses.push_back(listen_address(config, listener, *address));
+  }
 }
 
 }  // namespace
@@ -157,6 +193,8 @@ ListenResolution resolve_listeners(const conf::Config& config) {
     }
     if (seen.empty()) result.errors.push_back(diagnostic_of(config, listener));
   }
+  for (const conf::Listener& listener : config.listeners)
+    add_named_addresses(config, listener, result.addresses);
   return result;
 }
 

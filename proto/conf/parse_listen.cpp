@@ -151,9 +151,7 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
     return expected("an option of \"listen on\"");
   }
   advance();
-  static constexpr std::array missing = std::to_array<std::string_view>({"filter", "hostnames"});
-  if (std::ranges::find(missing, option.text) != missing.end())
-    unsupported(option.position, fmt::format("\"{}\"", option.text));
+  if (is("filter")) unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {
     if (options.tls) error(option.position, "the TLS mode is given twice");
     options.tls = true;
@@ -207,10 +205,26 @@ bool Parser::parse_listen_table(Listener& listener, ListenOptions& options, cons
     return !at_table() || parse_table_use(TableUse::Other, option.text, listener.credentials);
   }
   once(is("senders") ? options.senders : options.hostnames, option);
+  const Position position = token_.position;
   const Table*& table = is("senders") ? listener.senders : listener.hostnames;
   if (!parse_table_use(TableUse::OtherMap, option.text, table)) return false;
-  if (is("senders")) listener.masquerade = take_keyword("masquerade");
+  if (is("senders")) {
+    listener.masquerade = take_keyword("masquerade");
+  } else if (table != nullptr) {
+    check_host_names(*table, position);
+  }
   return true;
+}
+
+// Names are chosen once, when the listener is made, and not for each connection.
+void Parser::check_host_names(const Table& table, Position position) {
+  if (table.backend() != TableBackend::Memory)
+    error(position, "a table of host names must be a map in the configuration or in a file");
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (!parse_net_address(table.row(i).key))
+      warning(position, fmt::format("no address, so nobody is told that name: \"{}\"",
+                                    std::string(table.row(i).key)));
+  }
 }
 
 bool Parser::parse_listen_port(Listener& listener) {

@@ -125,6 +125,7 @@ class Parser {
   bool parse_listen_option(Listener& listener, ListenOptions& options);
   bool parse_listen_proxies(Listener& listener);
   bool parse_secure_listen_option(Listener& listener, ListenOptions& options);
+  void check_host_names(const Table& table, Position position);
   bool parse_listen_table(Listener& listener, ListenOptions& options, const Token& option);
   bool parse_listen_port(Listener& listener);
   bool is_fine_listener(Listener& listener, const ListenOptions& options);

@@ -114,6 +114,38 @@ def received_and_trace_fields(t):
 
 
 @case()
+def the_name_of_the_address_that_is_connected_to(t):
+    """hostnames: one listener on all addresses, and each address has its name, or the listener's."""
+    daemon = t.daemon(text="""\
+table addresses { "alice@example.test" = "alice" }
+table base { "alice" = "{owner}:{mail}/alice" }
+listen on all inet4 port {port} hostname any.example.test hostnames { \
+    "127.0.0.2" = two.example.test, "127.0.0.3" = three.example.test }
+action "local" maildir "{mail}/alice/Maildir" virtual <addresses> userbase <base>
+match from any for any action "local"
+""")
+    names = {"127.0.0.1": b"any", "127.0.0.2": b"two", "127.0.0.3": b"three"}
+
+    def expect_names():
+        for address, name in names.items():
+            with smtp.Client(address, daemon.port) as client:
+                t.true(name + b".example.test" in client.banner.raw, f"banner at {address}")
+                hello = client.hello()
+                t.true(name + b".example.test" in hello.raw, f"EHLO at {address}")
+                t.equal(client.transaction(messages.simple(1)).code, 250)
+    expect_names()
+    received = [b" ".join(one.received.split()) for one in daemon.wait_delivered(3)]
+    for name in names.values():
+        t.equal(sum(b"by " + name + b".example.test" in one for one in received), 1, f"by {name}")
+    names["127.0.0.2"], names["127.0.0.3"] = b"any", b"drei"
+    daemon.text = daemon.text.replace('"127.0.0.2" = two.example.test, ', "").replace(
+        "three.example.test", "drei.example.test")
+    daemon.write_configuration()
+    daemon.control_ok("reload")
+    expect_names()
+
+
+@case()
 def helo_text_cannot_break_the_received_field(t):
     """Parentheses, quotes and 8-bit octets in HELO leave one well-formed Received field."""
     daemon = t.daemon()

@@ -76,16 +76,16 @@ def start(t, path):
 def not_available_is_refused_by_name(t):
     """Grammar of smtpd.conf without a behaviour yet: a note of -n, an error of a start."""
     for directive, word in (
-            ('\nlisten on 127.0.0.1 port 2526 hostnames { "127.0.0.1" = "x" }', "hostnames"),
+            ('\naction "q" mbox wrapper "w"', "wrapper"),
             ('\nqueue encryption', "encryption")):
-        path = write(t, sound + directive + "\n")
+        path = write(t, 'mda wrapper "w" "%{mda}"\n' + sound + directive + "\n")
         status, found, output = check(t, path)
         t.equal(status, 0, output)
-        t.true(any(text.startswith("note: ") and word in text and line == 6
-                   for _, line, _, text in found), f"{word!r} is noted with line 6 in {output}")
+        t.true(any(text.startswith("note: ") and word in text and line == 7
+                   for _, line, _, text in found), f"{word!r} is noted with line 7 in {output}")
         status, said = start(t, path)
         t.equal(status, 1, said)
-        t.true(f"{path}:6:" in said and word in said, said)
+        t.true(f"{path}:7:" in said and word in said, said)
 
 
 @case()

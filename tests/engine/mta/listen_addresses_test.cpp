@@ -93,6 +93,32 @@ TEST(ListenAddressesTest, All) {
             (std::vector<std::string>{"0.0.0.0:2525"}));
 }
 
+TEST(ListenAddressesTest, NamesByLocalAddress) {
+  const ListenResolution found = resolve(
+      "table names { \"127.0.0.2\" = \"two.example.org\", \"[::1]\" = \"six.example.org\" }\n"
+      "listen on 127.0.0.1 hostnames <names>\n"
+      "listen on 127.0.0.2 hostname one.example.org hostnames <names>\n"
+      "listen on 127.0.0.3 hostname one.example.org hostnames <names>\n");
+  ASSERT_EQ(found.addresses.size(), 3u);
+  EXPECT_EQ(found.addresses[0].server_name, "mx.example.org");
+  EXPECT_EQ(found.addresses[1].server_name, "two.example.org");
+  EXPECT_EQ(found.addresses[2].server_name, "one.example.org");
+}
+
+TEST(ListenAddressesTest, NamesOfAListenerOnAllAddresses) {
+  const ListenResolution found = resolve(
+      "listen on all inet4 port 2525 hostname any.example.org hostnames { "
+      "\"127.0.0.2\" = two.example.org, \"127.0.0.3\" = three.example.org, "
+      "\"192.0.2.1\" = not-here.example.org, \"::1\" = other-family.example.org }\n"
+      "listen on 127.0.0.3 port 2525 hostname own.example.org\n");
+  EXPECT_EQ(texts(found),
+            (std::vector<std::string>{"0.0.0.0:2525", "127.0.0.3:2525", "127.0.0.2:2525"}));
+  ASSERT_EQ(found.addresses.size(), 3u);
+  EXPECT_EQ(found.addresses[0].server_name, "any.example.org");
+  EXPECT_EQ(found.addresses[1].server_name, "own.example.org");
+  EXPECT_EQ(found.addresses[2].server_name, "two.example.org");
+}
+
 TEST(ListenAddressesTest, AHostName) {
   const ListenResolution found = resolve("listen on localhost inet4 port 2525\n");
   EXPECT_EQ(texts(found), (std::vector<std::string>{"127.0.0.1:2525"}));

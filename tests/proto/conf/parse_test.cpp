@@ -271,12 +271,22 @@ TEST(Parse, RefusesWhatIsNotInTheGrammar) {
 }
 
 const Case without_behaviour[] = {
-    {"listen on lo hostnames <t>", "2:14: \"hostnames\" is not available yet"},
     {"mda wrapper w \"%{mda}\"\naction a maildir wrapper w",
      "3:18: \"wrapper\" of a method that runs no command is not available yet"},
     {"match tag regex x reject", "2:11: \"regex\" is not available yet"},
     {"queue encryption", "2:7: \"queue encryption\" is not available yet"},
 };
+
+TEST(Parse, NamesOfAddressesThatAreNone) {
+  auto result = parse_text(with_rule("listen on lo hostnames { \"127.0.0.1\" = a, eth0 = b }"));
+  EXPECT_EQ(errors_of(result), "");
+  EXPECT_EQ(diagnostics_of(result, Severity::Warning),
+            "1:24: no address, so nobody is told that name: \"eth0\"\n");
+  ASSERT_TRUE(result.config);
+  EXPECT_EQ(result.config->listeners.front().hostnames->size(), 2u);
+  EXPECT_EQ(errors_in("table t lmdb:/t.lmdb\nlisten on lo hostnames <t>"),
+            "2:24: a table of host names must be a map in the configuration or in a file\n");
+}
 
 TEST(Parse, NotesByNameWhatHasNoBehaviourYet) {
   for (const Case& c : without_behaviour) {
