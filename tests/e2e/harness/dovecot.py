@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import account, daemon
+from harness import account, daemon, smtp
 
 password = "secret"
 
@@ -134,6 +134,93 @@ class Dovecot:
             self.process.kill()
             self.process.wait()
             raise AssertionError("Dovecot did not stop") from None
+
+
+submission_text = """\
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/log
+protocols = submission
+listen = 127.0.0.1
+hostname = dovecot.test
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 1
+first_valid_gid = 1
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:{folder}/mail
+stats_writer_socket_path =
+ssl_client_ca_file = {authority}
+{settings}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}
+}}
+service anvil {{
+  chroot =
+}}
+service submission-login {{
+  chroot =
+  inet_listener submission {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+
+
+class Submission:
+    """Dovecot's submission service at `port`; ends with the case.
+
+    settings   whom it asks for passwords and where it relays to, lines of its configuration
+    authority  the file of who has signed the relay's certificate
+    """
+
+    def __init__(self, test, name, settings, authority):
+        self.folder = test.path(name)
+        self.port = daemon.free_port()
+        os.makedirs(os.path.join(self.folder, "run"))
+        ours = account.unprivileged()
+        owner = ours or account.Account(*owner_of_ourselves())
+        path = os.path.join(self.folder, "dovecot.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(submission_text.format(
+                folder=self.folder, user=owner.name, group=group_name(owner.gid), port=self.port,
+                settings=settings, authority=authority))
+        account.give(ours, self.folder)
+        self.process = subprocess.Popen([program(), "-F", "-c", path], stdin=subprocess.DEVNULL,
+                                        cwd=self.folder, **account.popen_arguments(ours))
+        test.defer(self.end)
+        test.eventually(self.serves, "Dovecot's submission service: " + self.log(), 20)
+
+    def serves(self):
+        if self.process.poll() is not None:
+            raise AssertionError("Dovecot did not start:\n" + self.log())
+        try:
+            with smtp.Client("127.0.0.1", self.port, timeout=5) as client:
+                client.quit()
+            return True
+        except OSError:
+            return False
+
+    def log(self):
+        try:
+            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def end(self):
+        helpers = daemon.family(self.process.pid)[1:]
+        self.process.terminate()
+        self.process.wait(20)
+        for pid in helpers:  # they serve whoever is connected for many seconds more
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def owner_of_ourselves():
