@@ -189,6 +189,17 @@ void make_contexts(const conf::Config& config, CertificateSet& certificates,
   }
 }
 
+std::vector<CertificateEnd> certificate_ends(const conf::Config& config,
+                                             const CertificateSet& certificates) {
+  std::vector<CertificateEnd> ends;
+  for (const auto& pki : config.pkis) {
+    const auto found = certificates.pkis.find(pki->name);
+    if (found != certificates.pkis.end() && found->second != nullptr)
+      ends.push_back({pki->name, pki->certificate_path, found->second->not_after});
+  }
+  return ends;
+}
+
 std::uint64_t first_end(const CertificateSet& certificates) {
   std::uint64_t first = 0;
   for (const auto& [name, certificate] : certificates.pkis) {

@@ -50,6 +50,14 @@ void make_contexts(const conf::Config& config, CertificateSet& certificates,
                    const CertificateWish& wish, std::vector<ListenAddress>& listeners,
                    std::vector<conf::Diagnostic>& diagnostics);
 
+struct CertificateEnd {
+  std::string pki, file;
+  WallTime end{};
+};
+// When each of `config` ends; those of one `pki` line have one file.
+std::vector<CertificateEnd> certificate_ends(const conf::Config& config,
+                                             const CertificateSet& certificates);
+
 // When the first of them ends, in seconds since 1970; 0: there is none.
 std::uint64_t first_end(const CertificateSet& certificates);
 

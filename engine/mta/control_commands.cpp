@@ -122,6 +122,16 @@ void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
                                     .kind = observe::SampleKind::Counter,
                                     .label = {},
                                     .value = restarts_}));
+  for (const CertificateEnd& one : reloader_.ends()) {
+    const auto end = static_cast<std::uint64_t>(std::max<std::int64_t>(one.end.seconds(), 0));
+    reply.row(to_json(observe::Sample{
+        .name = "ringpost_certificate_end_seconds",
+        .help = "when this certificate ends, seconds since 1970",
+        .kind = observe::SampleKind::Gauge,
+        .label = fmt::format("pki=\"{}\",file=\"{}\"", observe::label_value(one.pki),
+                             observe::label_value(one.file)),
+        .value = end}));
+  }
 }
 
 void ControlCommands::pause(const ControlRequest& request, ControlReply& reply, bool paused) {

@@ -83,7 +83,20 @@ Reloader::Reloader(std::span<Worker* const> workers, observe::EventLog& log, Tab
       retirement_(retirement),
       parent_(parent),
       wish_(std::move(wish)),
-      generation_(std::move(generation)) {}
+      generation_(std::move(generation)) {
+  note_ends();
+}
+
+void Reloader::note_ends() {
+  auto ends = certificate_ends(generation_->config, generation_->certificates);
+  const std::lock_guard guard(ends_lock_);
+  ends_ = std::move(ends);
+}
+
+std::vector<CertificateEnd> Reloader::ends() const {
+  const std::lock_guard guard(ends_lock_);
+  return ends_;
+}
 
 // What the engine may not read itself any more is read by a process of the parent's.
 std::expected<LoadWish, Fault> Reloader::readable_wish() const {
@@ -164,6 +177,7 @@ ReloadReport Reloader::adopt(LoadedGeneration loaded, Instant began) {
   std::ranges::move(restart_notes(generation_->config, next->config),
                     std::back_inserter(report.messages));
   generation_ = next;
+  note_ends();
   watch_files();
   if (parent_ != nullptr) parent_->forget_files(began);
   announce(log_, wish_.path, *next);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/mta/certificates.h"
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/retirement.h"
 #include "engine/mta/table_sources.h"
@@ -40,11 +41,14 @@ class Reloader {
   void watch_files();
   // Logs which certificates in use end soon.
   void tell_what_ends();
+  // Of those in use. Any thread; waits for nobody who reloads.
+  std::vector<CertificateEnd> ends() const;
 
  private:
   std::expected<LoadWish, Fault> readable_wish() const;
   ReloadReport adopt(LoadedGeneration loaded, Instant began);
   std::expected<void, Fault> hand_over(const std::shared_ptr<const Generation>& next);
+  void note_ends();
 
   std::mutex lock_;
   std::vector<Worker*> workers_;
@@ -54,6 +58,8 @@ class Reloader {
   process::ParentLink* parent_;
   LoadWish wish_;
   std::shared_ptr<const Generation> generation_;
+  mutable std::mutex ends_lock_;
+  std::vector<CertificateEnd> ends_;
 };
 
 // What is in use of certificates: all of them, or those that end soon.

@@ -82,6 +82,15 @@ class Summing {
 
 }  // namespace
 
+std::string label_value(std::string_view text) {
+  std::string result;
+  for (const char octet : text) {
+    if (octet == '\\' || octet == '"') result += '\\';
+    octet == '\n' ? result += "\\n" : result += octet;
+  }
+  return result;
+}
+
 std::vector<Sample> samples(std::span<const CoreMetrics* const> cores) {
   std::vector<Sample> result;
   Summing summing(result);

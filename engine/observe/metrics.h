@@ -285,6 +285,9 @@ struct Sample {
   std::uint64_t value = 0;
 };
 
+// Text that others have chosen, as it stands between the quotes of a label.
+std::string label_value(std::string_view text);
+
 // Sums the figures of all cores. Any thread.
 std::vector<Sample> samples(std::span<const CoreMetrics* const> cores);
 

@@ -295,6 +295,35 @@ def renewal(t):
     old.quit()
 
 
+@case()
+def when_each_certificate_ends(t):
+    """A figure for each `pki`, also after its file has been renewed."""
+    world = Secured(t, pki=lambda authority: (
+        authority.pki("mxec", hosts, days=10) + authority.pki("mxrsa", hosts, "rsa", days=20)))
+
+    def ends():
+        return {name: value for name, value in world.daemon.statistics().items()
+                if name.startswith("ringpost_certificate_end_seconds")}
+
+    def in_files():
+        paths = {name: os.path.join(world.authority.folder, name + ".pem")
+                 for name in ("mxec", "mxrsa")}
+        return {f'ringpost_certificate_end_seconds{{pki="{name}",file="{path}"}}': end_of(path)
+                for name, path in paths.items()}
+    before = ends()
+    t.equal(before, in_files())
+    world.authority.issue("mxec", hosts, days=30, replace=True)
+    world.daemon.control_ok("reload")
+    t.equal(ends(), in_files())
+    t.true(ends() != before, "the renewed one ends later")
+
+
+def end_of(path):
+    """When the first certificate of a file ends, in seconds since 1970."""
+    said = certificates.openssl("x509", "-in", path, "-noout", "-enddate").strip()
+    return ssl.cert_time_to_seconds(said.removeprefix("notAfter="))
+
+
 @case(seconds=90)
 def mistakes(t):
     """Certificates and keys that cannot be used are told with their line, and change nothing."""

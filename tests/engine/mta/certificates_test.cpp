@@ -92,6 +92,11 @@ TEST_F(CertificatesTest, AListenerHasThoseThatItNames) {
   EXPECT_EQ(first_end(set_),
             static_cast<std::uint64_t>(std::min(set_.pkis.at("a")->not_after.seconds(),
                                                 set_.pkis.at("b")->not_after.seconds())));
+  const std::vector<CertificateEnd> ends = certificate_ends(*config_, set_);
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].pki + " " + ends[0].file, "a /a.pem");
+  EXPECT_EQ(ends[1].pki + " " + ends[1].file, "b /b.pem");
+  EXPECT_EQ(ends[1].end, set_.pkis.at("b")->not_after);
 }
 
 TEST_F(CertificatesTest, OrTheOneThatIsCalledLikeItsHostOrAll) {

@@ -20,6 +20,11 @@ std::uint64_t value(const std::vector<Sample>& list, std::string_view name,
   return 0;
 }
 
+TEST(Metrics, LabelsOfOthersMaking) {
+  EXPECT_EQ(label_value("/etc/mx.pem"), "/etc/mx.pem");
+  EXPECT_EQ(label_value("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+}
+
 TEST(Histogram, EveryValueLiesInItsBucketAndBucketsFollowEachOther) {
   for (std::size_t i = 1; i < Histogram::buckets_count; ++i) {
     const std::uint64_t lowest = Histogram::upper_end(i - 1) + 1;
