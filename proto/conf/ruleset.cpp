@@ -12,7 +12,7 @@
 namespace ringpost::conf {
 namespace {
 
-constexpr std::string_view local_word = "local";  // in `src` tables: the local socket and aliases
+constexpr std::string_view local_word = "local";  // in place of a name: aliases
 
 class Judge {
  public:
@@ -22,105 +22,39 @@ class Judge {
         host_(host),
         session_(session),
         recipient_(recipient),
-        lookups_(lookups),
-        forwarded_(forwarded) {}
+        forwarded_(forwarded),
+        tests_(config, session, lookups) {}
 
   Decision run();
 
  private:
-  // Their results mean nothing once stopped_ is true: run() looks at that first.
+  // Their results mean nothing once the tests have stopped: run() looks at that first.
   bool holds(const Rule& rule);
   bool source_holds(const Rule& rule);
-  bool source_is_in(const TableTest& test);
   bool name_holds(const TableTest& test);
   bool from_holds(const Rule& rule);
   bool for_holds(const Rule& rule);
   bool auth_holds(const Rule& rule);
-  bool tag_holds(const TableTest& test);
-  bool domain_is_in(const TableTest& test, std::string_view domain);
-  bool address_is_in(const TableTest& test, AddressView address);
-  bool ask(const Table& table, TableService service, std::string_view key);
-  bool must_ask(const TableTest& test) const {
-    return test.table->backend() != TableBackend::Memory;
-  }
 
   const Config& config_;
   const LocalHost& host_;
   const SessionFacts& session_;
   AddressView recipient_;
-  Lookups& lookups_;
   bool forwarded_;
-  bool stopped_ = false;
-  Decision decision_;
+  TableTests tests_;
 };
 
 Decision Judge::run() {
   for (const Rule& rule : config_.rules) {
     const bool is_it = holds(rule);
-    if (stopped_) return std::move(decision_);
-    if (!is_it) continue;
-    decision_.rule = &rule;
-    break;
+    if (auto& stop = tests_.stop()) {
+      const auto state =
+          stop->waiting_for ? Decision::State::Later : Decision::State::TemporaryFailure;
+      return {state, nullptr, std::move(stop->waiting_for), std::move(stop->reason)};
+    }
+    if (is_it) return {.rule = &rule};
   }
-  return std::move(decision_);
-}
-
-bool Judge::ask(const Table& table, TableService service, std::string_view key) {
-  if (stopped_) return false;
-  TableQuestion question{&table, service, ascii::lower(key)};
-  Answer answer = lookups_.ask(question);
-  if (answer.state == AnswerState::Found) return true;
-  if (answer.state == AnswerState::NotFound) return false;
-  stopped_ = true;
-  if (answer.state == AnswerState::Later) {
-    decision_.state = Decision::State::Later;
-    decision_.waiting_for = std::move(question);
-  } else {
-    decision_.state = Decision::State::TemporaryFailure;
-    decision_.reason = std::move(answer.text);
-  }
-  return false;
-}
-
-bool Judge::domain_is_in(const TableTest& test, std::string_view domain) {
-  if (must_ask(test)) {
-    return ask(*test.table, test.regex ? TableService::Regex : TableService::Domain, domain);
-  }
-  if (test.regex) return lookups_.matches_regex(*test.table, domain);
-  return test.table->matches_domain(domain);
-}
-
-bool Judge::address_is_in(const TableTest& test, AddressView address) {
-  const bool is_asked = must_ask(test);
-  if (!is_asked && !test.regex) {
-    return test.table->matches_mail_address(address.user, address.domain,
-                                            config_.smtp.sub_address_delimiter);
-  }
-  const bool is_null = address.user.empty() && address.domain.empty();
-  const std::string text =
-      is_null ? std::string() : fmt::format("{}@{}", address.user, address.domain);
-  if (!is_asked) return lookups_.matches_regex(*test.table, text);
-  return ask(*test.table, test.regex ? TableService::Regex : TableService::MailAddress, text);
-}
-
-bool Judge::tag_holds(const TableTest& test) {
-  if (must_ask(test)) {
-    return ask(*test.table, test.regex ? TableService::Regex : TableService::String, session_.tag);
-  }
-  if (test.regex) return lookups_.matches_regex(*test.table, session_.tag);
-  return test.table->contains(session_.tag);
-}
-
-// The client's address in a table; "local" stands for the local socket and for aliases.
-bool Judge::source_is_in(const TableTest& test) {
-  const bool is_local = forwarded_ || !session_.client;
-  if (!must_ask(test) && !test.regex) {
-    return is_local ? test.table->contains(local_word)
-                    : test.table->matches_address(*session_.client);
-  }
-  const std::string text = is_local ? std::string(local_word) : to_text(*session_.client);
-  if (!must_ask(test)) return lookups_.matches_regex(*test.table, text);
-  return ask(*test.table, test.regex ? TableService::Regex : TableService::NetAddress, text);
+  return {};
 }
 
 bool Judge::source_holds(const Rule& rule) {
@@ -132,7 +66,7 @@ bool Judge::source_holds(const Rule& rule) {
     case FromKind::Socket:
       return !forwarded_ && !session_.client;
     case FromKind::Source:
-      return source_is_in(rule.from_test);
+      return tests_.source_is_in(rule.from_test, forwarded_);
     case FromKind::ReverseName:
       break;
   }
@@ -142,16 +76,15 @@ bool Judge::source_holds(const Rule& rule) {
 // As upstream: without a name a table decides nothing, negated or not, and an alias' address is
 // compared as "local". What cannot be known for now puts mail off.
 bool Judge::name_holds(const TableTest& test) {
-  if (forwarded_) return test.table != nullptr && domain_is_in(test, local_word) != test.negated;
-  if (session_.client_name.failed && !stopped_) {
-    stopped_ = true;
-    decision_.state = Decision::State::TemporaryFailure;
-    decision_.reason = "the name of the client's address cannot be found";
+  if (forwarded_)
+    return test.table != nullptr && tests_.domain_is_in(test, local_word) != test.negated;
+  if (session_.client_name.failed) {
+    tests_.fail("the name of the client's address cannot be found");
     return false;
   }
   const bool has_name = !session_.client_name.text.empty();
   if (test.table == nullptr) return has_name != test.negated;
-  return has_name && domain_is_in(test, session_.client_name.text) != test.negated;
+  return has_name && tests_.domain_is_in(test, session_.client_name.text) != test.negated;
 }
 
 // An alias' address has no source of its own to be tested: `from socket` is skipped, negated or
@@ -163,29 +96,17 @@ bool Judge::from_holds(const Rule& rule) {
 }
 
 bool Judge::for_holds(const Rule& rule) {
-  const bool holds = rule.for_ == ForKind::Any ||
-                     (rule.for_ == ForKind::Local ? host_.has_name(recipient_.domain)
-                                                  : domain_is_in(rule.for_test, recipient_.domain));
+  const bool holds =
+      rule.for_ == ForKind::Any ||
+      (rule.for_ == ForKind::Local ? host_.has_name(recipient_.domain)
+                                   : tests_.domain_is_in(rule.for_test, recipient_.domain));
   return holds != rule.for_test.negated;
 }
 
-// A user name with an '@' is a mail address, any other a plain text.
 bool Judge::auth_holds(const Rule& rule) {
   if (rule.auth == Demand::None) return true;
   bool holds = !session_.user.empty();
-  if (holds && rule.auth_user.table != nullptr) {
-    const TableTest& test = rule.auth_user;
-    const std::size_t at = session_.user.rfind('@');
-    if (at != std::string_view::npos) {
-      holds = address_is_in(test, {session_.user.substr(0, at), session_.user.substr(at + 1)});
-    } else if (must_ask(test)) {
-      holds =
-          ask(*test.table, test.regex ? TableService::Regex : TableService::String, session_.user);
-    } else {
-      holds = test.regex ? lookups_.matches_regex(*test.table, session_.user)
-                         : test.table->contains(session_.user);
-    }
-  }
+  if (holds && rule.auth_user.table != nullptr) holds = tests_.user_is_in(rule.auth_user);
   return holds == (rule.auth == Demand::Yes);
 }
 
@@ -193,13 +114,15 @@ bool Judge::holds(const Rule& rule) {
   const auto passes = [](const TableTest& test, auto is_in) {
     return test.table == nullptr || is_in() != test.negated;
   };
-  if (!passes(rule.tag, [&] { return tag_holds(rule.tag); })) return false;
+  if (!passes(rule.tag, [&] { return tests_.text_is_in(rule.tag, session_.tag); })) return false;
   if (!from_holds(rule) || !for_holds(rule)) return false;
-  if (!passes(rule.helo, [&] { return domain_is_in(rule.helo, session_.helo); })) return false;
+  if (!passes(rule.helo, [&] { return tests_.domain_is_in(rule.helo, session_.helo); }))
+    return false;
   if (!auth_holds(rule)) return false;
   if (rule.tls != Demand::None && session_.tls != (rule.tls == Demand::Yes)) return false;
-  return passes(rule.mail_from, [&] { return address_is_in(rule.mail_from, session_.sender); }) &&
-         passes(rule.rcpt_to, [&] { return address_is_in(rule.rcpt_to, recipient_); });
+  return passes(rule.mail_from,
+                [&] { return tests_.address_is_in(rule.mail_from, session_.sender); }) &&
+         passes(rule.rcpt_to, [&] { return tests_.address_is_in(rule.rcpt_to, recipient_); });
 }
 
 }  // namespace

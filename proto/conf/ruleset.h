@@ -13,6 +13,7 @@
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/lookups.h"
 #include "proto/conf/net_address.h"
+#include "proto/conf/table_tests.h"
 
 namespace ringpost::conf {
 
@@ -29,24 +30,6 @@ class LocalHost {
  private:
   std::vector<NetAddress> addresses_;  // sorted
   std::vector<std::string> names_;
-};
-
-// The name that the DNS has for the client's address (PTR), confirmed or not.
-struct ClientNameView {
-  std::string_view text = {};  // empty: there is none
-  bool failed = false;         // nobody could say, for now
-};
-
-// What is known of the session when a recipient is judged; views live as long as the call.
-struct SessionFacts {
-  std::optional<NetAddress>
-      client;             // nothing: the local enqueue socket; never an IPv4-mapped IPv6 address
-  std::string_view tag;   // of the listener
-  std::string_view helo;  // as the client gave it
-  AddressView sender;     // both empty: the null reverse-path
-  bool tls = false;       // the session is encrypted
-  std::string_view user = {};       // as whom the client is authenticated; empty: not at all
-  ClientNameView client_name = {};  // of the local socket: this machine's name
 };
 
 struct Decision {
