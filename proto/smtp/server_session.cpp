@@ -180,8 +180,10 @@ void ServerSession::answer(const Decision& decision, Instant now) {
   CHECK(awaits_answer());
   last_activity_ = now;
   const Asked asked = std::exchange(asked_, Asked::Nothing);
-  if (const ReplyView reply = decision.reply_or({}); reply.code == replies::shutting_down.code)
+  if (decision.is_last()) {
+    const ReplyView reply = decision.reply_or({});
     return end(&reply, CloseReason::Refused, AbortReason::ShutDown);
+  }
   switch (asked) {
     case Asked::Opened:
       opened_answered(decision);

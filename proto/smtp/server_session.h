@@ -53,13 +53,22 @@ class Decision {
   constexpr Decision(const ReplyView& reply) : reply_(reply) {}
   Decision(const Reply& reply) : reply_(reply.view()) {}
 
+  // Refuse with this reply, 4xx or 5xx, and end the session.
+  static constexpr Decision last(const ReplyView& reply) {
+    Decision decision(reply);
+    decision.is_last_ = true;
+    return decision;
+  }
+
   constexpr bool accepts() const { return reply_.code == 0 || reply_.is_positive(); }
   constexpr ReplyView reply_or(const ReplyView& usual) const {
     return reply_.code == 0 ? usual : reply_;
   }
+  constexpr bool is_last() const { return is_last_ || reply_.code == 421; }
 
  private:
   ReplyView reply_;
+  bool is_last_ = false;
 };
 
 // Whether a session offers STARTTLS, and whether anything goes without it.
