@@ -43,6 +43,8 @@ struct ListenAddress {
   std::shared_ptr<const tls::ServerContext> tls = nullptr;  // unless Off
   const conf::Listener* source = nullptr;                   // the line it is from, in `config`
   std::string auth_mechanisms = {};  // offered under TLS, with blanks between
+
+  const conf::Filter* filter() const { return source == nullptr ? nullptr : source->filter; }
 };
 
 struct Generation {

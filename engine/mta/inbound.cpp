@@ -58,6 +58,9 @@ Inbound::Inbound(WorkerParts& parts, InboundOwner& owner,
   if (listener_.tls_mode == conf::TlsMode::Offered) session_.offer_tls(smtp::TlsOffer::Offered);
   if (listener_.tls_mode == conf::TlsMode::Required) session_.offer_tls(smtp::TlsOffer::Required);
   offer_auth();
+  if (const conf::Filter* const root = listener_.filter())
+    filters_ = std::make_unique<Filters>(parts_, generation_, *root, id_, client_,
+                                         static_cast<FilterRunOwner&>(*this));
   session_.watch_commands([this](std::string_view line) { command_read(line); });
 }
 
@@ -188,7 +191,7 @@ void Inbound::give_back_buffers() {
   const bool unread_replies =
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
   const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
-                       waiting_ == Waiting::Auth ||
+                       waiting_ == Waiting::Auth || waiting_ == Waiting::Filter ||
                        (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;

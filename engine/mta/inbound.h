@@ -10,6 +10,7 @@
 #include "engine/memory/buffer.h"
 #include "engine/mta/auth_dialogue.h"
 #include "engine/mta/enquiries.h"
+#include "engine/mta/filter_run.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
 #include "engine/mta/resolver.h"
@@ -34,7 +35,7 @@ class InboundOwner {
   ~InboundOwner() = default;
 };
 
-class Inbound final : net::StreamOwner, AuthDialogueOwner {
+class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
  public:
   // `listener` is one of `generation`, on which the session will end.
   Inbound(WorkerParts& parts, InboundOwner& owner, std::shared_ptr<const Generation> generation,
@@ -62,7 +63,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Auth, Commit };
+  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Auth, Filter, Commit };
 
   // TLS between the stream and the dialogue.
   struct Secured final : tls::ChannelOwner {
@@ -95,6 +96,17 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner {
   void refuse_proxy(std::string_view reason);
   // AuthDialogueOwner
   void auth_replied(const smtp::ReplyView& reply, const std::string& user) override;
+
+  // Of filters: inbound_filter.cpp.
+  // FilterRunOwner
+  void filtered(FilterVerdict verdict) override;
+  conf::SessionFacts facts() const override;
+  // The filters of the phase, then passed() or its refusal.
+  void filter(conf::FilterPhase phase, conf::AddressView recipient = {});
+  void passed(conf::FilterPhase phase);
+  void refused_by_filter(const FilterVerdict& verdict);
+  void rewrite(const std::string& value);
+  std::string_view spam_field() const;
 
   void offer_auth();
   void bind_auth();
@@ -157,10 +169,13 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner {
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
-  conf::SessionFacts facts() const;
+  void begin_hello(const smtp::HelloReceived& event);
+  void begin_transaction(const smtp::MailFrom& event);
+  void begin_content();
+  void begin_auth(const smtp::AuthStep& event);
   void append_pending();
   void commit();
-  void refuse_content(const smtp::ReplyView& reply);
+  void refuse_content(const smtp::ReplyView& reply, bool is_last = false);
   void report_closed();
   static void room_called(RoomWaiter& waiter);
 
@@ -195,13 +210,27 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner {
   std::optional<ClientName> client_name_;  // nothing: not known yet
   std::string user_;                       // as whom the client is authenticated; empty: not at all
   std::string hello_;
+  bool extended_ = false;
   std::string auth_mechanisms_;
   std::unique_ptr<AuthDialogue> auth_;  // from the first AUTH on
+  // Of a listener with filters: their run, and what waits for it.
+  struct Filters {
+    template <class... Arguments>
+    explicit Filters(Arguments&&... arguments) : run(std::forward<Arguments>(arguments)...) {}
+    FilterRun run;
+    conf::FilterPhase phase = conf::FilterPhase::Connect;
+    bool is_beginning = false;  // inside run.begin()
+    smtp::HelloReceived hello = {};
+    smtp::MailFrom mail = {};
+    smtp::AuthStep auth = {};
+    bool junk_session = false, junk_message = false;
+  };
+  std::unique_ptr<Filters> filters_;
   smtp::Mailbox sender_;
-  bool extended_ = false;
   std::unique_ptr<Secured> tls_;
   bool counted_ = false;
   bool peer_closed_ = false;
+  bool end_waits_ = false;     // for room for the last of the content
   bool commit_waits_ = false;  // for room
   Waiting waiting_ = Waiting::Nothing;
   observe::CloseReason close_reason_ = observe::CloseReason::PeerClosed;

@@ -19,7 +19,16 @@ void Inbound::bind_auth() {
   session_.offer_auth(auth_mechanisms_);
 }
 
+// The filters hear of the beginning of an exchange.
 void Inbound::on(const smtp::AuthStep& event) {
+  if (filters_ == nullptr || event.mechanism.empty()) return begin_auth(event);
+  filters_->auth.mechanism = event.mechanism;
+  filters_->auth.response.reset();
+  if (event.response) filters_->auth.response.emplace(event.response->reveal());
+  filter(conf::FilterPhase::Auth);
+}
+
+void Inbound::begin_auth(const smtp::AuthStep& event) {
   if (auth_ == nullptr) {
     AuthClient client{.session = id_,
                       .address = client_,

@@ -91,8 +91,10 @@ void Inbound::on(const smtp::Opened&) {
 // cannot be outrun by a client that pipelines.
 void Inbound::ask_client_name() {
   if (client_address_ && !client_name_) parts_.resolver->name_client(*client_address_, name_asker_);
-  if (client_name_ || !generation_->needs_client_name) {
-    answer(smtp::Decision::accept());
+  const bool is_needed =
+      generation_->needs_client_name || (filters_ != nullptr && filters_->run.needs_client_name());
+  if (client_name_ || !is_needed) {
+    filter(conf::FilterPhase::Connect);
   } else {
     waiting_ = Waiting::Name;
   }
@@ -103,11 +105,17 @@ void Inbound::named(ClientName name) {
   client_name_ = std::move(name);
   if (waiting_ != Waiting::Name) return;
   waiting_ = Waiting::Nothing;
-  answer(smtp::Decision::accept());
+  filter(conf::FilterPhase::Connect);
   pump();
 }
 
 void Inbound::on(const smtp::HelloReceived& event) {
+  if (filters_ == nullptr) return begin_hello(event);
+  filters_->hello = event;
+  filter(event.extended ? conf::FilterPhase::Ehlo : conf::FilterPhase::Helo);
+}
+
+void Inbound::begin_hello(const smtp::HelloReceived& event) {
   hello_ = event.name;
   extended_ = event.extended;
   answer(smtp::Decision::accept());
@@ -118,6 +126,13 @@ void Inbound::on(const smtp::MailFrom& event) {
     answer(replies::insufficient_storage);
     return;
   }
+  if (filters_ == nullptr) return begin_transaction(event);
+  filters_->mail = event;
+  filters_->junk_message = false;
+  filter(conf::FilterPhase::MailFrom);
+}
+
+void Inbound::begin_transaction(const smtp::MailFrom& event) {
   transaction_ = std::make_unique<Transaction>(parts_, *this, id_);
   transaction_->began = parts_.core.now();
   store::Envelope& envelope = transaction_->envelope;
@@ -139,16 +154,24 @@ void Inbound::on(const smtp::MailFrom& event) {
 void Inbound::on(const smtp::RcptTo& event) {
   rcpt_ = std::make_unique<smtp::RcptTo>(event);
   lookups_.emplace(parts_, *generation_);
-  judge_recipient();
+  const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
+  filter(conf::FilterPhase::RcptTo, {mailbox.local, mailbox.domain});
 }
 
 conf::SessionFacts Inbound::facts() const {
   conf::ClientNameView name;
-  if (client_name_) name = {client_name_->name, client_name_->state == ClientName::State::Failed};
+  if (client_name_)
+    name = {client_name_->name, client_name_->state == ClientName::State::Failed,
+            client_name_->confirmed};
+  using enum conf::FilterPhase;
+  const bool is_filtered = waiting_ == Waiting::Filter;
+  const bool greets = is_filtered && (filters_->phase == Helo || filters_->phase == Ehlo);
+  const smtp::Mailbox& sender =
+      is_filtered && filters_->phase == MailFrom ? filters_->mail.sender.mailbox : sender_;
   return {.client = client_address_,
           .tag = listener_.tag,
-          .helo = hello_,
-          .sender = {sender_.local, sender_.domain},
+          .helo = greets ? filters_->hello.name : hello_,
+          .sender = {sender.local, sender.domain},
           .tls = tls_ != nullptr,
           .user = user_,
           .client_name = name};
@@ -237,7 +260,12 @@ void Inbound::on(const smtp::ContentBegin&) {
     answer(replies::insufficient_storage);
     return;
   }
+  filter(conf::FilterPhase::Data);
+}
+
+void Inbound::begin_content() {
   transaction_->begin_content();
+  transaction_->trace = spam_field();
   mail::ReceivedTrace trace;
   trace.hello_name = hello_;
   trace.extended = extended_;
@@ -298,7 +326,9 @@ void Inbound::room_called(RoomWaiter& waiter) { static_cast<Room&>(waiter).inbou
 void Inbound::room_again() {
   waiting_ = Waiting::Nothing;
   if (transaction_ != nullptr) append_pending();
-  if (commit_waits_ && waiting_ == Waiting::Nothing) commit();
+  if (waiting_ == Waiting::Nothing && std::exchange(end_waits_, false))
+    filter(conf::FilterPhase::Commit);
+  if (waiting_ == Waiting::Nothing && commit_waits_) commit();
   pump();
 }
 
@@ -307,8 +337,8 @@ void Inbound::on(const smtp::ContentEnd& event) {
   commit_began_ = parts_.core.now();
   if (transaction_->header != nullptr) end_header();
   append_pending();
-  commit_waits_ = waiting_ == Waiting::Room;
-  if (!commit_waits_) commit();
+  end_waits_ = waiting_ == Waiting::Room;
+  if (!end_waits_) filter(conf::FilterPhase::Commit);
 }
 
 void Inbound::commit() {
@@ -353,7 +383,7 @@ void Inbound::committed(bool durable) {
   pump();
 }
 
-void Inbound::refuse_content(const smtp::ReplyView& reply) {
+void Inbound::refuse_content(const smtp::ReplyView& reply, bool is_last) {
   parts_.metrics.session.messages_refused.add();
   const std::string text = fmt::format("{} {}", reply.code, reply.text);
   parts_.events.emit(
@@ -366,7 +396,7 @@ void Inbound::refuse_content(const smtp::ReplyView& reply) {
                               .octets = transaction_ != nullptr ? transaction_->content_octets : 0,
                               .reply = text});
   transaction_.reset();
-  answer(reply);
+  answer(is_last ? smtp::Decision::last(reply) : smtp::Decision(reply));
 }
 
 void Inbound::on(const smtp::ContentAborted& event) {

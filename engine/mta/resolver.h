@@ -11,6 +11,7 @@
 #include "engine/mta/resolver_link.h"
 #include "engine/ring/await.h"
 #include "engine/ring/task.h"
+#include "proto/conf/table_tests.h"
 
 namespace ringpost::mta {
 
@@ -26,8 +27,7 @@ struct ClientName {
     Known,   // `name`
     Failed,  // nobody could say, for now
   };
-  // Does the name lead back to the address?
-  enum class Confirmed : std::uint8_t { No, Yes, Unknown };
+  using Confirmed = conf::ClientNameView::Confirmed;
 
   State state = State::None;
   Confirmed confirmed = Confirmed::No;

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "engine/observe/auth_event.h"
+#include "engine/observe/filter_event.h"
 #include "engine/observe/level.h"
 #include "engine/observe/logfmt.h"
 #include "engine/observe/reason.h"
@@ -465,7 +466,7 @@ using AllEvents =
               Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
               TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
-              CertificatesReloaded>;
+              CertificatesReloaded, FilterDecided>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -24,6 +24,7 @@ struct CounterByReason {
   const Counter& operator[](Reason reason) const { return counters[std::to_underlying(reason)]; }
 };
 using ClosedByReason = CounterByReason<CloseReason, close_reason_words.size()>;
+using FilteredByWord = CounterByReason<FilterWord, filter_words.size()>;
 using RefusedByReason = CounterByReason<RefuseReason, refuse_reason_words.size()>;
 
 struct SessionMetrics {
@@ -43,6 +44,7 @@ struct SessionMetrics {
   Counter tls_full;
   Counter tls_resumed;
   Counter tls_failed;
+  FilteredByWord filtered;
   Gauge certificate_end;  // of that which ends first; one for all cores, set by core 0
 
   template <class Visit>
@@ -69,6 +71,7 @@ struct SessionMetrics {
     visit("ringpost_session_tls_full_total", "TLS handshakes with a signature", self.tls_full);
     visit("ringpost_session_tls_resumed_total", "TLS sessions resumed", self.tls_resumed);
     visit("ringpost_session_tls_failed_total", "TLS handshakes that failed", self.tls_failed);
+    visit("ringpost_session_filtered_total", "what filters said, by decision", self.filtered);
     visit("ringpost_session_certificate_end_seconds",
           "when the first certificate ends, seconds since 1970; 0: there is none",
           self.certificate_end);

@@ -53,8 +53,24 @@ enum class AttemptResult : std::uint8_t { Delivered, Relayed, Expanded, Delayed,
 inline constexpr std::array<std::string_view, 5> attempt_result_words{
     "delivered", "relayed", "expanded", "delayed", "failed"};
 
+// What a filter said. Undecided: it could not be asked, or could not tell for now.
+enum class FilterWord : std::uint8_t {
+  Reject,
+  Disconnect,
+  Rewrite,
+  Report,
+  Junk,
+  Bypass,
+  Undecided,
+};
+inline constexpr std::array<std::string_view, 7> filter_words{
+    "reject", "disconnect", "rewrite", "report", "junk", "bypass", "undecided"};
+
 constexpr std::string_view to_text(CloseReason reason) {
   return close_reason_words[std::to_underlying(reason)];
+}
+constexpr std::string_view to_text(FilterWord word) {
+  return filter_words[std::to_underlying(word)];
 }
 constexpr std::string_view to_text(RefuseReason reason) {
   return refuse_reason_words[std::to_underlying(reason)];

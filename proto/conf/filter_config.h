@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/conf/diagnostic.h"
@@ -39,6 +40,8 @@ struct FilterProcess {
 
 enum class FilterKind : std::uint8_t { Builtin, Process, Chain };
 enum class FilterPhase : std::uint8_t { Connect, Helo, Ehlo, Auth, MailFrom, RcptTo, Data, Commit };
+// As smtpd.conf spells it.
+std::string_view to_text(FilterPhase phase);
 enum class FilterCondition : std::uint8_t { Fcrdns, Rdns, Source, Auth, Helo, MailFrom, RcptTo };
 enum class FilterDecision : std::uint8_t { Reject, Disconnect, Rewrite, Report, Junk, Bypass };
 

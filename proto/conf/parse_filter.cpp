@@ -8,6 +8,7 @@
 
 #include "proto/base/ascii.h"
 #include "proto/conf/parser.h"
+#include "proto/smtp/refusal.h"
 
 namespace ringpost::conf {
 namespace {
@@ -71,6 +72,10 @@ constexpr std::array decision_words =
                                  {"bypass", FilterDecision::Bypass}});
 
 }  // namespace
+
+std::string_view to_text(FilterPhase phase) {
+  return std::ranges::find(phase_words, phase, &PhaseWord::phase)->text;
+}
 
 bool Parser::parse_pki() {
   const auto name = expect_string("the name of a pki");
@@ -309,6 +314,14 @@ bool Parser::parse_filter_decision(Filter& filter) {
   if (is_bare) return true;
   auto text = expect_string(fmt::format("a text for \"{}\"", word->text));
   if (!text) return false;
+  const bool is_reply =
+      filter.decision == FilterDecision::Reject || filter.decision == FilterDecision::Disconnect;
+  if (is_reply && !smtp::parse_refusal(text->text)) {
+    // Upstream takes it, and finds out when a client is to hear it.
+    warning(text->position, fmt::format("{} is no reply that refuses, with a code from 400 to 599: "
+                                        "clients will get \"421 Internal server error\"",
+                                        describe(*text)));
+  }
   filter.text = std::move(text->text);
   return true;
 }
@@ -324,7 +337,9 @@ bool Parser::parse_filter_condition(Filter& filter, std::string_view phase) {
   advance();
   const bool has_table = found->may_have_table && (at("regex") || at_table());
   if (!has_table) return found->may_stand_alone || expected("a table or a value");
-  return parse_match_test(filter.test, TableUse::Other, word.text, filter.test.negated);
+  const TableUse use =
+      found->condition == FilterCondition::Source ? TableUse::Addresses : TableUse::Other;
+  return parse_match_test(filter.test, use, word.text, filter.test.negated);
 }
 
 }  // namespace ringpost::conf

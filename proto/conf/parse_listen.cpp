@@ -34,6 +34,11 @@ constexpr std::array services = std::to_array<Service>({
     {"submission", 587},
 });
 
+bool has_process(const Filter& filter) {
+  return filter.kind == FilterKind::Process ||
+         std::ranges::any_of(filter.chain, [](const auto* link) { return has_process(*link); });
+}
+
 }  // namespace
 
 // What was seen, and where, for what can be judged only at the end of the line.
@@ -140,7 +145,7 @@ bool Parser::parse_listen_proxies(Listener& listener) {
   return true;
 }
 
-// TLS, authentication, filters, senders: kept, and not there yet.
+// TLS, authentication, filters, senders.
 bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& options) {
   const Token option = token_;
   const auto is = [&option](std::string_view word) { return option.text == word; };
@@ -151,7 +156,6 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
     return expected("an option of \"listen on\"");
   }
   advance();
-  if (is("filter")) unsupported(option.position, fmt::format("\"{}\"", option.text));
   if (is("tls") || is("tls-require") || is("smtps")) {
     if (options.tls) error(option.position, "the TLS mode is given twice");
     options.tls = true;
@@ -164,7 +168,10 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
   }
   if (is("filter")) {
     once(options.filter, option);
-    return parse_filter_reference(listener.filter);
+    if (!parse_filter_reference(listener.filter)) return false;
+    if (listener.filter != nullptr && has_process(*listener.filter))
+      unsupported(option.position, "\"filter\" with a process");
+    return true;
   }
   if (is("pki")) {
     const auto name = expect_string("the name of a pki");

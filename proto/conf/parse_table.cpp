@@ -259,8 +259,8 @@ const Table* Parser::check_use(Table* table, TableUse use, std::string_view opti
     error(position, fmt::format("table \"{}\" is Dovecot's authentication and cannot serve \"{}\"",
                                 table->name(), option));
   if (untyped_.contains(table) && table->backend() != TableBackend::Memory) return table;
-  if (!untyped_.contains(table) && use != TableUse::Other && table->size() > 0 &&
-      needs_map != is_map) {
+  const bool takes_both = use == TableUse::Other || use == TableUse::Addresses;
+  if (!untyped_.contains(table) && !takes_both && table->size() > 0 && needs_map != is_map) {
     error(position,
           fmt::format("table \"{}\" is a {} and cannot serve \"{}\", which needs a {}",
                       table->name(), is_map ? "map" : "list", option, needs_map ? "map" : "list"));
@@ -269,7 +269,7 @@ const Table* Parser::check_use(Table* table, TableUse use, std::string_view opti
   if (!checked_.emplace(table, use).second) return table;
   if (use == TableUse::AliasMap) report_rows(*table, check_alias_rows(*table), Severity::Warning);
   if (use == TableUse::UserMap) report_rows(*table, table->check_user_rows(), Severity::Warning);
-  if (use == TableUse::AddressList)
+  if (use == TableUse::AddressList || use == TableUse::Addresses)
     report_rows(*table, table->index_addresses(), Severity::Warning);
   return table;
 }

@@ -42,8 +42,9 @@ class Parser {
     AliasMap,
     UserMap,
     OtherMap,
-    Other,     // a list or a map
-    Patterns,  // a list of regular expressions
+    Addresses,  // of a list or the keys of a map
+    Other,      // a list or a map
+    Patterns,   // a list of regular expressions
   };
   struct Origin {
     Position position;                  // of its definition
