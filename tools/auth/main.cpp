@@ -3,11 +3,14 @@
 // parent, as whoever that is; its only argument is the socket to the engine, with whose end it
 // ends. Says nothing by itself.
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include <fcntl.h>
 #include <security/pam_appl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,8 +77,12 @@ sasl::PamReply ask_pam(sasl::PamRequest& request) {
   return reply;
 }
 
-// In a process of its own, which a module that hangs keeps for a while at most.
-[[noreturn]] void serve(int socket, Bytes datagram) {
+// In a process of its own, which a module that hangs keeps for a while at most. It ends with the
+// one that made it: as long as anybody had the socket, the engine would wait for answers to
+// questions that nobody reads any more.
+[[noreturn]] void serve(int socket, pid_t parent, Bytes datagram) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
   alarm(question_seconds_max);
   auto request = sasl::decode_pam_request(datagram);
   if (!request) _exit(1);
@@ -85,6 +92,8 @@ sasl::PamReply ask_pam(sasl::PamRequest& request) {
 }
 
 void run(int socket) {
+  const pid_t self = getpid();
+  fcntl(socket, F_SETFD, FD_CLOEXEC);  // not for what modules execute
   std::array<std::byte, sasl::pam_datagram_octets_max> room;
   unsigned under_way = 0;
   while (true) {
@@ -93,7 +102,7 @@ void run(int socket) {
     const ssize_t received = recv(socket, room.data(), room.size(), 0);
     if (received <= 0) return;
     const pid_t child = fork();
-    if (child == 0) serve(socket, Bytes(room).first(static_cast<std::size_t>(received)));
+    if (child == 0) serve(socket, self, Bytes(room).first(static_cast<std::size_t>(received)));
     if (child > 0) ++under_way;
     wipe(room.data(), room.size());
   }
