@@ -327,7 +327,7 @@ ChannelFacts Channel::facts() const {
 }
 
 std::optional<std::array<std::byte, 32>> Channel::binding() const {
-  if (!may_send() || SSL_get_extms_support(ssl_.get()) != 1) return std::nullopt;
+  if (!may_send() || SSL_version(ssl_.get()) != TLS1_3_VERSION) return std::nullopt;
   static constexpr std::string_view label = "EXPORTER-Channel-Binding";
   std::array<std::byte, 32> value{};
   if (SSL_export_keying_material(ssl_.get(), octets_of(MutableBytes(value)), value.size(),

@@ -97,8 +97,8 @@ class Channel final : SignJob {
   ChannelFacts facts() const;
   // The server's certificate of this session, on its side; none for a resumed one of TLS 1.3.
   const Certificate* certificate() const { return certificate_; }
-  // "tls-exporter" of RFC 9266; nothing while there is no session, or one of TLS 1.2 without the
-  // extended master secret.
+  // "tls-exporter" of RFC 9266; nothing while there is no session, or one of TLS 1.2: there an
+  // empty context and none are two things, and clients do not agree on which of them it is.
   std::optional<std::array<std::byte, 32>> binding() const;
 
  private:
