@@ -1,8 +1,9 @@
 // What the parent, an agent and the engine read from each other: any octets give a value or
-// nothing, and every value that was taken is written again as the same octets. The first octet
-// chooses the reader.
+// nothing, and every value that was taken is written again as the same octets, or,
+// where order does not matter, as the same value. The first octet chooses the reader.
 #include "engine/process/agent_frame.h"
 #include "engine/process/parent_request.h"
+#include "engine/process/permissions.h"
 #include "proto/base/check.h"
 
 namespace {
@@ -36,20 +37,30 @@ void read_reply(Bytes octets) {
   CHECK(text_of(payload_of(frame)) == text_of(octets));
 }
 
+void read_permissions(Bytes octets) {
+  const auto permissions = process::decode_permissions(octets);
+  if (!permissions) return;
+  const std::string again = process::encode(*permissions);
+  CHECK(process::decode_permissions(bytes_of(again)) == permissions);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const Bytes octets = std::as_bytes(std::span(data, size)).subspan(1);
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       read_request(octets);
       break;
     case 1:
       read_order(octets);
       break;
-    default:
+    case 2:
       read_reply(octets);
+      break;
+    default:
+      read_permissions(octets);
   }
   return 0;
 }

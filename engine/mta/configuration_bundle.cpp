@@ -1,110 +1,138 @@
-// From one process to the other, file by file: see configuration_bundle.h. Each file is a frame
-// with its path and an error, then one with its text; an empty frame is the end.
+// From one process to the other, by a file in memory: see configuration_bundle.h. Of each file
+// there are an errno, its path and, when the errno is 0, its text.
 #include "engine/mta/configuration_bundle.h"
 
 #include <cerrno>
-#include <optional>
 #include <utility>
 
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/mta/program_table.h"
 #include "engine/process/agent_frame.h"
-#include "engine/process/content.h"
+#include "engine/process/blocking_file.h"
 #include "proto/base/wire.h"
 
 namespace ringpost::mta {
 namespace {
 
-constexpr std::size_t text_octets_max = std::size_t{2} << 30;
+constexpr std::uint32_t text_octets_max = std::uint32_t{2} << 30;
 constexpr std::size_t files_max = 10'000;
-constexpr timeval patience{.tv_sec = 60, .tv_usec = 0};
 
-bool send_frame(int socket, std::string_view payload) {
-  return process::write_frame(socket, process::frame_header(payload.size())) &&
-         process::write_frame(socket, payload);
-}
-
-std::string header_of(const std::string& path, int error) {
-  FieldCounter counter;
-  put_fixed(counter, std::int32_t{error});
-  put_text(counter, path);
-  std::string header(counter.octets, '\0');
-  FieldWriter writer{std::as_writable_bytes(std::span(header))};
-  put_fixed(writer, std::int32_t{error});
-  put_text(writer, path);
-  return header;
-}
-
-struct Header {
-  std::string path;
-  int error = 0;
+// Writes fields to a file; what follows a failure is not written.
+struct FileSink {
+  process::File file;
+  bool is_good = true;
+  void put(Bytes field) { is_good = is_good && file.write(text_of(field)).has_value(); }
 };
 
-std::optional<Header> read_header(std::string_view payload) {
-  FieldReader in(bytes_of(payload));
-  Header header;
-  header.error = in.fixed<std::int32_t>();
-  header.path = in.text(process::path_octets_max);
-  if (!in.ok() || !in.at_end()) return std::nullopt;
-  return header;
-}
-
-std::unexpected<Fault> broken() { return std::unexpected(Fault{"read configuration", ECONNRESET}); }
-
-std::expected<ConfigurationBundle, Fault> receive(int socket) {
-  ConfigurationBundle bundle;
-  std::string payload;
-  while (bundle.size() <= files_max) {
-    if (!process::read_frame(socket, payload, process::path_octets_max + 64)) return broken();
-    if (payload.empty()) return bundle;
-    const auto header = read_header(payload);
-    std::string text;
-    if (!header || !process::read_frame(socket, text, text_octets_max)) return broken();
-    if (header->error == 0) {
-      bundle.insert_or_assign(header->path, std::move(text));
-    } else {
-      bundle.insert_or_assign(header->path,
-                              std::unexpected(Fault{"open", header->error, header->path}));
-    }
+// A file, mapped for as long as it is read.
+class Mapping {
+ public:
+  explicit Mapping(int file) {
+    struct stat status{};
+    if (fstat(file, &status) != 0) return;
+    size_ = static_cast<std::size_t>(status.st_size);
+    if (size_ > 0) start_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
   }
-  return broken();
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (start_ != MAP_FAILED) munmap(start_, size_);
+  }
+  Bytes octets() const {
+    return start_ == MAP_FAILED ? Bytes() : Bytes(static_cast<const std::byte*>(start_), size_);
+  }
+
+ private:
+  void* start_ = MAP_FAILED;
+  std::size_t size_ = 0;
+};
+
+void put_file(FileSink& sink, const std::string& path,
+              const std::expected<std::string, Fault>& text) {
+  const bool is_too_long = text && text->size() > text_octets_max;
+  const int error = is_too_long ? EFBIG : text ? 0 : text.error().code;
+  put_fixed(sink, std::int32_t{error});
+  put_text(sink, path);
+  if (error == 0) put_text(sink, *text);
 }
 
 }  // namespace
 
-bool send_configuration(const LoadWish& wish, int socket) {
-  bool is_taken = true;
-  const auto send = [&](const std::string& path) {
+process::Permissions permissions_of(const conf::Config& config) {
+  process::Permissions permitted;
+  permitted.keys_user = config.engine.keys_user;
+  for (const auto& pki : config.pkis) permitted.keys.insert(pki->key_path);
+  for (std::string& path : certificate_files(config)) permitted.files.insert(std::move(path));
+  for (const auto& table : config.tables)
+    if (table->backend() == conf::TableBackend::Proc)
+      permitted.programs.insert({.name = table->name(),
+                                 .words = words_of_command(table->path_or_command()),
+                                 .user = config.engine.user});
+  return permitted;
+}
+
+bool write_configuration(const LoadWish& wish, int texts, int permissions) {
+  FileSink sink{process::File(texts, "configuration")};
+  FileSink permitted{process::File(permissions, "permissions")};
+  conf::FileReader read = [&](const std::string& path) {
     auto text = read_text_file(path);
-    const int error = text ? 0 : text.error().code;
-    is_taken = is_taken && send_frame(socket, header_of(path, error)) &&
-               send_frame(socket, text ? std::string_view(*text) : std::string_view());
+    put_file(sink, path, text);
     return text;
   };
-  auto text = send(wish.path);
-  if (text) {
-    conf::ParseInput input{.path = wish.path,
-                           .text = std::move(*text),
-                           .server_name = wish.server_name,
-                           .macros = wish.macros};
-    conf::FileReader read = send;
-    // Only for the files that it asks for; what is wrong with them the engine will tell.
-    const conf::ParseResult parsed = conf::parse(std::move(input), read);
+  process::Permissions permits;
+  if (auto text = read(wish.path)) {
+    // What is wrong with them the engine will tell.
+    const conf::ParseResult parsed = conf::parse(parse_input(wish, std::move(*text)), read);
     // With a mistake in it, too: certificates are renewed while somebody edits it.
-    for (const std::string& path : parsed.certificate_paths) send(path);
+    for (const std::string& path : parsed.certificate_paths) static_cast<void>(read(path));
+    if (parsed.config) permits = permissions_of(*parsed.config);
   }
-  return is_taken && send_frame(socket, {});
+  permitted.put(bytes_of(encode(permits)));
+  return sink.is_good && permitted.is_good;
+}
+
+std::expected<ConfigurationBundle, Fault> read_bundle(int texts) {
+  const Mapping mapping(texts);
+  FieldReader in(mapping.octets());
+  ConfigurationBundle bundle;
+  while (in.ok() && !in.at_end() && bundle.size() <= files_max) {
+    const int error = in.fixed<std::int32_t>();
+    std::string path = in.text(process::path_octets_max);
+    if (error == 0) {
+      bundle.insert_or_assign(std::move(path), in.text(text_octets_max));
+    } else {
+      bundle.insert_or_assign(path, std::unexpected(Fault{"open", error, path}));
+    }
+  }
+  if (in.ok() && in.at_end() && !bundle.empty()) return bundle;
+  return std::unexpected(Fault{"read configuration", EBADMSG});
+}
+
+void forget_certificates(ConfigurationBundle& bundle, const LoadWish& wish) {
+  const auto main = bundle.find(wish.path);
+  if (main == bundle.end() || !main->second) return;
+  conf::FileReader read = reader_of(bundle);
+  const auto parsed = conf::parse(parse_input(wish, *main->second), read);
+  for (const std::string& path : parsed.certificate_paths) bundle.erase(path);
 }
 
 std::expected<ConfigurationBundle, Fault> fetch_configuration(process::ParentLink& parent) {
-  const auto socket = parent.read_configuration();
-  if (!socket) return std::unexpected(socket.error());
-  setsockopt(*socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  auto bundle = receive(*socket);
-  close(*socket);
+  const auto texts = parent.read_configuration();
+  if (!texts) return std::unexpected(texts.error());
+  auto bundle = read_bundle(*texts);
+  close(*texts);
   return bundle;
+}
+
+std::function<std::expected<std::string, Fault>(const std::string&)> reader_of(
+    ConfigurationBundle bundle) {
+  return [files = std::move(bundle)](const std::string& path) {
+    const auto found = files.find(path);
+    return found != files.end() ? found->second : read_text_file(path);
+  };
 }
 
 }  // namespace ringpost::mta

@@ -107,6 +107,17 @@ std::expected<std::string, Fault> read_text_file(const std::string& path) {
   return text;
 }
 
+conf::ParseInput parse_input(const LoadWish& wish, std::string text) {
+  conf::ParseInput input;
+  input.path = wish.path;
+  input.text = std::move(text);
+  input.server_name = wish.server_name.empty() ? host_name() : wish.server_name;
+  input.macros = wish.macros;
+  input.find_table_program = find_program;
+  input.find_service = find_service;
+  return input;
+}
+
 namespace {
 
 // What a parse leaves beside its result.
@@ -116,16 +127,10 @@ class Loading {
 
   LoadedGeneration run(std::string text, conf::TableKeeper keep, conf::FileReader read) {
     texts_[wish_.path] = text;
-    conf::ParseInput input;
-    input.path = wish_.path;
-    input.text = std::move(text);
-    input.server_name = wish_.server_name.empty() ? host_name() : wish_.server_name;
-    input.macros = wish_.macros;
+    conf::ParseInput input = parse_input(wish_, std::move(text));
     input.check_patterns = [this](std::span<const std::string_view> patterns) {
       return compile(patterns);
     };
-    input.find_table_program = find_program;
-    input.find_service = find_service;
     input.keep_table = std::move(keep);
     conf::FileReader reader = [this, &read](const std::string& path) {
       return remember(path, read);

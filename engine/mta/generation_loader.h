@@ -30,6 +30,9 @@ struct LoadWish {
   std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
 };
 
+// For parse(), without the judgement of patterns.
+conf::ParseInput parse_input(const LoadWish& wish, std::string text);
+
 struct LoadedGeneration {
   std::shared_ptr<Generation> generation;  // null when there is an error
   std::vector<conf::Diagnostic> diagnostics;

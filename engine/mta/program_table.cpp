@@ -80,16 +80,6 @@ table::Operation operation_of(TableService service) {
   return table::Operation::Lookup;
 }
 
-std::vector<std::string> words_of(std::string_view command) {
-  std::vector<std::string> words;
-  while (!command.empty()) {
-    const std::size_t blank = std::min(command.find(' '), command.size());
-    if (blank > 0) words.emplace_back(command.substr(0, blank));
-    command.remove_prefix(std::min(blank + 1, command.size()));
-  }
-  return words;
-}
-
 conf::Answer answer_of(table::TableReply reply) {
   conf::Answer answer{.state = conf::AnswerState::TemporaryFailure};
   if (reply.state == table::ReplyState::Found) answer.state = conf::AnswerState::Found;
@@ -100,10 +90,20 @@ conf::Answer answer_of(table::TableReply reply) {
 
 }  // namespace
 
+std::vector<std::string> words_of_command(std::string_view command) {
+  std::vector<std::string> words;
+  while (!command.empty()) {
+    const std::size_t blank = std::min(command.find(' '), command.size());
+    if (blank > 0) words.emplace_back(command.substr(0, blank));
+    command.remove_prefix(std::min(blank + 1, command.size()));
+  }
+  return words;
+}
+
 ProgramTable::ProgramTable(std::string name, const std::string& command, observe::EventLog& log,
                            process::ParentLink* parent)
     : name_(std::move(name)),
-      words_(words_of(command)),
+      words_(words_of_command(command)),
       log_(log),
       parent_(parent),
       wake_file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

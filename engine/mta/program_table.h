@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -20,10 +21,13 @@
 
 namespace ringpost::mta {
 
+// As it is started: an absolute path and arguments, with blanks between.
+std::vector<std::string> words_of_command(std::string_view command);
+
 class ProgramTable final : public TableSource {
  public:
-  // `command`: an absolute path and arguments, with blanks between. `log` and `parent`, who starts
-  // it (null: we do), outlive the table.
+  // `command`: see words_of_command(). `log` and `parent`, who starts it (null: we do), outlive the
+  // table.
   ProgramTable(std::string name, const std::string& command, observe::EventLog& log,
                process::ParentLink* parent = nullptr);
   ~ProgramTable() override;

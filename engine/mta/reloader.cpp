@@ -98,16 +98,14 @@ std::vector<CertificateEnd> Reloader::ends() const {
   return ends_;
 }
 
-// What the engine may not read itself any more is read by a process of the parent's.
+// By a process of the parent's, which tells the parent what that permits, and can read what the
+// engine may not read any more.
 std::expected<LoadWish, Fault> Reloader::readable_wish() const {
-  if (parent_ == nullptr || !parent_->privileged()) return wish_;
+  if (parent_ == nullptr) return wish_;
   auto bundle = fetch_configuration(*parent_);
   if (!bundle) return std::unexpected(bundle.error());
   LoadWish wish = wish_;
-  wish.read = [files = std::move(*bundle)](const std::string& path) {
-    const auto found = files.find(path);
-    return found != files.end() ? found->second : read_text_file(path);
-  };
+  wish.read = reader_of(std::move(*bundle));
   return wish;
 }
 
@@ -116,7 +114,9 @@ ReloadReport Reloader::reload() {
   const Instant began = ring::monotonic_now();
   const auto wish = readable_wish();
   if (!wish) return {false, {to_text(wish.error())}};
-  return adopt(load_generation(*wish), began);
+  ReloadReport report = adopt(load_generation(*wish), began);
+  if (report.done && parent_ != nullptr) parent_->adopt_configuration();
+  return report;
 }
 
 ReloadReport Reloader::reload_certificates() {

@@ -23,6 +23,7 @@ KeyName take_name(FieldReader& in) {
 void put_order(StringSink& sink, const TakeKey& order) {
   put_kind(sink, OrderKind::Take);
   put_text(sink, order.path);
+  put_text(sink, order.user);
 }
 
 void put_order(StringSink& sink, const ServeSigner&) { put_kind(sink, OrderKind::Serve); }
@@ -32,10 +33,17 @@ void put_order(StringSink& sink, const ForgetKeys& order) {
   put_fixed(sink, std::int64_t{order.before.ns});
 }
 
+TakeKey take_key(FieldReader& in) {
+  TakeKey order;
+  order.path = take_absolute_path(in, path_octets_max);
+  order.user = take_text(in, name_octets_max);
+  return order;
+}
+
 KeyOrder take_order(FieldReader& in) {
   switch (static_cast<OrderKind>(in.fixed<std::uint8_t>())) {
     case OrderKind::Take:
-      return TakeKey{take_absolute_path(in, path_octets_max)};
+      return take_key(in);
     case OrderKind::Serve:
       return ServeSigner{};
     case OrderKind::Forget:

@@ -28,6 +28,7 @@ inline constexpr std::size_t key_error_octets_max = 512;
 struct TakeKey {  // comes with the open file, and with a socket for the KeyAnswer unless it is a
                   // key that was loaded before, by a process that has ended
   std::string path;
+  std::string user;  // whom the process becomes, if it is nobody yet
   bool operator==(const TakeKey&) const = default;
 };
 struct ServeSigner {  // comes with the socket

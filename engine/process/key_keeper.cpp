@@ -40,14 +40,14 @@ KeyKeeper::~KeyKeeper() {
   for (const Waiting& one : outbox_) close_if_open(one.socket);
 }
 
-void KeyKeeper::load(const LoadKey& request, int answer, Instant now) {
-  if (user_.empty()) user_ = request.user;
-  if (loaded_.size() >= keys_max && !loaded_.contains(request.path)) {
-    refuse(answer, request.path, ENOSPC);
+void KeyKeeper::load(const std::string& path, const std::string& user, int answer, Instant now) {
+  user_ = user;
+  if (loaded_.size() >= keys_max && !loaded_.contains(path)) {
+    refuse(answer, path, ENOSPC);
     return close_if_open(answer);
   }
-  loaded_[request.path] = now;
-  put(TakeKey{request.path}, answer, now);
+  loaded_[path] = now;
+  put(TakeKey{path, user}, answer, now);
 }
 
 void KeyKeeper::serve(int socket, Instant now) {
@@ -80,7 +80,7 @@ void KeyKeeper::start(Instant now) {
   const pid_t self = getpid();
   const pid_t pid = fork();
   if (pid == 0) {
-    serve_keys(keep_only(ends[1]), user_, self);
+    serve_keys(keep_only(ends[1]), self);
     _exit(0);
   }
   close(ends[1]);
@@ -108,7 +108,7 @@ void KeyKeeper::expire(Instant now) {
   if (now < start_at_) return;
   start(now);
   if (socket_ < 0) return;
-  for (const auto& [path, when] : loaded_) outbox_.push_front({TakeKey{path}, -1});
+  for (const auto& [path, when] : loaded_) outbox_.push_front({TakeKey{path, user_}, -1});
   flush();
 }
 

@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #include "engine/process/key_frame.h"
-#include "engine/process/parent_request.h"
 #include "proto/base/clock.h"
 
 namespace ringpost::process {
@@ -23,8 +22,9 @@ class KeyKeeper {
   KeyKeeper& operator=(const KeyKeeper&) = delete;
   ~KeyKeeper();
 
-  // The sockets are taken over. `answer` gets the KeyAnswer.
-  void load(const LoadKey& request, int answer, Instant now);
+  // The sockets are taken over. `answer` gets the KeyAnswer. The process becomes `user` with the
+  // first key; who that is cannot be changed later.
+  void load(const std::string& path, const std::string& user, int answer, Instant now);
   void serve(int socket, Instant now);
   void forget(Instant before, Instant now);
 

@@ -60,13 +60,10 @@ std::expected<void, std::string> confine() {
   return {};
 }
 
-std::expected<void, std::string> become_keys_user(const std::string& name) {
+// Whom the process is to become, which nothing has been done for.
+std::expected<Identity, std::string> find_keys_user(const std::string& name) {
   const std::string_view remedy = "name another one with `engine keys-user NAME`";
-  if (geteuid() != 0) {
-    const auto done = become({geteuid(), getegid(), {}});
-    return done ? std::expected<void, std::string>()
-                : std::unexpected("key process: " + to_text(done.error()));
-  }
+  if (geteuid() != 0) return Identity{geteuid(), getegid(), {}};
   const passwd* const entry = getpwnam(name.c_str());
   if (entry == nullptr)
     return std::unexpected(
@@ -75,15 +72,12 @@ std::expected<void, std::string> become_keys_user(const std::string& name) {
                     name, remedy));
   if (entry->pw_uid == 0)
     return std::unexpected(fmt::format("keys-user {} must not be root: {}", name, remedy));
-  const auto done = become({entry->pw_uid, entry->pw_gid, {entry->pw_gid}});
-  if (done) return {};
-  return std::unexpected(fmt::format("keys cannot be kept as {}: {}", name, to_text(done.error())));
+  return Identity{entry->pw_uid, entry->pw_gid, {entry->pw_gid}};
 }
 
 class KeyServer {
  public:
-  KeyServer(int socket, std::expected<void, std::string> usable)
-      : socket_(socket), usable_(std::move(usable)) {}
+  KeyServer(int socket, pid_t parent) : socket_(socket), parent_(parent) {}
 
   void run() {
     std::array<std::byte, key_order_octets_max> room;
@@ -120,7 +114,27 @@ class KeyServer {
       const auto told = send_with_descriptor(received.second, encode(answer), -1);
   }
 
+  // Once, but for a user who is still to be made. What fails after that fails for good: this
+  // process holds nothing then, and says why.
+  void become_usable(const std::string& user) {
+    const auto identity = find_keys_user(user);
+    if (!identity) {
+      usable_ = std::unexpected(identity.error());
+      return;
+    }
+    is_somebody_ = true;
+    if (const auto done = become(*identity); !done) {
+      usable_ = std::unexpected(
+          fmt::format("keys cannot be kept as {}: {}", user, to_text(done.error())));
+      return;
+    }
+    hide_memory();
+    if (!die_with_parent(parent_)) _exit(1);
+    usable_ = confine();
+  }
+
   KeyAnswer load(const TakeKey& order, int file) {
+    if (!is_somebody_) become_usable(order.user);
     if (!usable_) return std::unexpected(usable_.error());
     auto key = PrivateKey::read(file, order.path);
     if (!key) return std::unexpected(key.error());
@@ -161,25 +175,22 @@ class KeyServer {
   }
 
   int socket_;
-  std::expected<void, std::string> usable_;
+  pid_t parent_;
+  bool is_somebody_ = false;
+  std::expected<void, std::string> usable_ = std::unexpected<std::string>("there is no key yet");
   KeyStore store_;
   std::atomic<int> connections_{0};
 };
 
 }  // namespace
 
-void serve_keys(int socket, const std::string& user, pid_t parent) {
+void serve_keys(int socket, pid_t parent) {
   setsid();
   prctl(PR_SET_NAME, "ringpost-keys", 0, 0, 0);
   umask(077);
   signal(SIGPIPE, SIG_IGN);
   raise_lock_limit();
-  auto usable = become_keys_user(user);
-  hide_memory();
-  if (!die_with_parent(parent)) return;
-  if (usable) usable = confine();
-  // If not for good, it holds nothing.
-  KeyServer(socket, std::move(usable)).run();
+  if (die_with_parent(parent)) KeyServer(socket, parent).run();
 }
 
 }  // namespace ringpost::process

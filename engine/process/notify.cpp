@@ -3,11 +3,13 @@
 
 #include <charconv>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 namespace ringpost::process {
@@ -39,6 +41,13 @@ void notify_service_manager(std::string_view state) {
   sendto(file, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
          reinterpret_cast<const sockaddr*>(&address), octets);
   close(file);
+}
+
+void tell_operator(const std::string& text) {
+  std::fprintf(stderr, "ringpostd: %s\n", text.c_str());
+  openlog("ringpostd", LOG_PID, LOG_MAIL);
+  syslog(LOG_CRIT, "%s", text.c_str());
+  closelog();
 }
 
 int passed_sockets() {

@@ -1,6 +1,7 @@
 // What the service manager is told, when there is one (sd_notify(3), without its library).
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace ringpost::process {
@@ -11,5 +12,8 @@ void notify_service_manager(std::string_view state);
 
 // How many sockets were passed to this process (LISTEN_FDS, LISTEN_PID), from descriptor 3 on.
 int passed_sockets();
+
+// What somebody should look at soon: one line on stderr and in the system's log.
+void tell_operator(const std::string& text);
 
 }  // namespace ringpost::process

@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -20,7 +19,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "engine/process/agent_frame.h"
@@ -55,13 +53,7 @@ constexpr Duration sound_after = seconds(300);
 // would end us and the listening sockets; an engine that hangs at its start is left to it.
 constexpr Duration alive_step = seconds(1);
 constexpr Duration new_start_max = seconds(600);
-
-void report(const std::string& text) {
-  std::fprintf(stderr, "ringpostd: %s\n", text.c_str());
-  openlog("ringpostd", LOG_PID, LOG_MAIL);
-  syslog(LOG_CRIT, "%s", text.c_str());
-  closelog();
-}
+constexpr Duration refusal_step = seconds(10);
 
 sigset_t watched_signals() {
   sigset_t signals;
@@ -89,12 +81,16 @@ std::string end_of(int status) {
 class Parent {
  public:
   Parent(const ParentOptions& options, const EngineRun& engine, const sigset_t& before, int signals)
-      : options_(options), run_engine_(engine), before_(before), signals_(signals) {
+      : options_(options),
+        run_engine_(engine),
+        before_(before),
+        signals_(signals),
+        configurations_(options.read_configuration) {
     sockets_.adopt_passed(passed_sockets());
   }
 
   int run() {
-    start_engine();
+    prepare_engine();
     while (!status_) turn();
     notify_service_manager("STOPPING=1");
     sockets_.drop_all();
@@ -102,7 +98,7 @@ class Parent {
     keys_.stop();
     end_agents();
     if (WIFEXITED(*status_)) return WEXITSTATUS(*status_);
-    report("the engine " + end_of(*status_));
+    tell_operator("the engine " + end_of(*status_));
     return 1;
   }
 
@@ -116,13 +112,29 @@ class Parent {
     keys_.took(waits[2].revents, now);
     keys_.expire(now);
     if (watched_.look(now)) signal_engine(SIGUSR1);
-    if (now >= start_at_) start_engine();
+    if (now >= start_at_) prepare_engine();
     if (now >= alive_at_) tell_alive(now);
   }
 
-  void start_engine() {
+  // The configuration is read first, by a process of its own.
+  void prepare_engine() {
     start_at_ = never;
     started_ = ring::monotonic_now();
+    preparing_ = true;
+    if (configurations_.is_reading()) return;  // for the engine that has gone: it will do
+    if (const auto begun = configurations_.begin(-1); !begun) no_engine(begun.error());
+  }
+
+  void configuration_was_read(int status) {
+    if (!std::exchange(preparing_, false)) return;
+    if (configurations_.newest() < 0) {
+      tell_operator("the process that reads the configuration " + end_of(status));
+      if (configurations_.adopted() < 0) return no_engine({"read configuration", EIO});
+    }
+    start_engine();
+  }
+
+  void start_engine() {
     sockets_.begin_engine();
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -143,7 +155,8 @@ class Parent {
   }
 
   void no_engine(const Fault& fault) {
-    report(to_text(fault));
+    preparing_ = false;
+    tell_operator(to_text(fault));
     if (!served_) status_ = W_EXITCODE(1, 0);
     start_at_ = started_ + pause_max;
   }
@@ -156,7 +169,8 @@ class Parent {
     if (options_.ready_pipe >= 0) close(options_.ready_pipe);
     sigprocmask(SIG_SETMASK, &before_, nullptr);
     if (!die_with_parent(parent)) _exit(1);
-    std::exit(run_engine_(std::make_unique<ParentLink>(socket, geteuid() == 0, restarts_)));
+    const ConfigurationFiles files{configurations_.newest(), configurations_.adopted()};
+    std::exit(run_engine_(std::make_unique<ParentLink>(socket, geteuid() == 0, restarts_, files)));
   }
 
   void tell_alive(Instant now) {
@@ -184,7 +198,7 @@ class Parent {
     ++restarts_;
     const std::string text =
         fmt::format("the engine {}; it is made anew in {} s", end_of(status), pause_.seconds());
-    report(text);
+    tell_operator(text);
     notify_service_manager("STATUS=" + text);
   }
 
@@ -219,9 +233,10 @@ class Parent {
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
       if (pid == engine_) engine_ended(status);
+      if (configurations_.ended(pid, status)) configuration_was_read(status);
       if (programs_.ended(pid)) continue;
       if (keys_.ended(pid, ring::monotonic_now()))
-        report(fmt::format("the key process {}; it is made anew", end_of(status)));
+        tell_operator(fmt::format("the key process {}; it is made anew", end_of(status)));
       forget(pid);
     }
   }
@@ -272,7 +287,7 @@ class Parent {
     if (request) {
       std::visit([this](const auto& one) { take(one); }, *request);
     } else {
-      report("the engine sent a request that cannot be");
+      tell_operator("the engine sent a request that cannot be");
     }
     for (const int file : {file_, second_})
       if (file >= 0) close(file);
@@ -281,19 +296,34 @@ class Parent {
   // What a request keeps of the descriptors that came with it, it takes out of file_.
   void take(const StartAgent& request) { start_agent(file_, request.user); }
   void take(const BindSocket& request) { bind_socket(file_, request); }
-  void take(const ReadConfiguration&) { read_configuration(file_); }
+  void take(const ReadConfiguration&) {
+    // Its end without a word is the answer when it cannot be read now.
+    if (file_ < 0) return;
+    [[maybe_unused]] const auto begun = configurations_.begin(std::exchange(file_, -1));
+  }
+  void take(const AdoptConfiguration&) { configurations_.adopt(); }
   void take(const Ready&) {
     ready();
     sockets_.drop_unused();
   }
   void take(const LoadKey& request) {
+    if (!configurations_.permits_key(request.path)) {
+      const KeyAnswer no =
+          std::unexpected(request.path + ": the configuration does not name this key");
+      if (file_ >= 0) [[maybe_unused]]
+        const auto told = send_with_descriptor(file_, encode(no), -1);
+      return refuse("load the key", request.path);
+    }
     const Instant now = ring::monotonic_now();
     watched_.watch(request.path, now);
-    keys_.load(request, std::exchange(file_, -1), now);
+    keys_.load(request.path, configurations_.keys_user(), std::exchange(file_, -1), now);
   }
   void take(const ConnectKeys&) { keys_.serve(std::exchange(file_, -1), ring::monotonic_now()); }
   void take(const ConnectAuth&) { start_auth(file_); }
-  void take(const WatchFile& request) { watched_.watch(request.path, ring::monotonic_now()); }
+  void take(const WatchFile& request) {
+    if (!configurations_.permits_watch(request.path)) return refuse("watch", request.path);
+    watched_.watch(request.path, ring::monotonic_now());
+  }
   void take(const ForgetFiles& request) {
     watched_.forget(request.before);
     keys_.forget(request.before, ring::monotonic_now());
@@ -309,14 +339,26 @@ class Parent {
   void take(const DropSocket& request) { sockets_.drop(request.address); }
   void take(const Stopping&) { begin_to_stop(); }
   void take(const Alive&) { notify_service_manager("WATCHDOG=1"); }
-  void take(const NameEngineUser& request) {
-    if (!served_) engine_user_ = request.user;
-  }
   void take(const StartProgram& request) {
-    const auto pid = programs_.start(request.words, request.name, engine_user_, file_, second_);
+    const auto* const program = configurations_.find_program(request.name, request.words);
+    if (program == nullptr) {
+      refuse("start", request.words[0]);
+      return answer(-EACCES, -1);
+    }
+    const auto pid = programs_.start(*program, file_, second_);
     answer(pid ? *pid : -pid.error().code, -1);
   }
   void take(const EndProgram& request) { programs_.end(request.pid); }
+
+  // An honest engine asks for nothing that the configuration does not name, but perhaps for what
+  // it named before. One that has been taken over must not fill the system's log.
+  void refuse(std::string_view what, const std::string& path) {
+    const Instant now = ring::monotonic_now();
+    if (now < refusals_told_until_) return;
+    refusals_told_until_ = now + refusal_step;
+    tell_operator(
+        fmt::format("refused to {} {}, which the configuration does not name", what, path));
+  }
 
   // To a question of the engine's, which waits for it.
   void answer(int number, int file) const {
@@ -331,16 +373,6 @@ class Parent {
     if (pid < 0) return answer_for(agent_socket, {"fork", errno});
     if (pid > 0) return note(pid, user.uid);
     serve_as_agent(keep_only(agent_socket), user);
-    _exit(0);
-  }
-
-  // Its end without a word is the answer when it cannot be made.
-  void read_configuration(int socket) {
-    if (socket < 0 || is_full(geteuid())) return;
-    const pid_t pid = fork();
-    if (pid > 0) note(pid, geteuid());
-    if (pid != 0) return;
-    options_.read_configuration(keep_only(socket));
     _exit(0);
   }
 
@@ -416,7 +448,9 @@ class Parent {
   Instant alive_at_ = never;  // is to be told
   Duration pause_{};
   std::uint64_t restarts_ = 0;
-  std::string engine_user_;
+  bool preparing_ = false;  // an engine starts when the configuration was read
+  Instant refusals_told_until_{};
+  Configurations configurations_;
   KeptSockets sockets_;
   Programs programs_;
   KeyKeeper keys_;

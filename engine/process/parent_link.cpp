@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -17,6 +18,8 @@ namespace {
 
 // A key process that has just been made has its user to look up.
 constexpr timeval key_patience{.tv_sec = 30, .tv_usec = 0};
+// Longer than the process that reads may take.
+constexpr timeval reading_patience{.tv_sec = 150, .tv_usec = 0};
 
 std::vector<std::byte> plain(const sockaddr* address, socklen_t octets) {
   const auto* const start = reinterpret_cast<const std::byte*>(address);
@@ -25,7 +28,15 @@ std::vector<std::byte> plain(const sockaddr* address, socklen_t octets) {
 
 }  // namespace
 
-ParentLink::~ParentLink() { close(socket_); }
+ParentLink::~ParentLink() {
+  forget_configurations();
+  close(socket_);
+}
+
+void ParentLink::forget_configurations() {
+  for (int* const file : {&files_.newest, &files_.adopted})
+    if (*file >= 0) close(std::exchange(*file, -1));
+}
 
 std::expected<int, Fault> ParentLink::start_agent(const AgentUser& user) {
   if (!privileged_ && user.uid != geteuid())
@@ -36,8 +47,18 @@ std::expected<int, Fault> ParentLink::start_agent(const AgentUser& user) {
 }
 
 std::expected<int, Fault> ParentLink::read_configuration() {
-  return request_with_socket(encode(ReadConfiguration{}));
+  const auto socket = request_with_socket(encode(ReadConfiguration{}), SOCK_SEQPACKET);
+  if (!socket) return std::unexpected(socket.error());
+  setsockopt(*socket, SOL_SOCKET, SO_RCVTIMEO, &reading_patience, sizeof reading_patience);
+  std::array<std::byte, 16> room;
+  const auto answer = receive_with_descriptor(*socket, room);
+  close(*socket);
+  if (!answer) return std::unexpected(Fault{"read configuration", answer.error().code});
+  if (answer->file < 0) return std::unexpected(Fault{"read configuration", ECONNRESET});
+  return answer->file;
 }
+
+void ParentLink::adopt_configuration() { send_when_possible(AdoptConfiguration{}); }
 
 std::expected<int, Fault> ParentLink::request_with_socket(std::string_view request, int type) {
   int ends[2];
@@ -86,11 +107,6 @@ void ParentLink::drop_socket(const sockaddr* address, socklen_t octets) {
   send_when_possible(DropSocket{plain(address, octets)});
 }
 
-void ParentLink::name_engine_user(const std::string& user) {
-  const NameEngineUser request{user};
-  if (is_within_limits(request)) send_when_possible(request);
-}
-
 std::expected<pid_t, Fault> ParentLink::start_program(const std::vector<std::string>& words,
                                                       const std::string& name, int input,
                                                       int output) {
@@ -111,9 +127,8 @@ void ParentLink::tell_alive() {
   [[maybe_unused]] const auto told = send_with_descriptor(socket_, encode(Alive{}), -1);
 }
 
-std::expected<LoadedKey, std::string> ParentLink::load_key(const std::string& path,
-                                                           const std::string& user) {
-  const LoadKey request{path, user};
+std::expected<LoadedKey, std::string> ParentLink::load_key(const std::string& path) {
+  const LoadKey request{path};
   const auto failed = [&path](std::string_view why) {
     return std::unexpected(fmt::format("{}: {}", path, why));
   };

@@ -16,12 +16,20 @@
 
 namespace ringpost::process {
 
+// Descriptors of the texts of the configuration, as the parent's `read_configuration` wrote them;
+// -1: there are none.
+struct ConfigurationFiles {
+  int newest = -1;   // as they are now
+  int adopted = -1;  // as they were last in use, by an engine before this one
+};
+
 class ParentLink {
  public:
-  // Takes over `socket`. `privileged`: the parent is root, and can make agents of any user.
-  // `restarts`: how many engines of this parent have crashed.
-  ParentLink(int socket, bool privileged, std::uint64_t restarts = 0)
-      : socket_(socket), privileged_(privileged), restarts_(restarts) {}
+  // Takes over `socket` and `files`. `privileged`: the parent is root, and can make agents of any
+  // user. `restarts`: how many engines of this parent have crashed.
+  ParentLink(int socket, bool privileged, std::uint64_t restarts = 0,
+             const ConfigurationFiles& files = {})
+      : socket_(socket), privileged_(privileged), restarts_(restarts), files_(files) {}
   ParentLink(const ParentLink&) = delete;
   ParentLink& operator=(const ParentLink&) = delete;
   ~ParentLink();
@@ -31,9 +39,15 @@ class ParentLink {
   // nobody can be called that, or have that number.
   std::expected<int, Fault> start_agent(const AgentUser& user);
 
-  // A socket from which the configuration is to be read, as the parent's `read_configuration`
-  // writes it; to be closed by the caller.
+  // What an engine starts with; closed by forget_configurations() or at the end.
+  const ConfigurationFiles& configurations() const { return files_; }
+  void forget_configurations();
+  // The texts of the configuration as they are now, to be closed by the caller. Waits until they
+  // have been read; for one thread at a time.
   std::expected<int, Fault> read_configuration();
+  // What was read last is what we use: only what it names can be had from the parent from now on,
+  // and an engine that follows us falls back to it.
+  void adopt_configuration();
 
   // A socket of datagrams to a new process that speaks PAM (proto/sasl/pam_request.h), to be closed
   // by the caller. It ends at once where there is no such program.
@@ -50,10 +64,9 @@ class ParentLink {
   // Its copies for this address go.
   void drop_socket(const sockaddr* address, socklen_t octets);
 
-  // Whom the programs run as; only before the first tell_ready() of all engines.
-  void name_engine_user(const std::string& user);
-  // A program with these descriptors, which stay the caller's, as its standard input and output.
-  // Waits for the parent. E2BIG: there is too much of it.
+  // A program that the configuration names, with these descriptors, which stay the caller's, as its
+  // standard input and output. Waits for the parent. E2BIG: there is too much of it. EACCES: it is
+  // not in the configuration.
   std::expected<pid_t, Fault> start_program(const std::vector<std::string>& words,
                                             const std::string& name, int input, int output);
   // Kills it with its process group.
@@ -66,15 +79,15 @@ class ParentLink {
   // All cores turn; for the watchdog of the service manager.
   void tell_alive();
 
-  // Has the key process take the private key in the file at `path`, which the parent opens; the key
-  // process runs as `user` (when the parent is root). Blocks: for threads that load a
-  // configuration. The error is a sentence for the operator that names the path.
-  std::expected<LoadedKey, std::string> load_key(const std::string& path, const std::string& user);
+  // Has the key process take the private key in the file at `path`, which the parent opens when the
+  // configuration names it. Blocks: for threads that load a configuration. The error is a sentence
+  // for the operator that names the path.
+  std::expected<LoadedKey, std::string> load_key(const std::string& path);
   // One end of a new connection to the key process, to be closed by the caller; it ends at once
   // when no key was ever loaded. Does not block.
   std::expected<int, Fault> connect_keys();
-  // The engine gets SIGUSR1 when a file that is watched, or one of a key, has changed. Blocks only
-  // while the parent is behind; for threads that load.
+  // The engine gets SIGUSR1 when a file that is watched, or one of a key, has changed; only for
+  // what the configuration names. Blocks only while the parent is behind; for threads that load.
   void watch_file(const std::string& path);
   // Keys that were loaded last, and files that were watched last, before `before` are of no use any
   // more; keys stay for an hour.
@@ -95,6 +108,7 @@ class ParentLink {
   int socket_;
   bool privileged_;
   std::uint64_t restarts_;
+  ConfigurationFiles files_;
   std::mutex answer_lock_;  // one question with an answer at a time
 };
 

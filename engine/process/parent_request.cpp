@@ -24,7 +24,7 @@ enum class RequestKind : std::uint8_t {
   DropSocket,
   Stopping,
   Alive,
-  NameEngineUser,
+  AdoptConfiguration,
   StartProgram,
   EndProgram,
 };
@@ -71,13 +71,6 @@ StartProgram take_program(FieldReader& in) {
   return request;
 }
 
-LoadKey take_key(FieldReader& in) {
-  LoadKey request;
-  request.path = take_absolute_path(in, path_octets_max);
-  request.user = take_text(in, name_octets_max);
-  return request;
-}
-
 ParentRequest take_request(FieldReader& in) {
   switch (static_cast<RequestKind>(in.fixed<std::uint8_t>())) {
     case RequestKind::StartAgent:
@@ -89,7 +82,7 @@ ParentRequest take_request(FieldReader& in) {
     case RequestKind::ReadConfiguration:
       return ReadConfiguration{};
     case RequestKind::LoadKey:
-      return take_key(in);
+      return LoadKey{take_absolute_path(in, path_octets_max)};
     case RequestKind::ConnectKeys:
       return ConnectKeys{};
     case RequestKind::WatchFile:
@@ -108,8 +101,8 @@ ParentRequest take_request(FieldReader& in) {
       return Stopping{};
     case RequestKind::Alive:
       return Alive{};
-    case RequestKind::NameEngineUser:
-      return NameEngineUser{take_text(in, name_octets_max)};
+    case RequestKind::AdoptConfiguration:
+      return AdoptConfiguration{};
     case RequestKind::StartProgram:
       return take_program(in);
     case RequestKind::EndProgram:
@@ -141,7 +134,6 @@ void put_request(StringSink& sink, const ReadConfiguration&) {
 void put_request(StringSink& sink, const LoadKey& request) {
   put_kind(sink, RequestKind::LoadKey);
   put_text(sink, request.path);
-  put_text(sink, request.user);
 }
 
 void put_request(StringSink& sink, const ConnectKeys&) { put_kind(sink, RequestKind::ConnectKeys); }
@@ -179,9 +171,8 @@ void put_request(StringSink& sink, const Stopping&) { put_kind(sink, RequestKind
 
 void put_request(StringSink& sink, const Alive&) { put_kind(sink, RequestKind::Alive); }
 
-void put_request(StringSink& sink, const NameEngineUser& request) {
-  put_kind(sink, RequestKind::NameEngineUser);
-  put_text(sink, request.user);
+void put_request(StringSink& sink, const AdoptConfiguration&) {
+  put_kind(sink, RequestKind::AdoptConfiguration);
 }
 
 void put_request(StringSink& sink, const StartProgram& request) {

@@ -23,15 +23,17 @@ struct BindSocket {  // comes with a stream socket; answered with one errno, 0 w
   std::vector<std::byte> address;  // a sockaddr
   bool operator==(const BindSocket&) const = default;
 };
-struct ReadConfiguration {  // comes with one end of the socket that takes it
+struct ReadConfiguration {  // comes with one end of the socket that takes a descriptor of it
   bool operator==(const ReadConfiguration&) const = default;
 };
 struct Ready {  // the engine serves: who waits for the start may go on
   bool operator==(const Ready&) const = default;
 };
+struct AdoptConfiguration {  // what was read last is in use
+  bool operator==(const AdoptConfiguration&) const = default;
+};
 struct LoadKey {  // comes with one end of the socket that takes the KeyAnswer
   std::string path;
-  std::string user;  // as whom the key process runs when it is not there yet
   bool operator==(const LoadKey&) const = default;
 };
 struct ConnectKeys {  // comes with one end of the socket to the key process
@@ -68,10 +70,6 @@ struct Stopping {  // the engine ends, and shall not be made anew
 struct Alive {  // every core of the engine turns
   bool operator==(const Alive&) const = default;
 };
-struct NameEngineUser {  // whom programs are run as; heard only before the first Ready
-  std::string user;
-  bool operator==(const NameEngineUser&) const = default;
-};
 struct StartProgram {  // comes with what is to be its standard input and output; answered with an
                        // errno, negative, or the process's number
   std::string name;
@@ -85,7 +83,7 @@ struct EndProgram {
 using ParentRequest =
     std::variant<StartAgent, BindSocket, ReadConfiguration, Ready, LoadKey, ConnectKeys, WatchFile,
                  ForgetFiles, ConnectAuth, KeepSocket, FindSocket, DropSocket, Stopping, Alive,
-                 NameEngineUser, StartProgram, EndProgram>;
+                 AdoptConfiguration, StartProgram, EndProgram>;
 inline constexpr std::size_t program_words_max = 64;
 inline constexpr std::size_t request_octets_max = 24 * 1024;
 

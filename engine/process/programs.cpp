@@ -26,37 +26,36 @@ bool become_user(const std::string& user) {
 }
 
 // In the new process. Nothing that was opened by the parent goes along but its standard error.
-[[noreturn]] void run(const std::vector<std::string>& words, const std::string& name,
-                      const std::string& user, int input, int output, pid_t parent) {
+[[noreturn]] void run(const PermittedProgram& program, int input, int output, pid_t parent) {
   // Away from the places that they are copied to.
   const int in = fcntl(input, F_DUPFD, 3);
   const int out = fcntl(output, F_DUPFD, 3);
   setpgid(0, 0);
   if (in < 0 || out < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-      close_range(3, ~0u, 0) != 0 || !become_user(user) || !die_with_parent(parent))
+      close_range(3, ~0u, 0) != 0 || !become_user(program.user) || !die_with_parent(parent))
     _exit(no_start);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  std::vector<char*> arguments{const_cast<char*>(name.c_str())};
-  for (std::size_t i = 1; i < words.size(); ++i)
-    arguments.push_back(const_cast<char*>(words[i].c_str()));
+  std::vector<char*> arguments{const_cast<char*>(program.name.c_str())};
+  for (std::size_t i = 1; i < program.words.size(); ++i)
+    arguments.push_back(const_cast<char*>(program.words[i].c_str()));
   arguments.push_back(nullptr);
-  execv(words[0].c_str(), arguments.data());
+  execv(program.words[0].c_str(), arguments.data());
   _exit(no_start);
 }
 
 }  // namespace
 
-std::expected<pid_t, Fault> Programs::start(const std::vector<std::string>& words,
-                                            const std::string& name, const std::string& user,
-                                            int input, int output) {
-  if (running_.size() >= programs_max) return std::unexpected(Fault{"programs", EAGAIN, words[0]});
+std::expected<pid_t, Fault> Programs::start(const PermittedProgram& program, int input,
+                                            int output) {
+  const std::string& path = program.words[0];
+  if (running_.size() >= programs_max) return std::unexpected(Fault{"programs", EAGAIN, path});
   const pid_t self = getpid();
   const pid_t pid = fork();
-  if (pid < 0) return std::unexpected(Fault{"fork", errno, words[0]});
-  if (pid == 0) run(words, name, user, input, output, self);
+  if (pid < 0) return std::unexpected(Fault{"fork", errno, path});
+  if (pid == 0) run(program, input, output, self);
   setpgid(pid, pid);  // whoever comes first
   running_.insert(pid);
   return pid;

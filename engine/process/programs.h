@@ -1,25 +1,22 @@
-// Programs: what the parent runs on the engine's request and as the engine's user: programs of
-// tables. The engine itself may not execute anything.
+// Programs: what the parent runs on the engine's request: the programs of tables, which the
+// configuration names. The engine itself may not execute anything.
 #pragma once
 
 #include <expected>
 #include <set>
-#include <string>
-#include <vector>
 
 #include <sys/types.h>
 
+#include "engine/process/permissions.h"
 #include "proto/base/fault.h"
 
 namespace ringpost::process {
 
 class Programs {
  public:
-  // `words` has the program's path first; `name` is what it is told as its own. Its standard input
-  // and output are the descriptors, which stay the caller's. As `user` when we are root; no user
-  // then means that nothing is run.
-  std::expected<pid_t, Fault> start(const std::vector<std::string>& words, const std::string& name,
-                                    const std::string& user, int input, int output);
+  // Its standard input and output are the descriptors, which stay the caller's. When we are root
+  // and there is no such user, or it is root, nothing is run.
+  std::expected<pid_t, Fault> start(const PermittedProgram& program, int input, int output);
   // With all of its process group; nothing when it is none of ours.
   void end(pid_t pid);
   void end_all();

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include "engine/mta/generation_loader.h"
 #include "engine/mta/server.h"
 #include "engine/process/key_file.h"
+#include "engine/process/notify.h"
 #include "engine/process/parent.h"
 #include "engine/process/standard_descriptors.h"
 
@@ -129,25 +131,57 @@ int check(const DaemonOptions& options, EngineWish wish) {
   return 0;
 }
 
+using Amend = void (*)(mta::ConfigurationBundle&, const mta::LoadWish&);
+
+std::shared_ptr<mta::Generation> load_from(int texts, EngineWish wish, Amend amend = nullptr) {
+  auto bundle = mta::read_bundle(texts);
+  if (!bundle) {
+    std::fprintf(stderr, "ringpostd: %s\n", to_text(bundle.error()).c_str());
+    return nullptr;
+  }
+  if (amend != nullptr) amend(*bundle, wish.config);
+  wish.config.read = mta::reader_of(std::move(*bundle));
+  return load(wish);
+}
+
+// The configuration as it is now; for an engine that takes the place of one that crashed, when
+// there is a mistake in it, as it was last in use: whoever edits it must not end the service.
+// Certificates are read as they are now even then: they must go with the keys. True: as it is now.
+std::pair<std::shared_ptr<mta::Generation>, bool> load_for_engine(const EngineWish& wish,
+                                                                  process::ParentLink& parent) {
+  const auto [newest, adopted] = parent.configurations();
+  std::shared_ptr<mta::Generation> generation;
+  bool is_newest = false;
+  if (newest >= 0) {
+    generation = load_from(newest, wish);
+    is_newest = generation != nullptr;
+  }
+  if (!is_newest && adopted >= 0) {
+    process::tell_operator(
+        "the configuration cannot be used: the engine goes on with the one that was in use before");
+    generation = load_from(adopted, wish, mta::forget_certificates);
+  }
+  parent.forget_configurations();
+  return {std::move(generation), is_newest};
+}
+
 // The engine, in its own process: reads the configuration with the rights it was started with, and
 // gives them up before it serves.
 int run_engine(EngineWish wish, process::ParentLink& parent) {
   prctl(PR_SET_NAME, "ringpost-engine", 0, 0, 0);
-  wish.config.find_key = [&parent](
-                             const std::string& path,
-                             const std::string& user) -> std::expected<tls::KeyName, std::string> {
-    const auto key = parent.load_key(path, user);
+  wish.config.find_key = [&parent](const std::string& path,
+                                   const std::string&) -> std::expected<tls::KeyName, std::string> {
+    const auto key = parent.load_key(path);
     if (!key) return std::unexpected(key.error());
     return key->name;
   };
   // Not those that were made with the wish: the parent keeps these, and would give them to every
   // engine that it makes anew.
   wish.config.tickets = std::make_shared<tls::TicketKeys>();
-  const auto generation = load(wish);
+  const auto [generation, is_newest] = load_for_engine(wish, parent);
   if (generation == nullptr) return 1;
   conf::EngineSettings& settings = generation->config.engine;
   if (!wish.foreground && settings.log_path.empty()) settings.log_path = wish.home.log;
-  parent.name_engine_user(settings.user);
   if (auto became = mta::become_engine_user(wish.home, generation->config); !became) {
     std::fprintf(stderr, "ringpostd: %s\n", became.error().c_str());
     return 1;
@@ -174,6 +208,7 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
     return 1;
   }
   if (!wish.foreground) process::leave_standard_descriptors();
+  if (is_newest) parent.adopt_configuration();
   parent.tell_ready();
   (*server)->wait();
   return 0;
@@ -198,8 +233,8 @@ int run_daemon(const DaemonOptions& options) {
   raise_file_limit();  // the parent keeps as many listening sockets as the engine has
   process::ParentOptions parent_options;
   if (!options.foreground) parent_options.ready_pipe = go_to_background();
-  parent_options.read_configuration = [&wish](int socket) {
-    mta::send_configuration(wish.config, socket);
+  parent_options.read_configuration = [&wish](int texts, int permissions) {
+    return mta::write_configuration(wish.config, texts, permissions);
   };
   return process::run_parent(parent_options, [&wish](std::unique_ptr<process::ParentLink> parent) {
     return run_engine(wish, *parent);

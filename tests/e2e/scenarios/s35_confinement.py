@@ -62,7 +62,8 @@ def every_process_by_proc(t):
     t.equal(fields_of(f"/proc/{parent}/status")["Threads"], "1", "threads of the parent")
     files = [path for path in open_files(parent) if path.startswith("/")]
     allowed = {"/dev/null", daemon.log_path}
-    t.true(set(files) <= allowed, f"the parent has files open: {files}")
+    kept = "/memfd:ringpost-configuration (deleted)"  # what the next engine would fall back to
+    t.true(set(files) <= {*allowed, kept}, f"the parent has files open: {files}")
 
     for task in os.listdir(f"/proc/{engine}/task"):
         status = fields_of(f"/proc/{engine}/task/{task}/status")

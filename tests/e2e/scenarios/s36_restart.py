@@ -69,6 +69,30 @@ def the_engine(t):
     t.note("greeted again after " + ", ".join(f"{one:.1f} s" for one in waited))
 
 
+@case()
+def a_mistake_in_the_configuration(t):
+    """An engine that crashes while somebody edits the file is made anew with what was in use; a
+    reload says what is wrong, and takes what is right again."""
+    daemon = start(t)
+    sound = daemon.configuration()
+    with open(daemon.configuration_path, "w", encoding="utf-8") as file:
+        file.write("nonsense\n")
+    for _ in range(2):
+        engine = daemon.engine_pid()
+        os.kill(engine, signal.SIGKILL)
+        t.eventually(lambda old=engine: daemon.child_named("ringpost-engine") not in (None, old),
+                     "another engine")
+        send(daemon, 1, "alice@example.test")
+    t.true("goes on with the one that was in use before" in daemon.log(), "it is said")
+    t.true("nonsense" in daemon.log(), "the mistake is shown")
+    t.true(daemon.control("reload").returncode != 0, "a reload of nonsense")
+    with open(daemon.configuration_path, "w", encoding="utf-8") as file:
+        file.write(sound)
+    daemon.control_ok("reload")
+    send(daemon, 1, "alice@example.test")
+    daemon.wait_delivered(3)
+
+
 @case(seconds=120)
 def agents(t):
     """What an agent was at is delivered by another one."""

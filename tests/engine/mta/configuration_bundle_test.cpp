@@ -1,57 +1,46 @@
 // The configuration as another process reads it: every file that is named, whole, or why not.
 #include "engine/mta/configuration_bundle.h"
 
+#include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/process/agent_frame.h"
-#include "engine/process/content.h"
-#include "engine/process/descriptor_passing.h"
-#include "engine/process/parent_request.h"
+#include "engine/process/permissions.h"
 #include "tests/engine/support.h"
 
 namespace ringpost::mta {
 namespace {
 
-// A parent of one request: what it does with the socket that came along.
-class FakeParent {
- public:
-  explicit FakeParent(std::function<void(int)> serve) {
-    int ends[2];
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    link = std::make_unique<process::ParentLink>(ends[0], true);
-    thread_ = std::thread([end = ends[1], serve = std::move(serve)] {
-      std::byte room[process::request_octets_max];
-      const auto received = process::receive_with_descriptor(end, room);
-      EXPECT_TRUE(received && received->file >= 0);
-      const auto request = process::decode_request(Bytes(room).first(received->octets));
-      EXPECT_EQ(request, process::ParentRequest(process::ReadConfiguration{}));
-      serve(received->file);
-      close(received->file);
-      close(end);
-    });
-  }
-  ~FakeParent() { thread_.join(); }
-  std::unique_ptr<process::ParentLink> link;
-
- private:
-  std::thread thread_;
-};
-
 class ConfigurationBundleTest : public testing::Test {
  protected:
+  void SetUp() override {
+    for (int* const file : {&texts_, &permissions_}) {
+      *file = memfd_create("test", MFD_CLOEXEC);
+      ASSERT_GE(*file, 0);
+    }
+  }
+  ~ConfigurationBundleTest() override {
+    for (const int file : {texts_, permissions_}) close(file);
+  }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_.file(name)) << text;
   }
-  std::expected<ConfigurationBundle, Fault> fetch() {
-    FakeParent parent([this](int socket) { EXPECT_TRUE(send_configuration(wish_, socket)); });
-    return fetch_configuration(*parent.link);
+  std::expected<ConfigurationBundle, Fault> pass() {
+    EXPECT_TRUE(write_configuration(wish_, dup(texts_), dup(permissions_)));
+    return read_bundle(texts_);
+  }
+  process::Permissions permissions() const {
+    std::string octets(std::size_t{1} << 20, '\0');
+    const ssize_t got = pread(permissions_, octets.data(), octets.size(), 0);
+    octets.resize(static_cast<std::size_t>(got));
+    return process::decode_permissions(bytes_of(octets)).value_or(process::Permissions{});
   }
   test::TemporaryDirectory folder_;
+  int texts_ = -1;
+  int permissions_ = -1;
   LoadWish wish_{.path = folder_.file("smtpd.conf"), .server_name = "mx.example.org"};
 };
 
@@ -63,7 +52,7 @@ TEST_F(ConfigurationBundleTest, EveryFileThatIsNamed) {
   const std::string main = "include \"" + folder_.file("more.conf") +
                            "\"\ntable users file:" + folder_.file("users") + "\n";
   write("smtpd.conf", main);
-  const auto bundle = fetch();
+  const auto bundle = pass();
   ASSERT_TRUE(bundle) << to_text(bundle.error());
   ASSERT_EQ(bundle->size(), 4u);
   EXPECT_EQ(bundle->at(wish_.path).value_or(""), main);
@@ -73,34 +62,71 @@ TEST_F(ConfigurationBundleTest, EveryFileThatIsNamed) {
   ASSERT_FALSE(away);
   EXPECT_EQ(away.error().code, ENOENT);
   EXPECT_EQ(away.error().path, folder_.file("away"));
+  EXPECT_EQ(permissions(), process::Permissions{}) << "of what cannot be used";
 }
 
 TEST_F(ConfigurationBundleTest, NoMainFile) {
-  const auto bundle = fetch();
+  const auto bundle = pass();
   ASSERT_TRUE(bundle);
   ASSERT_EQ(bundle->size(), 1u);
   EXPECT_EQ(bundle->at(wish_.path).error().code, ENOENT);
 }
 
+// Keys, certificates and programs; as the engine itself will ask for them.
+TEST_F(ConfigurationBundleTest, WhatItPermits) {
+  write("smtpd.conf",
+        "engine user _mail\nengine keys-user _keys\n"
+        "pki a cert \"/ssl/a.pem\"\npki a key \"/ssl/a.key\"\nca b cert \"/ssl/b.pem\"\n"
+        "table people \"proc:/usr/bin/table-people  -v x\"\n"
+        "listen on 127.0.0.1 port smtp\naction a relay\nmatch for any action a\n");
+  const auto bundle = pass();
+  ASSERT_TRUE(bundle);
+  conf::FileReader read = reader_of(*bundle);
+  for (const auto& wrong :
+       conf::parse(parse_input(wish_, *bundle->at(wish_.path)), read).diagnostics)
+    ADD_FAILURE() << conf::to_text_with_caret(wrong);
+  const process::Permissions wanted{
+      .keys_user = "_keys",
+      .keys = {"/ssl/a.key"},
+      .files = {"/ssl/a.pem", "/ssl/b.pem"},
+      .programs = {
+          {.name = "people", .words = {"/usr/bin/table-people", "-v", "x"}, .user = "_mail"}}};
+  EXPECT_EQ(permissions(), wanted);
+}
+
+// What is read as it is now although everything else is as it was.
+TEST_F(ConfigurationBundleTest, CertificatesCanBeForgotten) {
+  write("a.pem", "old");
+  write("smtpd.conf", "pki a cert \"" + folder_.file("a.pem") +
+                          "\"\npki a key \"/ssl/a.key\"\naction a relay\nmatch for any action a\n");
+  auto bundle = pass();
+  ASSERT_TRUE(bundle);
+  ASSERT_EQ(bundle->size(), 2u);
+  write("smtpd.conf", "nonsense");
+  write("a.pem", "new");
+  EXPECT_EQ(reader_of(*bundle)(folder_.file("a.pem")), "old");
+  forget_certificates(*bundle, wish_);
+  EXPECT_EQ(reader_of(*bundle)(folder_.file("a.pem")), "new");
+  EXPECT_TRUE(reader_of(*bundle)(wish_.path)->starts_with("pki a"));
+}
+
 TEST_F(ConfigurationBundleTest, AnEndInTheMiddleIsAFault) {
   write("smtpd.conf", "x");
-  for (const std::string& sent :
-       {std::string(), process::frame_header(9), process::frame_header(2) + "ab",
-        process::frame_header(1u << 30)}) {
-    FakeParent parent([&](int socket) { process::write_frame(socket, sent); });
-    const auto bundle = fetch_configuration(*parent.link);
+  ASSERT_TRUE(pass());
+  struct stat status{};
+  ASSERT_EQ(fstat(texts_, &status), 0);
+  for (off_t octets = status.st_size - 1; octets >= 0; --octets) {
+    ASSERT_EQ(ftruncate(texts_, octets), 0);
+    const auto bundle = read_bundle(texts_);
     ASSERT_FALSE(bundle);
-    EXPECT_EQ(bundle.error().code, ECONNRESET);
+    EXPECT_EQ(bundle.error().code, EBADMSG);
   }
 }
 
 TEST_F(ConfigurationBundleTest, NobodyTakesIt) {
   write("smtpd.conf", "x");
-  int ends[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  close(ends[0]);
-  EXPECT_FALSE(send_configuration(wish_, ends[1]));
-  close(ends[1]);
+  EXPECT_FALSE(write_configuration(wish_, -1, dup(permissions_)));
+  EXPECT_FALSE(write_configuration(wish_, dup(texts_), -1));
 }
 
 }  // namespace

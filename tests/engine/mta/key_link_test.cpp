@@ -27,7 +27,7 @@ struct Job final : tls::SignJob {
 class KeyLinkTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto loaded = parent_.link->load_key(path_, "nobody");
+    const auto loaded = parent_.link->load_key(path_);
     ASSERT_TRUE(loaded) << loaded.error();
     key_ = loaded->name;
     core_ = test::make_core();
@@ -48,7 +48,8 @@ class KeyLinkTest : public testing::Test {
   void sign(Job& job, std::string_view input) { link_->sign(job, key_, 0x0403, bytes_of(input)); }
 
   test::TemporaryDirectory folder_;
-  test::ParentProcess parent_;
+  test::ParentProcess parent_{
+      {.keys_user = "nobody", .keys = {folder_.file("key")}, .files = {}, .programs = {}}};
   bssl::UniquePtr<EVP_PKEY> made_ = test::new_ec_key();
   std::string path_ = test::write_key(folder_.file("key"), test::pem_of(made_.get()));
   tls::KeyName key_{};

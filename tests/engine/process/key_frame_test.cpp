@@ -19,8 +19,8 @@ Bytes payload_of(const std::string& frame) {
 }
 
 TEST(KeyFrameTest, OrdersComeBack) {
-  for (const KeyOrder& order : {KeyOrder(TakeKey{"/etc/ssl/a.key"}), KeyOrder(ServeSigner{}),
-                                KeyOrder(ForgetKeys{Instant{5}})})
+  for (const KeyOrder& order : {KeyOrder(TakeKey{"/etc/ssl/a.key", "_ringkeys"}),
+                                KeyOrder(ServeSigner{}), KeyOrder(ForgetKeys{Instant{5}})})
     EXPECT_EQ(decode_key_order(bytes_of(encode(order))), order);
   EXPECT_FALSE(decode_key_order(bytes_of("\x07")));
 }

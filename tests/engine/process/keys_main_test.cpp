@@ -20,7 +20,7 @@ constexpr const char* user = "nobody";
 class KeysTest : public testing::Test {
  protected:
   LoadedKey load(const std::string& path) {
-    const auto key = parent_.link->load_key(path, user);
+    const auto key = parent_.link->load_key(path);
     EXPECT_TRUE(key) << key.error();
     return key.value_or(LoadedKey{});
   }
@@ -40,8 +40,14 @@ class KeysTest : public testing::Test {
     return reply;
   }
   pid_t find_process() const { return test::session_of_child(parent_.pid()); }
+  Permissions permitted(const char* keys_user) const {
+    return {.keys_user = keys_user,
+            .keys = {folder_.file("key"), folder_.file("none")},
+            .files = {},
+            .programs = {}};
+  }
   test::TemporaryDirectory folder_;
-  test::ParentProcess parent_;
+  test::ParentProcess parent_{permitted(user)};
   bssl::UniquePtr<EVP_PKEY> made_ = test::new_ec_key();
   std::string path_ = test::write_key(folder_.file("key"), test::pem_of(made_.get()));
 };
@@ -64,13 +70,13 @@ TEST_F(KeysTest, SignsForEveryConnection) {
 TEST_F(KeysTest, WhatCannotBeUsedIsSaid) {
   load(path_);
   ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
-  const auto open = parent_.link->load_key(path_, user);
+  const auto open = parent_.link->load_key(path_);
   ASSERT_FALSE(open);
   EXPECT_TRUE(open.error().starts_with(path_ + ": mode 0644 gives others")) << open.error();
-  const auto none = parent_.link->load_key(folder_.file("none"), user);
+  const auto none = parent_.link->load_key(folder_.file("none"));
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error(), folder_.file("none") + ": No such file or directory");
-  EXPECT_FALSE(parent_.link->load_key("relative", user));
+  EXPECT_FALSE(parent_.link->load_key("relative"));
 }
 
 TEST_F(KeysTest, WithoutAKeyThereIsNobodyToAsk) {
@@ -93,7 +99,8 @@ TEST_F(KeysTest, IsNotRootAndCannotBeLookedInto) {
 
 TEST_F(KeysTest, NoSuchUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can become others";
-  const auto key = parent_.link->load_key(path_, "no-such-user");
+  const test::ParentProcess parent(permitted("no-such-user"));
+  const auto key = parent.link->load_key(path_);
   ASSERT_FALSE(key);
   EXPECT_TRUE(key.error().starts_with("there is no user no-such-user to keep private keys"))
       << key.error();
@@ -101,7 +108,8 @@ TEST_F(KeysTest, NoSuchUser) {
 
 TEST_F(KeysTest, NotAsRoot) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can become others";
-  const auto key = parent_.link->load_key(path_, "root");
+  const test::ParentProcess parent(permitted("root"));
+  const auto key = parent.link->load_key(path_);
   ASSERT_FALSE(key);
   EXPECT_TRUE(key.error().starts_with("keys-user root must not be root")) << key.error();
 }

@@ -39,11 +39,20 @@ inline pid_t session_of_child(pid_t parent) {
   return -1;
 }
 
+// A configuration that permits this.
+inline process::Configurations::Read permitting(process::Permissions permitted) {
+  return [permitted = std::move(permitted)](int, int permissions) {
+    const std::string octets = process::encode(permitted);
+    return write(permissions, octets.data(), octets.size()) == static_cast<ssize_t>(octets.size());
+  };
+}
+
 // run_parent makes the engine, so what it calls the engine here does nothing but hand its link to
 // the test, and ends when the test does.
 class ParentProcess {
  public:
-  ParentProcess() {
+  // `permitted`: by the configuration.
+  explicit ParentProcess(process::Permissions permitted = {}) : permitted_(std::move(permitted)) {
     int ends[2];
     int last[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
@@ -77,23 +86,29 @@ class ParentProcess {
   pid_t pid() const { return pid_; }
 
  private:
-  // The link is the only datagram socket of this process besides the one to the test.
+  // The link is the only datagram socket of this process that its parent has made.
   static int link_descriptor(int to_test) {
     for (int file = 3; file < 1024; ++file) {
       int type = 0;
       socklen_t octets = sizeof type;
       const bool known = getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &octets) == 0;
-      if (known && type == SOCK_SEQPACKET && file != to_test) return file;
+      ucred maker{};
+      octets = sizeof maker;
+      if (known && type == SOCK_SEQPACKET && file != to_test &&
+          getsockopt(file, SOL_SOCKET, SO_PEERCRED, &maker, &octets) == 0 && maker.pid == getppid())
+        return file;
     }
     return -1;
   }
 
-  static int run(int to_test, int last) {
+  int run(int to_test, int last) const {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
-    return process::run_parent({}, [=](const std::unique_ptr<process::ParentLink>&) {
+    process::ParentOptions options;
+    options.read_configuration = permitting(permitted_);
+    return process::run_parent(options, [=](const std::unique_ptr<process::ParentLink>&) {
       const auto sent = process::send_with_descriptor(to_test, "link", link_descriptor(to_test));
       char octet = 0;
       _exit(sent && read(last, &octet, 1) == 0 ? 0 : 1);
@@ -101,6 +116,7 @@ class ParentProcess {
     });
   }
 
+  process::Permissions permitted_;
   pid_t pid_ = -1;
   int end_ = -1;
 };

@@ -16,13 +16,13 @@ TEST(ParentRequestTest, RequestsComeBack) {
        {ParentRequest(StartAgent{alice}), ParentRequest(Ready{}),
         ParentRequest(ReadConfiguration{}),
         ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())}),
-        ParentRequest(LoadKey{"/etc/ssl/private/a.key", "_ringkeys"}), ParentRequest(ConnectKeys{}),
+        ParentRequest(LoadKey{"/etc/ssl/private/a.key"}), ParentRequest(ConnectKeys{}),
         ParentRequest(ConnectAuth{}), ParentRequest(WatchFile{"/etc/ssl/a.pem"}),
         ParentRequest(ForgetFiles{Instant{-7}}),
         ParentRequest(KeepSocket{{address.begin(), address.end()}, 3}),
         ParentRequest(FindSocket{{address.begin(), address.end()}, 4}),
         ParentRequest(DropSocket{{address.begin(), address.end()}}), ParentRequest(Stopping{}),
-        ParentRequest(Alive{}), ParentRequest(NameEngineUser{"_ringpost"}),
+        ParentRequest(Alive{}), ParentRequest(AdoptConfiguration{}),
         ParentRequest(StartProgram{"people", {"/usr/bin/table", "-v", ""}}),
         ParentRequest(EndProgram{-5})})
     EXPECT_EQ(decode_request(bytes_of(encode(request))), request) << request.index();
@@ -40,7 +40,7 @@ TEST(ParentRequestTest, ProgramsThatAreNone) {
 TEST(ParentRequestTest, PathsThatAreNone) {
   for (const std::string& path : {std::string(), std::string("relative"), std::string("/a\0b", 4),
                                   "/" + std::string(path_octets_max, 'x')}) {
-    EXPECT_FALSE(is_within_limits(LoadKey{path, "u"})) << path;
+    EXPECT_FALSE(is_within_limits(LoadKey{path})) << path;
     EXPECT_FALSE(is_within_limits(WatchFile{path})) << path;
   }
 }

@@ -2,9 +2,7 @@
 // they are asked to be and nobody else, and ports are bound for an engine that may not.
 #include "engine/process/parent.h"
 
-#include <cstdio>
 #include <fstream>
-#include <functional>
 
 #include <grp.h>
 #include <netinet/in.h>
@@ -16,68 +14,21 @@
 #include "engine/process/agent_frame.h"
 #include "engine/process/content.h"
 #include "engine/process/rights.h"
-#include "tests/engine/process/parent_fixture.h"
-#include "tests/engine/support.h"
+#include "tests/engine/process/engine_fixture.h"
 
 namespace ringpost::process {
 namespace {
 
-using Engine = std::function<int(ParentLink&)>;
-
-// A parent with `engine`, in a process of its own, whose standard error goes to `log`.
-pid_t start_parent(const Engine& engine, const std::string& log,
-                   const ParentOptions& options = {}) {
-  sigset_t signals;
-  sigset_t before;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  sigprocmask(SIG_BLOCK, &signals, &before);
-  const pid_t pid = fork();
-  if (pid != 0) {
-    sigprocmask(SIG_SETMASK, &before, nullptr);
-    return pid;
-  }
-  freopen(log.c_str(), "a", stderr);
-  const rlimit no_dump{};
-  setrlimit(RLIMIT_CORE, &no_dump);
-  const int status = run_parent(options, [&](std::unique_ptr<ParentLink> link) {
-    _exit(engine(*link));
-    return 1;
-  });
-  std::fflush(stderr);
-  _exit(status);
-}
-
-int end_of(pid_t pid) {
-  int status = 0;
-  EXPECT_EQ(waitpid(pid, &status, 0), pid);
-  return status;
-}
-
-int sleep_until_signal() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  int got = 0;
-  sigwait(&signals, &got);
-  return got;
-}
+using test::end_of;
+using test::ParentTest;
+using test::sleep_until_signal;
+using test::start_parent;
 
 bool is_alive(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
   return std::getline(file, text) && !text.contains(") Z");
 }
-
-class ParentTest : public testing::Test {
- protected:
-  std::string log() const {
-    std::ifstream file(log_);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  test::TemporaryDirectory folder_;
-  std::string log_ = folder_.file("log");
-};
 
 TEST_F(ParentTest, EndsAsTheEngineEnds) {
   for (const int status : {0, 1, 7}) {
@@ -141,9 +92,17 @@ TEST_F(ParentTest, AnEngineThatWasToStopIsNotMadeAnew) {
 
 TEST_F(ParentTest, SignalsArePassedOn) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    const pid_t parent = start_parent([](ParentLink&) { return sleep_until_signal(); }, log_);
+    int told[2];
+    ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
+    const auto engine = [&](ParentLink&) {
+      return write(told[1], "x", 1) == 1 ? sleep_until_signal() : 0;
+    };
+    const pid_t parent = start_parent(engine, log_);
+    char octet = 0;
+    ASSERT_EQ(read(told[0], &octet, 1), 1);
     kill(parent, signal);
     EXPECT_EQ(WEXITSTATUS(end_of(parent)), signal);
+    for (const int end : told) close(end);
   }
 }
 
@@ -179,7 +138,7 @@ TEST_F(ParentTest, TellsWhoWaitsForTheStart) {
           if (is_ready) link.tell_ready();
           return is_ready ? sleep_until_signal() : 1;
         },
-        log_, {.ready_pipe = ends[1]});
+        log_, {.ready_pipe = ends[1], .read_configuration = {}});
     close(ends[1]);
     char octet = 0;
     EXPECT_EQ(read(ends[0], &octet, 1), is_ready ? 1 : 0);
@@ -187,25 +146,6 @@ TEST_F(ParentTest, TellsWhoWaitsForTheStart) {
     EXPECT_EQ(WEXITSTATUS(end_of(parent)), is_ready ? SIGTERM : 1);
     close(ends[0]);
   }
-}
-
-// By a process that has the parent's rights still, when the engine has given them up.
-TEST_F(ParentTest, TheConfigurationIsReadForTheEngine) {
-  ParentOptions options;
-  options.read_configuration = [](int socket) {
-    write_frame(socket, "as " + std::to_string(geteuid()));
-  };
-  const auto engine = [](ParentLink& link) {
-    const uid_t started_as = geteuid();
-    if (started_as == 0 && !become({20001, 20001, {20001}})) return 1;
-    const auto socket = link.read_configuration();
-    if (!socket) return 2;
-    char room[64]{};
-    const ssize_t got = recv(*socket, room, sizeof room, MSG_WAITALL);
-    const std::string wanted = "as " + std::to_string(started_as);
-    return got == static_cast<ssize_t>(wanted.size()) && room == wanted ? 0 : 3;
-  };
-  EXPECT_EQ(WEXITSTATUS(end_of(start_parent(engine, log_, options))), 0);
 }
 
 class AgentTest : public testing::Test {

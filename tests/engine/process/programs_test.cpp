@@ -8,6 +8,18 @@
 namespace ringpost::process {
 namespace {
 
+constexpr const char* scripts[] = {"true",
+                                   "echo $(id -u) $(grep -c 'NoNewPrivs:.1' /proc/self/status)",
+                                   "sleep 100 & echo started; sleep 100"};
+enum : std::size_t { Nothing, WhoAmI, Sleep };
+
+Permissions permitted(const std::string& user) {
+  Permissions permissions;
+  for (const char* const script : scripts)
+    permissions.programs.insert({.name = "sh", .words = {"/bin/sh", "-c", script}, .user = user});
+  return permissions;
+}
+
 class ProgramsTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(pipe2(ends_, O_CLOEXEC), 0); }
@@ -15,8 +27,8 @@ class ProgramsTest : public testing::Test {
     for (const int end : ends_)
       if (end >= 0) close(end);
   }
-  std::expected<pid_t, Fault> start(const std::string& script) {
-    return parent_.link->start_program({"/bin/sh", "-c", script}, "sh", 0, ends_[1]);
+  std::expected<pid_t, Fault> start(test::ParentProcess& parent, std::size_t script) const {
+    return parent.link->start_program({"/bin/sh", "-c", scripts[script]}, "sh", 0, ends_[1]);
   }
   std::string output() {
     char room[256];
@@ -25,23 +37,27 @@ class ProgramsTest : public testing::Test {
   }
   void close_input() { close(std::exchange(ends_[1], -1)); }
 
-  test::ParentProcess parent_;
+  test::ParentProcess parent_{permitted("nobody")};
   int ends_[2]{-1, -1};
 };
 
-TEST_F(ProgramsTest, RunAsTheEnginesUser) {
-  if (geteuid() == 0) {
-    const auto nobody_named = start("true");
-    ASSERT_TRUE(nobody_named);  // the process is made, and ends
-    parent_.link->name_engine_user("nobody");
-  }
-  ASSERT_TRUE(start("echo $(id -u) $(grep -c 'NoNewPrivs:.1' /proc/self/status)"));
+TEST_F(ProgramsTest, RunAsTheUserThatThePermissionNames) {
+  ASSERT_TRUE(start(parent_, WhoAmI));
   EXPECT_EQ(output(), geteuid() == 0 ? "65534 1\n" : std::to_string(geteuid()) + " 1\n");
 }
 
+TEST_F(ProgramsTest, NeverRunAsRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root could";
+  for (const std::string user : {"root", "no-such-user", ""}) {
+    test::ParentProcess parent(permitted(user));
+    ASSERT_TRUE(start(parent, WhoAmI));  // the process is made, and ends without a word
+    ASSERT_TRUE(start(parent_, WhoAmI));
+    EXPECT_EQ(output(), "65534 1\n");
+  }
+}
+
 TEST_F(ProgramsTest, EndWithAllTheyMade) {
-  parent_.link->name_engine_user("nobody");
-  const auto pid = start("sleep 100 & echo started; sleep 100");
+  const auto pid = start(parent_, Sleep);
   ASSERT_TRUE(pid);
   EXPECT_EQ(output(), "started\n");
   close_input();
@@ -53,8 +69,7 @@ TEST_F(ProgramsTest, OthersAreNotEnded) {
   parent_.link->end_program(1);
   parent_.link->end_program(getpid());
   parent_.link->end_program(-1);
-  parent_.link->name_engine_user("nobody");
-  EXPECT_TRUE(start("true"));
+  EXPECT_TRUE(start(parent_, Nothing));
 }
 
 TEST_F(ProgramsTest, WhatCannotBeAsked) {
