@@ -52,12 +52,15 @@ std::expected<void, Fault> become(const Identity& identity) {
     return failed("become a user", EPERM);
   }
   if (identity.uid != 0) drop_bounding_capabilities();
+  const int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
   if (setgroups(identity.groups.size(), identity.groups.data()) != 0)
     return failed("setgroups", errno);
   if (setresgid(identity.gid, identity.gid, identity.gid) != 0) return failed("setresgid", errno);
   if (setresuid(identity.uid, identity.uid, identity.uid) != 0) return failed("setresuid", errno);
   if (!is_identity(identity) || (identity.uid != 0 && can_return()))
     return failed("become a user", EPERM);
+  // The kernel has set it to what is right for programs in general (fs.suid_dumpable).
+  prctl(PR_SET_DUMPABLE, dumpable == 1 ? 1 : 0, 0, 0, 0);
   return {};
 }
 

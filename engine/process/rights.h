@@ -23,8 +23,8 @@ struct Identity {
 std::vector<gid_t> groups_of(const std::string& name, uid_t uid, gid_t gid);
 
 // Takes on the identity, gives up every way back, and whatever program runs later gains nothing
-// from set-user-id files. Without root it works only for who we are already. After a Fault the
-// process must do nothing but report it and end.
+// from set-user-id files. Whether the process may be dumped stays as it was. Without root it works
+// only for who we are already. After a Fault the process must do nothing but report it and end.
 std::expected<void, Fault> become(const Identity& identity);
 
 // Ends this process by SIGKILL when its parent ends. Called after become(), which would undo it.

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -22,6 +23,7 @@
 #include "engine/process/key_file.h"
 #include "engine/process/notify.h"
 #include "engine/process/parent.h"
+#include "engine/process/parent_confinement.h"
 #include "engine/process/standard_descriptors.h"
 
 namespace ringpost::tools {
@@ -233,6 +235,13 @@ int run_daemon(const DaemonOptions& options) {
   raise_file_limit();  // the parent keeps as many listening sockets as the engine has
   process::ParentOptions parent_options;
   if (!options.foreground) parent_options.ready_pipe = go_to_background();
+  // For developers, who want core files, and to look into processes that are not theirs.
+  if (std::getenv("RINGPOST_CORES") == nullptr && !is_sanitized) process::hide_processes();
+  if (const auto confined = process::confine_parent(!is_sanitized); !confined) {
+    std::fprintf(stderr, "ringpostd: cannot confine the parent: %s\n",
+                 to_text(confined.error()).c_str());
+    return 1;
+  }
   parent_options.read_configuration = [&wish](int texts, int permissions) {
     return mta::write_configuration(wish.config, texts, permissions);
   };

@@ -133,6 +133,8 @@ class Daemon:
         if "resolver " not in self.configuration():  # no case asks the machine's name servers
             command += ["-R", nowhere]
         environment = dict(os.environ)
+        if os.getuid() != 0:  # who is not root cannot ask how much memory a hidden process has
+            environment["RINGPOST_CORES"] = "1"
         environment.update(self.environment or {})
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,

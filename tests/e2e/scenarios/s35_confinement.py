@@ -1,6 +1,8 @@
 """What each process of a daemon that root started is, and what it can no longer do."""
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import time
 
@@ -10,6 +12,8 @@ from harness.daemon import children, family
 from harness.mail import send
 
 first_uid = 20001  # of a user that no system knows
+# CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE, CAP_NET_ADMIN, CAP_SYS_RAWIO
+forbidden_to_all = sum(1 << number for number in (21, 19, 16, 12, 17))
 # A delivery that lasts, so that its agent can be looked at.
 configuration = f"""\
 table users {{ "alice@example.test" = "alice" }}
@@ -60,6 +64,12 @@ def every_process_by_proc(t):
 
     t.equal(fields_of(f"/proc/{parent}/status")["Uid"].split()[0], "0", "user of the parent")
     t.equal(fields_of(f"/proc/{parent}/status")["Threads"], "1", "threads of the parent")
+    status = fields_of(f"/proc/{parent}/status")
+    t.equal(status["NoNewPrivs"], "1", "no_new_privs of the parent")
+    for name in ("CapEff", "CapBnd"):
+        t.equal(int(status[name], 16) & forbidden_to_all, 0, f"{name} of the parent")
+    if not t.sanitized():
+        t.equal(status["Seccomp"], "2", "filter of system calls of the parent")
     files = [path for path in open_files(parent) if path.startswith("/")]
     allowed = {"/dev/null", daemon.log_path}
     kept = "/memfd:ringpost-configuration (deleted)"  # what the next engine would fall back to
@@ -117,6 +127,25 @@ match from any for domain "example.test" action "local"
     t.eventually(lambda: os.path.isdir(os.path.join(second, new))
                  and os.listdir(os.path.join(second, new)), "in the second")
     t.true(daemon.child_named("ringpost-agent") is not None, "no agent for the second")
+
+
+@case()
+def no_core_files(t):
+    """An engine that crashes leaves nothing of its memory behind, whatever limit it was started with."""
+    if t.sanitized():
+        t.skip("a sanitized engine is not hidden")
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        daemon = start(t)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    engine = daemon.engine_pid()
+    os.kill(engine, signal.SIGABRT)
+    t.eventually(lambda: "the engine was ended by signal 6" in daemon.log(), "it is said")
+    left = [name for _, _, names in os.walk(t.directory) for name in names
+            if name.startswith("core")]
+    t.equal(left, [], "core files")
 
 
 @case()
