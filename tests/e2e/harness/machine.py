@@ -1,7 +1,8 @@
 """A copy of this machine in which packages can be installed: what is written there is memory.
 
-An overlay on the root folder, in namespaces of its own for mounts, network and processes. The services
-of the real machine are not seen, every port is free, and it is all gone with the case. Only for root.
+An overlay on the root folder, in namespaces of its own for mounts, network and processes. The
+services of the real machine are not seen, every port is free, and it is all gone with the case.
+Only for root.
 """
 import os
 import shlex
@@ -73,13 +74,14 @@ class Machine:
                 "--root", "--wd=/", *words]
 
     def run(self, *words, given=None, expected=0, seconds=120):
-        """What it printed, both outputs together. Another exit status than expected is a failure."""
+        """What it printed, both outputs together. Another exit status than expected fails."""
         done = subprocess.run(self.command(words), input=given, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                                    "DEBIAN_FRONTEND": "noninteractive"})
         if expected is not None and done.returncode != expected:
-            raise AssertionError(f"{shlex.join(words)}: exit status {done.returncode}\n{done.stdout}")
+            raise AssertionError(
+                f"{shlex.join(words)}: exit status {done.returncode}\n{done.stdout}")
         return done.stdout
 
     def start(self, words, log, environment=None):

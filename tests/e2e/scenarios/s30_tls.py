@@ -355,27 +355,42 @@ def mistakes(t):
     t.true(status != 0 and key in told and "644" in told, told)
 
 
-@case(seconds=300, long_only=False)
+@case(seconds=450)
 def testssl(t):
-    """testssl.sh finds nothing above LOW on either listener."""
-    world = Secured(t, pki=pair)
+    """testssl.sh, with all it tests but clients it pretends to be, finds nothing above LOW."""
+    world = Secured(t, pki=lambda authority: (
+        authority.pki("mxec", hosts, days=120) + authority.pki("mxrsa", hosts, kind="rsa", days=120)
+        + authority.pki("other", ["*.example.net"], kind="ed25519", days=120)))
     program = "/usr/bin/testssl"
     if not os.path.exists(program):
         t.skip("testssl is not installed (package testssl.sh)")
     grave = []
     for arguments, port in ((["--starttls", "smtp"], world.daemon.port), ([], world.port_smtps)):
         report = t.path(f"testssl-{port}.json")
-        subprocess.run([program, "--quiet", "--color", "0", "--fast", "--jsonfile", report, "--add-ca",
+        subprocess.run([program, "--quiet", "--color", "0", "--jsonfile", report, "--add-ca",
                         world.authority.certificate, "--ip", "127.0.0.1", "--nodns", "none",
-                        "-p", "-f", "-P", "-U", "-s", *arguments, f"{hosts[0]}:{port}"],
-                       capture_output=True, timeout=140, check=False, stdin=subprocess.DEVNULL)
+                        "-p", "-f", "-P", "-U", "-s", "-S", "-E", "-g", *arguments,
+                        f"{hosts[0]}:{port}"],
+                       capture_output=True, timeout=210, check=False, stdin=subprocess.DEVNULL)
         with open(report, encoding="utf-8") as file:
             findings = json.load(file)
-        t.true(len(findings) > 15, f"testssl has looked: {findings}")
-        grave += [one for one in findings
-                  if one["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL")
-                  and one["id"] not in ("engine_problem", "RC4")]  # of the openssl that it uses
+        t.true(len(findings) > 80, f"testssl has looked: {len(findings)} findings")
+        grave += [one for one in findings if is_grave(one)]
     t.equal(grave, [], "findings above LOW")
+
+
+# Not about us: the openssl that it uses, an authority without a list of revoked certificates, and
+# resumption by an openssl that leaves before the ticket has come (case resumption waits for it).
+of_others = ("engine_problem", "RC4", "cert_revocation", "sessionresumption_ticket")
+
+
+def is_grave(finding):
+    """Above LOW. Clients of other protocols are turned away by ALPN as they are meant to be."""
+    if finding["severity"] not in ("MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL"):
+        return False
+    if finding["id"] == "GREASE":
+        return "application_layer_protocol_negotiation" not in finding["finding"]
+    return finding["id"].split()[0] not in of_others
 
 
 @case(seconds=240)

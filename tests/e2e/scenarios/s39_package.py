@@ -1,4 +1,4 @@
-"""The Debian package: built from the build directory, installed, served from, removed and purged."""
+"""The Debian package: built, installed, served from, removed and purged."""
 import configparser
 import glob
 import os
@@ -149,7 +149,7 @@ def lintian(t):
 
 @case(seconds=180)
 def install_serve_purge(t):
-    """The default configuration serves; a removal leaves configuration and spool, a purge nothing."""
+    """The default configuration serves; a removal leaves it and the spool, a purge nothing."""
     machine = machine_with(t, build_packages(t))
     expect_installed_files(t, machine)
     if shutil.which("systemd-analyze"):

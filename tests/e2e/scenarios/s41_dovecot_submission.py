@@ -53,7 +53,7 @@ class World:
 
 
 def send(port, user, text, recipient="bob@example.test"):
-    """By Python's client through Dovecot; the reply's code to the first command that fails, or 250."""
+    """By Python's client through Dovecot; the code of the first refusal, or 250."""
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
         try:
             client.login(user, text)
@@ -67,7 +67,7 @@ def send(port, user, text, recipient="bob@example.test"):
 
 @case(seconds=90)
 def dovecot_relays_as_one_user(t):
-    """Dovecot knows the users; it logs in at ours as one of its own, by STARTTLS and by TLS at once."""
+    """Dovecot knows the users; it logs in at ours as one, by STARTTLS and by TLS at once."""
     world = World(t)
     users = t.path("users-of-dovecot")
     with open(users, "w", encoding="ascii") as file:

@@ -61,7 +61,7 @@ class Client:
         return self.reply()
 
     def authenticate(self, mechanism, flag, binding, text=password):
-        """A whole exchange as alice; the code of its end. `flag` is what stands before the first ','."""
+        """A whole exchange as alice; the code of its end. `flag` is the first field."""
         header = f"{flag},,"
         first = f"n=alice,r={secrets.token_hex(8)}"
         code, lines = self.command(f"AUTH {mechanism} {encode((header + first).encode())}")
