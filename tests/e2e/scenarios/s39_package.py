@@ -244,7 +244,9 @@ def remove_and_purge(t, machine):
     machine.run("dpkg", "--install", "/tmp/0.deb")
     t.true("They are with" in machine.run("sh", "-c", "cat /var/spool/ringpost/offline/*"),
            "mail that waited is there after a removal")
+    service = Service(t, machine)
     machine.run("dpkg", "--purge", "ringpost", "ringpost-load")
+    t.equal(service.process.wait(5), 0, "exit status of the daemon that ran during the purge")
     t.equal(files_of(machine) - machine.before, set(), "left by a purge")
     for name in ("_ringpost", "_ringkeys"):
         account_of(machine, name)  # stays: files elsewhere may be theirs
