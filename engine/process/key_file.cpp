@@ -2,11 +2,13 @@
 // overwrites what it frees.
 #include "engine/process/key_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <openssl/bio.h>
 #include <openssl/bytestring.h>
 #include <openssl/digest.h>
@@ -61,7 +63,8 @@ std::unexpected<std::string> refused(const std::string& path, std::string_view w
   return std::unexpected(fmt::format("{}: {}", path, why));
 }
 
-std::expected<void, std::string> check_status(int file, const std::string& path) {
+std::expected<void, std::string> check_status(int file, const std::string& path,
+                                              std::span<const gid_t> readers) {
   struct stat status{};
   if (fstat(file, &status) != 0) return refused(path, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return refused(path, "a private key must be a plain file");
@@ -70,6 +73,13 @@ std::expected<void, std::string> check_status(int file, const std::string& path)
     return refused(path, fmt::format("mode {:04o} gives others access to this private key; "
                                      "use 0600, or 0640 for a group that may read it",
                                      mode));
+  const bool is_fine_group =
+      status.st_gid == 0 || std::ranges::find(readers, status.st_gid) != readers.end();
+  if ((mode & S_IRGRP) != 0 && !is_fine_group)
+    return refused(path, fmt::format("mode {:04o} lets all members of the group {} read this "
+                                     "private key; use 0600, or the group root, ssl-cert or that "
+                                     "of engine keys-user",
+                                     mode, status.st_gid));
   if (status.st_size > static_cast<off_t>(file_octets_max))
     return refused(path, "too long for a private key");
   return {};
@@ -141,8 +151,16 @@ bool choose_padding(EVP_PKEY_CTX* context) {
 
 }  // namespace
 
-std::expected<PrivateKey, std::string> PrivateKey::read(int file, const std::string& path) {
-  if (const auto checked = check_status(file, path); !checked)
+std::vector<gid_t> key_readers(gid_t holder) {
+  std::vector<gid_t> readers{holder};
+  if (const group* const keys = getgrnam("ssl-cert"); keys != nullptr)
+    readers.push_back(keys->gr_gid);
+  return readers;
+}
+
+std::expected<PrivateKey, std::string> PrivateKey::read(int file, const std::string& path,
+                                                        std::span<const gid_t> readers) {
+  if (const auto checked = check_status(file, path, readers); !checked)
     return std::unexpected(checked.error());
   KeyText secret;
   if (!read_all(file, secret)) return refused(path, std::strerror(errno));
@@ -157,10 +175,11 @@ std::expected<PrivateKey, std::string> PrivateKey::read(int file, const std::str
   return self;
 }
 
-std::expected<PrivateKey, std::string> PrivateKey::open(const std::string& path) {
+std::expected<PrivateKey, std::string> PrivateKey::open(const std::string& path,
+                                                        std::span<const gid_t> readers) {
   const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (file < 0) return refused(path, std::strerror(errno));
-  auto key = read(file, path);
+  auto key = read(file, path, readers);
   close(file);
   return key;
 }

@@ -5,7 +5,11 @@
 
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 #include "engine/process/key.h"
 #include "proto/base/bytes.h"
@@ -14,15 +18,21 @@ struct evp_pkey_st;
 
 namespace ringpost::process {
 
+// The groups besides root's that may read keys: that of who holds them, and the one that Debian
+// makes for keys. Asks the name service.
+std::vector<gid_t> key_readers(gid_t holder);
+
 class PrivateKey {
  public:
   // `file` is open for reading and stays the caller's; `path` is for the error, a sentence for the
-  // operator. Refused: a file that others may access or its group may write (as OpenSMTPD has it),
-  // one that is not a plain file, and what is no PEM of an RSA, EC or Ed25519 key without a
-  // passphrase.
-  static std::expected<PrivateKey, std::string> read(int file, const std::string& path);
+  // operator. Refused: a file that others may access, its group may write, or a group that is
+  // neither root's nor among `readers` may read; one that is not a plain file; and what is no PEM
+  // of an RSA, EC or Ed25519 key without a passphrase.
+  static std::expected<PrivateKey, std::string> read(int file, const std::string& path,
+                                                     std::span<const gid_t> readers = {});
   // The same for a path that this process may open itself.
-  static std::expected<PrivateKey, std::string> open(const std::string& path);
+  static std::expected<PrivateKey, std::string> open(const std::string& path,
+                                                     std::span<const gid_t> readers = {});
 
   const LoadedKey& facts() const { return facts_; }
   // `scheme`: see SignRequest. The errno of what is wrong. Thread-safe.

@@ -123,6 +123,7 @@ class KeyServer {
       return;
     }
     is_somebody_ = true;
+    readers_ = key_readers(identity->gid);  // while files can be opened
     if (const auto done = become(*identity); !done) {
       usable_ = std::unexpected(
           fmt::format("keys cannot be kept as {}: {}", user, to_text(done.error())));
@@ -136,7 +137,7 @@ class KeyServer {
   KeyAnswer load(const TakeKey& order, int file) {
     if (!is_somebody_) become_usable(order.user);
     if (!usable_) return std::unexpected(usable_.error());
-    auto key = PrivateKey::read(file, order.path);
+    auto key = PrivateKey::read(file, order.path, readers_);
     if (!key) return std::unexpected(key.error());
     const LoadedKey facts = key->facts();
     if (!store_.add(std::move(*key), ring::monotonic_now()))
@@ -177,6 +178,7 @@ class KeyServer {
   int socket_;
   pid_t parent_;
   bool is_somebody_ = false;
+  std::vector<gid_t> readers_;
   std::expected<void, std::string> usable_ = std::unexpected<std::string>("there is no key yet");
   KeyStore store_;
   std::atomic<int> connections_{0};

@@ -101,6 +101,25 @@ TEST_F(KeyFileTest, WhoMayReadIt) {
   }
 }
 
+// 0640 is for a group of which somebody has thought.
+TEST_F(KeyFileTest, WhoseGroupMayReadIt) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files to any group";
+  constexpr gid_t holder = 20001;
+  constexpr gid_t other = 20002;
+  const std::string pem = test::pem_of(test::new_ec_key().get());
+  for (const gid_t owner : {gid_t{0}, holder, other})
+    for (const mode_t mode : {0600u, 0640u, 0440u}) {
+      test::write_key(path_, pem, mode);
+      ASSERT_EQ(chown(path_.c_str(), 0, owner), 0);
+      const auto key = PrivateKey::open(path_, key_readers(holder));
+      EXPECT_EQ(key.has_value(), owner != other || mode == 0600u) << owner << ' ' << mode;
+      if (!key) {
+        EXPECT_TRUE(key.error().contains(" lets all members of the group 20002 read"))
+            << key.error();
+      }
+    }
+}
+
 TEST_F(KeyFileTest, WhatIsNoKey) {
   const std::string good = test::pem_of(test::new_ec_key().get());
   EXPECT_EQ(error_of(""), path_ + ": there is no private key (PEM) in this file");
