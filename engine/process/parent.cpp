@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fcntl.h>
@@ -152,6 +153,7 @@ class Parent {
     }
     engine_ = pid;
     socket_ = ends[0];
+    questions_ = 0;
   }
 
   void no_engine(const Fault& fault) {
@@ -361,9 +363,10 @@ class Parent {
   }
 
   // To a question of the engine's, which waits for it.
-  void answer(int number, int file) const {
-    const std::string_view octets(reinterpret_cast<const char*>(&number), sizeof number);
-    [[maybe_unused]] const auto sent = send_with_descriptor(socket_, octets, file);
+  void answer(int number, int file) {
+    const ParentAnswer answer{++questions_, number};
+    const Bytes octets = std::as_bytes(std::span(&answer, 1));
+    [[maybe_unused]] const auto sent = send_with_descriptor(socket_, text_of(octets), file);
   }
 
   void start_agent(int agent_socket, const AgentUser& user) {
@@ -441,7 +444,8 @@ class Parent {
   int signals_;
   int file_ = -1;  // of the request that is carried out
   int second_ = -1;
-  bool served_ = false;  // an engine has been ready
+  std::uint32_t questions_ = 0;  // of this engine, that were answered
+  bool served_ = false;          // an engine has been ready
   bool stopping_ = false;
   Instant started_{};
   Instant start_at_ = never;

@@ -12,12 +12,15 @@
 
 #include "engine/process/descriptor_passing.h"
 #include "engine/process/key_frame.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::process {
 namespace {
 
 // A key process that has just been made has its user to look up.
 constexpr timeval key_patience{.tv_sec = 30, .tv_usec = 0};
+// The parent waits for nothing, unless a file system hangs on which it opens a key.
+constexpr Duration parent_patience = seconds(30);
 // Longer than the process that reads may take.
 constexpr timeval reading_patience{.tv_sec = 150, .tv_usec = 0};
 
@@ -58,7 +61,7 @@ std::expected<int, Fault> ParentLink::read_configuration() {
   return answer->file;
 }
 
-void ParentLink::adopt_configuration() { send_when_possible(AdoptConfiguration{}); }
+void ParentLink::adopt_configuration() { tell(AdoptConfiguration{}); }
 
 std::expected<int, Fault> ParentLink::request_with_socket(std::string_view request, int type) {
   int ends[2];
@@ -83,19 +86,28 @@ std::expected<void, Fault> ParentLink::bind(int socket, const sockaddr* address,
 std::expected<ParentLink::NumberAndFile, Fault> ParentLink::ask(const ParentRequest& request,
                                                                 int file, int second) {
   const std::lock_guard guard(answer_lock_);
-  if (const auto asked = send_with_descriptor(socket_, encode(request), file, second); !asked)
+  if (const auto asked = send_when_possible(request, file, second); !asked)
     return std::unexpected(asked.error());
-  int number = 0;
-  const auto answer =
-      receive_with_descriptor(socket_, std::as_writable_bytes(std::span(&number, 1)));
-  if (!answer) return std::unexpected(answer.error());
-  if (answer->octets != sizeof number) return std::unexpected(Fault{"parent", EPIPE});
-  return NumberAndFile{number, answer->file};
+  ++questions_;
+  const Instant deadline = ring::monotonic_now() + parent_patience;
+  while (true) {
+    const Duration left = deadline - ring::monotonic_now();
+    pollfd wait{socket_, POLLIN, 0};
+    if (left.ns <= 0) return std::unexpected(Fault{"parent", ETIMEDOUT});
+    if (poll(&wait, 1, static_cast<int>(left.milliseconds()) + 1) <= 0) continue;
+    ParentAnswer answer;
+    const auto received =
+        receive_with_descriptor(socket_, std::as_writable_bytes(std::span(&answer, 1)));
+    if (!received) return std::unexpected(received.error());
+    if (received->octets != sizeof answer) return std::unexpected(Fault{"parent", EPIPE});
+    if (answer.question == questions_) return NumberAndFile{answer.number, received->file};
+    if (received->file >= 0) close(received->file);
+  }
 }
 
 void ParentLink::keep_socket(int socket, const sockaddr* address, socklen_t octets,
                              std::uint32_t core) {
-  send_when_possible(KeepSocket{plain(address, octets), core}, socket);
+  tell(KeepSocket{plain(address, octets), core}, socket);
 }
 
 int ParentLink::find_socket(const sockaddr* address, socklen_t octets, std::uint32_t core) {
@@ -104,7 +116,7 @@ int ParentLink::find_socket(const sockaddr* address, socklen_t octets, std::uint
 }
 
 void ParentLink::drop_socket(const sockaddr* address, socklen_t octets) {
-  send_when_possible(DropSocket{plain(address, octets)});
+  tell(DropSocket{plain(address, octets)});
 }
 
 std::expected<pid_t, Fault> ParentLink::start_program(const std::vector<std::string>& words,
@@ -118,9 +130,9 @@ std::expected<pid_t, Fault> ParentLink::start_program(const std::vector<std::str
   return answer->number;
 }
 
-void ParentLink::end_program(pid_t pid) { send_when_possible(EndProgram{pid}); }
+void ParentLink::end_program(pid_t pid) { tell(EndProgram{pid}); }
 
-void ParentLink::tell_stopping() { send_when_possible(Stopping{}); }
+void ParentLink::tell_stopping() { tell(Stopping{}); }
 
 void ParentLink::tell_alive() {
   // A parent that is behind needs no second word.
@@ -155,19 +167,27 @@ std::expected<int, Fault> ParentLink::connect_auth() {
 
 void ParentLink::watch_file(const std::string& path) {
   const WatchFile request{path};
-  if (is_within_limits(request)) send_when_possible(request);
+  if (is_within_limits(request)) tell(request);
 }
 
-void ParentLink::forget_files(Instant before) { send_when_possible(ForgetFiles{before}); }
+void ParentLink::forget_files(Instant before) { tell(ForgetFiles{before}); }
 
-void ParentLink::send_when_possible(const ParentRequest& request, int file) {
+std::expected<void, Fault> ParentLink::send_when_possible(const ParentRequest& request, int file,
+                                                          int second) {
   const std::string datagram = encode(request);
+  const Instant deadline = ring::monotonic_now() + parent_patience;
   while (true) {
-    const auto sent = send_with_descriptor(socket_, datagram, file);
-    if (sent || sent.error().code != EAGAIN) return;
+    auto sent = send_with_descriptor(socket_, datagram, file, second);
+    const Duration left = deadline - ring::monotonic_now();
+    if (sent || sent.error().code != EAGAIN || left.ns <= 0) return sent;
     pollfd wait{socket_, POLLOUT, 0};
-    poll(&wait, 1, -1);
+    poll(&wait, 1, static_cast<int>(left.milliseconds()) + 1);
   }
+}
+
+// An engine whose parent does not listen has nobody else to tell.
+void ParentLink::tell(const ParentRequest& request, int file) {
+  [[maybe_unused]] const auto told = send_when_possible(request, file, -1);
 }
 
 void ParentLink::tell_ready() {

@@ -23,6 +23,13 @@ struct ConfigurationFiles {
   int adopted = -1;  // as they were last in use, by an engine before this one
 };
 
+// To a question: which one of this engine's, so that an answer that came too late is not taken for
+// that to the next question.
+struct ParentAnswer {
+  std::uint32_t question = 0;  // the first is 1
+  std::int32_t number = 0;
+};
+
 class ParentLink {
  public:
   // Takes over `socket` and `files`. `privileged`: the parent is root, and can make agents of any
@@ -98,7 +105,8 @@ class ParentLink {
 
  private:
   std::expected<int, Fault> request_with_socket(std::string_view request, int type = SOCK_STREAM);
-  void send_when_possible(const ParentRequest& request, int file = -1);
+  std::expected<void, Fault> send_when_possible(const ParentRequest& request, int file, int second);
+  void tell(const ParentRequest& request, int file = -1);
   struct NumberAndFile {
     int number;
     int file;
@@ -110,6 +118,7 @@ class ParentLink {
   std::uint64_t restarts_;
   ConfigurationFiles files_;
   std::mutex answer_lock_;  // one question with an answer at a time
+  std::uint32_t questions_ = 0;
 };
 
 }  // namespace ringpost::process
