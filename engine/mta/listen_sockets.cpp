@@ -53,6 +53,18 @@ bool take_kept(const net::Address& address, SocketsOfCores& sockets, process::Pa
   return true;
 }
 
+std::expected<void, Fault> bind_for_all(const net::Address& address, const net::BindCall& bind,
+                                        SocketsOfCores& sockets, process::ParentLink* parent) {
+  for (unsigned core = 0; core < sockets.size(); ++core) {
+    auto file = net::bind_socket(address, bind);
+    if (!file) return std::unexpected(file.error());
+    sockets[core].emplace_back(*file);
+    if (parent != nullptr)
+      parent->keep_socket(*file, address.kernel(), address.kernel_bytes(), core);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddress> listeners,
@@ -65,20 +77,23 @@ std::expected<SocketsOfCores, Fault> bind_listeners(std::span<const ListenAddres
     };
   const Instant deadline = ring::monotonic_now() + wait_max;
   SocketsOfCores sockets(cores);
+  std::vector<ListenAddress> made;
   for (const ListenAddress& listener : listeners) {
     if (take_kept(listener.address, sockets, parent)) continue;
-    if (auto free = wait_for_port(listener.address, bind, deadline); !free)
-      return std::unexpected(free.error());
-    for (unsigned core = 0; core < cores; ++core) {
-      auto file = net::bind_socket(listener.address, bind);
-      if (!file) return std::unexpected(file.error());
-      sockets[core].emplace_back(*file);
-      if (parent != nullptr)
-        parent->keep_socket(*file, listener.address.kernel(), listener.address.kernel_bytes(),
-                            core);
-    }
+    auto done = wait_for_port(listener.address, bind, deadline);
+    if (done) made.push_back(listener);
+    if (done) done = bind_for_all(listener.address, bind, sockets, parent);
+    if (done) continue;
+    forget_sockets(made, parent);
+    return std::unexpected(done.error());
   }
   return sockets;
+}
+
+void forget_sockets(std::span<const ListenAddress> listeners, process::ParentLink* parent) {
+  if (parent == nullptr) return;
+  for (const ListenAddress& listener : listeners)
+    parent->drop_socket(listener.address.kernel(), listener.address.kernel_bytes());
 }
 
 }  // namespace ringpost::mta

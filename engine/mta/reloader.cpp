@@ -33,6 +33,7 @@ std::vector<std::string> restart_notes(const conf::Config& old, const conf::Conf
   };
   note(old.engine.cores != next.engine.cores, "\"engine cores\"");
   note(old.engine.user != next.engine.user, "\"engine user\"");
+  note(old.engine.keys_user != next.engine.keys_user && !old.pkis.empty(), "\"engine keys-user\"");
   note(!next.engine.log_path.empty() && old.engine.log_path != next.engine.log_path, "\"log\"");
   note(old.spool.path != next.spool.path, "\"spool path\"");
   note(old.spool.segment_octets != next.spool.segment_octets, "\"spool segment-size\"");
@@ -195,7 +196,11 @@ std::expected<void, Fault> Reloader::hand_over(const std::shared_ptr<const Gener
   if (!sockets) return std::unexpected(sockets.error());
   for (const auto& of_core : *sockets)
     for (const net::BoundSocket& socket : of_core)
-      if (listen(socket.file(), backlog_max) != 0) return std::unexpected(Fault{"listen", errno});
+      if (listen(socket.file(), backlog_max) != 0) {
+        const Fault fault{"listen", errno};
+        forget_sockets(fresh, parent_);
+        return std::unexpected(fault);
+      }
 
   auto adopted = std::make_shared<Gathering<bool>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -207,10 +212,10 @@ std::expected<void, Fault> Reloader::hand_over(const std::shared_ptr<const Gener
   }
   // A core that is slow still adopts it: there is no way back once it was posted.
   adopted->wait(adoption_max);
-  if (parent_ == nullptr) return {};
-  for (const ListenAddress& old : generation_->listeners)
-    if (!has(next->listeners, old.address))
-      parent_->drop_socket(old.address.kernel(), old.address.kernel_bytes());
+  std::vector<ListenAddress> gone;
+  std::ranges::copy_if(generation_->listeners, std::back_inserter(gone),
+                       [&next](const auto& one) { return !has(next->listeners, one.address); });
+  forget_sockets(gone, parent_);
   return {};
 }
 

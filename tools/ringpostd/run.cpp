@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +26,7 @@
 #include "engine/process/parent.h"
 #include "engine/process/parent_confinement.h"
 #include "engine/process/standard_descriptors.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::tools {
 namespace {
@@ -117,8 +119,11 @@ std::shared_ptr<mta::Generation> load(const EngineWish& wish) {
 }
 
 // For a check: what was read of the key is gone when this process ends.
-std::expected<tls::KeyName, std::string> name_of_key(const std::string& path, const std::string&) {
-  const auto key = process::PrivateKey::open(path);
+std::expected<tls::KeyName, std::string> name_of_key(const std::string& path,
+                                                     const std::string& keys_user) {
+  const passwd* const holder = geteuid() == 0 ? getpwnam(keys_user.c_str()) : nullptr;
+  const auto key = process::PrivateKey::open(
+      path, process::key_readers(holder != nullptr ? holder->pw_gid : getegid()));
   if (!key) return std::unexpected(key.error());
   return key->facts().name;
 }
@@ -180,6 +185,7 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
   // Not those that were made with the wish: the parent keeps these, and would give them to every
   // engine that it makes anew.
   wish.config.tickets = std::make_shared<tls::TicketKeys>();
+  const Instant began = ring::monotonic_now();
   const auto [generation, is_newest] = load_for_engine(wish, parent);
   if (generation == nullptr) return 1;
   conf::EngineSettings& settings = generation->config.engine;
@@ -211,6 +217,7 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
   }
   if (!wish.foreground) process::leave_standard_descriptors();
   if (is_newest) parent.adopt_configuration();
+  parent.forget_files(began);  // what only an engine before this one has named
   parent.tell_ready();
   (*server)->wait();
   return 0;

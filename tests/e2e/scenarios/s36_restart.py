@@ -6,7 +6,7 @@ import time
 
 from harness import ledger
 from harness.case import case
-from harness.daemon import family, is_alive
+from harness.daemon import family, free_port, is_alive
 from harness.mail import send
 
 first_uid = 20001  # of users that no system knows
@@ -129,6 +129,26 @@ def the_parent(t):
     daemon.start()
     daemon.wait_queue_empty(60)
     ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+
+
+@case()
+def a_reload_that_fails_midway(t):
+    """A port that another has leaves nothing behind of those before it: neither engine nor parent
+    keep them."""
+    daemon = start(t)
+    first = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        lines = "".join(f"listen on 127.0.0.1 port {port}\n"
+                        for port in (first, taken.getsockname()[1]))
+        sound = daemon.configuration()
+        with open(daemon.configuration_path, "w", encoding="utf-8") as file:
+            file.write(sound.replace("action", lines + "action", 1))
+        done = daemon.control("reload")
+        t.true(done.returncode != 0 and b"in use" in done.stderr, done.stderr)
+        with socket.create_server(("127.0.0.1", first)):
+            pass
+    daemon.control_ok("reload")
+    socket.create_connection(("127.0.0.1", first), timeout=5).close()
 
 
 @case()
