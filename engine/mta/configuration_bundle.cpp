@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/mta/filter_spec.h"
 #include "engine/mta/program_table.h"
 #include "engine/process/agent_frame.h"
 #include "engine/process/blocking_file.h"
@@ -71,6 +72,7 @@ process::Permissions permissions_of(const conf::Config& config) {
       permitted.programs.insert({.name = table->name(),
                                  .words = words_of_command(table->path_or_command()),
                                  .user = config.engine.user});
+  for (const UsedFilter& used : used_filters(config)) permitted.filters.insert(used.spec.program);
   return permitted;
 }
 

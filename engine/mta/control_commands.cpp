@@ -43,13 +43,15 @@ std::optional<std::uint64_t> sum(Count& counts) {
 
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
-                                 Reloader& reloader, std::function<void()> discover,
-                                 std::function<void()> stop, std::uint64_t restarts)
+                                 const observe::FilterMetrics& filter_metrics, Reloader& reloader,
+                                 std::function<void()> discover, std::function<void()> stop,
+                                 std::uint64_t restarts)
     : workers_(workers.begin(), workers.end()),
       queue_(workers),
       outgoing_(workers),
       log_(log),
       metrics_(std::move(metrics)),
+      filter_metrics_(filter_metrics),
       reloader_(reloader),
       discover_(std::move(discover)),
       stop_(std::move(stop)),
@@ -117,6 +119,7 @@ void ControlCommands::show_envelope(const ControlRequest& request, ControlReply&
 
 void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
   for (const observe::Sample& sample : observe::samples(metrics_)) reply.row(to_json(sample));
+  for (const observe::Sample& sample : filter_metrics_.samples()) reply.row(to_json(sample));
   reply.row(to_json(observe::Sample{.name = "ringpost_process_engine_restarts_total",
                                     .help = "engines that crashed and were made anew",
                                     .kind = observe::SampleKind::Counter,

@@ -14,6 +14,7 @@
 #include "engine/mta/reloader.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
+#include "engine/observe/filter_metrics.h"
 #include "engine/observe/metrics.h"
 
 namespace ringpost::mta {
@@ -21,7 +22,8 @@ namespace ringpost::mta {
 class ControlCommands {
  public:
   ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
-                  std::vector<const observe::CoreMetrics*> metrics, Reloader& reloader,
+                  std::vector<const observe::CoreMetrics*> metrics,
+                  const observe::FilterMetrics& filter_metrics, Reloader& reloader,
                   std::function<void()> discover, std::function<void()> stop,
                   std::uint64_t restarts = 0);
 
@@ -42,6 +44,7 @@ class ControlCommands {
   OutgoingCommands outgoing_;
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
+  const observe::FilterMetrics& filter_metrics_;
   Reloader& reloader_;
   std::function<void()> discover_;
   std::function<void()> stop_;

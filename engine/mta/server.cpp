@@ -79,6 +79,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .auth = *auth_,
                       .parent = options_.parent,
                       .metrics = *metrics_[i],
+                      .filter_metrics = filter_metrics_,
                       .events = log_->core(i),
                       .generation = generation_,
                       .offline_uid = intake_.uid_under_way(),
@@ -211,7 +212,8 @@ void Server::answer_control() {
                                          options_.config, generation_);
   reloader_->watch_files();
   commands_ = std::make_unique<ControlCommands>(
-      workers_, *log_, std::move(metrics), *reloader_, [this] { intake_.look_now(); },
+      workers_, *log_, std::move(metrics), filter_metrics_, *reloader_,
+      [this] { intake_.look_now(); },
       [this, main_thread] {
         asked_to_stop_ = true;
         pthread_kill(main_thread, SIGTERM);

@@ -74,6 +74,11 @@ std::expected<void, Fault> Worker::set_up() {
   if (!resolver) return std::unexpected(resolver.error());
   resolver_ = std::move(*resolver);
   parts_.resolver = resolver_.get();
+  filters_ = std::make_unique<FilterProcesses>(FilterSetup{.core = *core_,
+                                                           .events = setup_.events,
+                                                           .metrics = setup_.filter_metrics,
+                                                           .parent = setup_.parent});
+  parts_.filters = filters_.get();
   keys_ = std::make_unique<KeyLink>(*core_, setup_.parent);
   parts_.signer = keys_.get();
   client_sessions_ = std::make_unique<tls::SessionStore>(client_sessions_max);
@@ -128,12 +133,15 @@ void Worker::meet(std::span<Worker* const> all) {
   all_.assign(all.begin(), all.end());
   std::vector<Dispatcher*> dispatchers;
   std::vector<SpoolUpkeep*> upkeeps;
+  std::vector<FilterProcesses*> filters;
   for (Worker* worker : all) {
     dispatchers.push_back(worker->dispatcher_.get());
     upkeeps.push_back(worker->upkeep_.get());
+    filters.push_back(worker->filters_.get());
   }
   dispatcher_->meet(std::move(dispatchers));
   upkeep_->meet(std::move(upkeeps));
+  filters_->meet(std::move(filters));
 }
 
 // The segments first, then what lies in them, then what that means for the segments.
@@ -195,6 +203,7 @@ void Worker::find_listeners() {
 void Worker::adopt(Adoption adoption) {
   if (draining_) return;
   use(adoption.generation);
+  filters_->use(adoption.generation->config);
   for (std::size_t i = 0; i < adoption.sockets.size(); ++i) {
     const int file = adoption.sockets[i].release();
     if (auto opened = open_listener(adoption.addresses[i].address, file); !opened)
@@ -208,6 +217,7 @@ void Worker::adopt(Adoption adoption) {
 void Worker::run() {
   take_over(std::exchange(setup_.recovered, {}));
   upkeep_->start();
+  filters_->use(parts_.generation->config);
   core_->run([this] { return finished(); });
 }
 
@@ -236,6 +246,7 @@ void Worker::inbound_ended(Inbound& connection) {
 
 void Worker::end_of_turn() {
   if (core_->stopping() && !draining_) begin_drain();
+  filters_->end_of_turn();
   dispatcher_->end_of_turn();
   upkeep_->run_due();
   spooler_->flush();
@@ -300,8 +311,9 @@ bool Worker::finished() {
   if (nothing_left) {
     resolver_->close();
     keys_->close();
+    filters_->close();
   }
-  idle_ = nothing_left && resolver_->idle() && keys_->is_closed();
+  idle_ = nothing_left && resolver_->idle() && keys_->is_closed() && filters_->idle();
   return std::ranges::all_of(all_, [](const Worker* worker) { return worker->idle_.load(); });
 }
 

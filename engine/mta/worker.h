@@ -12,6 +12,7 @@
 #include "engine/mta/authentications.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
+#include "engine/mta/filter_processes.h"
 #include "engine/mta/inbound.h"
 #include "engine/mta/key_link.h"
 #include "engine/mta/recover.h"
@@ -32,6 +33,7 @@ struct WorkerSetup {
   AuthService& auth;
   process::ParentLink* parent = nullptr;
   observe::CoreMetrics& metrics;
+  observe::FilterMetrics& filter_metrics;  // shared by all cores
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;
@@ -129,6 +131,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Enquiries> enquiries_;
   std::unique_ptr<Authentications> authentications_;
   std::unique_ptr<Resolver> resolver_;
+  std::unique_ptr<FilterProcesses> filters_;
   std::unique_ptr<KeyLink> keys_;
   std::unique_ptr<tls::SessionStore> client_sessions_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;

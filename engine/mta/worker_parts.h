@@ -28,6 +28,7 @@ class Authentications;
 class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
+class FilterProcesses;
 class Resolver;
 class Spooler;
 class UserDirectory;
@@ -50,6 +51,7 @@ struct WorkerParts {
   Spooler* spooler = nullptr;
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
+  FilterProcesses* filters = nullptr;
   Resolver* resolver = nullptr;
   tls::Signer* signer = nullptr;                 // by the private keys of the configuration
   tls::SessionStore* client_sessions = nullptr;  // with servers

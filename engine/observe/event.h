@@ -466,7 +466,7 @@ using AllEvents =
               Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
               TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
-              CertificatesReloaded, FilterDecided>;
+              CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -119,6 +119,11 @@ const PermittedProgram* Configurations::find_program(const std::string& name,
   return nullptr;
 }
 
+bool Configurations::permits_filter(const FilterProgram& program) const {
+  return newest_.permitted.filters.contains(program) ||
+         adopted_.permitted.filters.contains(program);
+}
+
 const std::string& Configurations::keys_user() const {
   return newest_.texts >= 0 ? newest_.permitted.keys_user : adopted_.permitted.keys_user;
 }

@@ -46,6 +46,7 @@ class Configurations {
   bool permits_watch(const std::string& path) const;
   const PermittedProgram* find_program(const std::string& name,
                                        const std::vector<std::string>& words) const;
+  bool permits_filter(const FilterProgram& program) const;
   const std::string& keys_user() const;
 
  private:

@@ -351,6 +351,12 @@ class Parent {
     answer(pid ? *pid : -pid.error().code, -1);
   }
   void take(const EndProgram& request) { programs_.end(request.pid); }
+  void take(const StartFilter& request) {
+    if (!configurations_.permits_filter(request.program))
+      return refuse("start the filter", request.program.name);
+    programs_.start_filter(request, file_, second_);
+  }
+  void take(const EndFilter& request) { programs_.end_filter(request); }
 
   // An honest engine asks for nothing that the configuration does not name, but perhaps for what
   // it named before. One that has been taken over must not fill the system's log.

@@ -132,6 +132,27 @@ std::expected<pid_t, Fault> ParentLink::start_program(const std::vector<std::str
 
 void ParentLink::end_program(pid_t pid) { tell(EndProgram{pid}); }
 
+std::expected<ParentLink::FilterEnds, Fault> ParentLink::start_filter(const StartFilter& request) {
+  if (!is_within_limits(request))
+    return std::unexpected(Fault{"start", E2BIG, request.program.name});
+  int both[2];
+  int errors[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0)
+    return std::unexpected(Fault{"socketpair", errno});
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, errors) != 0) {
+    const Fault fault{"socketpair", errno};
+    close(both[0]), close(both[1]);
+    return std::unexpected(fault);
+  }
+  const auto asked = send_with_descriptor(socket_, encode(request), both[1], errors[1]);
+  close(both[1]), close(errors[1]);
+  if (asked) return FilterEnds{both[0], errors[0]};
+  close(both[0]), close(errors[0]);
+  return std::unexpected(asked.error());
+}
+
+void ParentLink::end_filter(const EndFilter& request) { tell(request); }
+
 void ParentLink::tell_stopping() { tell(Stopping{}); }
 
 void ParentLink::tell_alive() {

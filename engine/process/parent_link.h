@@ -79,6 +79,16 @@ class ParentLink {
   // Kills it with its process group.
   void end_program(pid_t pid);
 
+  struct FilterEnds {
+    int socket;  // of its standard input and output
+    int errors;  // what it says beside
+  };
+  // A filter process: our ends of its sockets, to be closed by the caller. What it cannot do, its
+  // standard error tells, and the socket ends. Does not wait. E2BIG: there is too much of it;
+  // EAGAIN: the parent is behind.
+  std::expected<FilterEnds, Fault> start_filter(const StartFilter& request);
+  void end_filter(const EndFilter& request);
+
   // Who waits for the start of the daemon may go on.
   void tell_ready();
   // We end, whatever our exit status will be, and nobody shall take our place.

@@ -27,6 +27,8 @@ enum class RequestKind : std::uint8_t {
   AdoptConfiguration,
   StartProgram,
   EndProgram,
+  StartFilter,
+  EndFilter,
 };
 
 StartAgent take_agent(FieldReader& in) {
@@ -71,6 +73,22 @@ StartProgram take_program(FieldReader& in) {
   return request;
 }
 
+StartFilter take_filter(FieldReader& in) {
+  StartFilter request;
+  request.id = in.fixed<std::uint64_t>();
+  request.program = take_filter_program(in);
+  return request;
+}
+
+EndFilter take_end_of_filter(FieldReader& in) {
+  EndFilter request;
+  request.id = in.fixed<std::uint64_t>();
+  const auto kill = in.fixed<std::uint8_t>();
+  in.require(kill <= 1);
+  request.kill = kill == 1;
+  return request;
+}
+
 ParentRequest take_request(FieldReader& in) {
   switch (static_cast<RequestKind>(in.fixed<std::uint8_t>())) {
     case RequestKind::StartAgent:
@@ -107,6 +125,10 @@ ParentRequest take_request(FieldReader& in) {
       return take_program(in);
     case RequestKind::EndProgram:
       return EndProgram{in.fixed<std::int32_t>()};
+    case RequestKind::StartFilter:
+      return take_filter(in);
+    case RequestKind::EndFilter:
+      return take_end_of_filter(in);
   }
   in.require(false);
   return Ready{};
@@ -185,6 +207,18 @@ void put_request(StringSink& sink, const StartProgram& request) {
 void put_request(StringSink& sink, const EndProgram& request) {
   put_kind(sink, RequestKind::EndProgram);
   put_fixed(sink, request.pid);
+}
+
+void put_request(StringSink& sink, const StartFilter& request) {
+  put_kind(sink, RequestKind::StartFilter);
+  put_fixed(sink, request.id);
+  put_program(sink, request.program);
+}
+
+void put_request(StringSink& sink, const EndFilter& request) {
+  put_kind(sink, RequestKind::EndFilter);
+  put_fixed(sink, request.id);
+  put_fixed(sink, static_cast<std::uint8_t>(request.kill));
 }
 
 std::string encoded(const ParentRequest& request) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/process/agent.h"
+#include "engine/process/filter_program.h"
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
 
@@ -80,10 +81,23 @@ struct EndProgram {
   std::int32_t pid = 0;
   bool operator==(const EndProgram&) const = default;
 };
+// A filter process that the configuration names. It comes with what is to be its standard input and
+// output (one socket) and its standard error, on which it is told of, too, when it cannot be run.
+// Not answered: its end is that of the socket.
+struct StartFilter {
+  std::uint64_t id = 0;  // no other of this engine has it
+  FilterProgram program;
+  bool operator==(const StartFilter&) const = default;
+};
+struct EndFilter {
+  std::uint64_t id = 0;
+  bool kill = false;  // SIGKILL instead of SIGTERM, for its process group
+  bool operator==(const EndFilter&) const = default;
+};
 using ParentRequest =
     std::variant<StartAgent, BindSocket, ReadConfiguration, Ready, LoadKey, ConnectKeys, WatchFile,
                  ForgetFiles, ConnectAuth, KeepSocket, FindSocket, DropSocket, Stopping, Alive,
-                 AdoptConfiguration, StartProgram, EndProgram>;
+                 AdoptConfiguration, StartProgram, EndProgram, StartFilter, EndFilter>;
 inline constexpr std::size_t program_words_max = 64;
 inline constexpr std::size_t request_octets_max = 24 * 1024;
 

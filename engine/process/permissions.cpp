@@ -26,6 +26,15 @@ bool is_fitting(const PermittedProgram& program) {
          is_within_limits(StartProgram{program.name, program.words});
 }
 
+void put_filters(StringSink& sink, const std::set<FilterProgram>& filters) {
+  std::set<FilterProgram> fitting;
+  for (const FilterProgram& filter : filters)
+    if (fitting.size() < programs_max && is_within_limits(StartFilter{1, filter}))
+      fitting.insert(filter);
+  put_number(sink, static_cast<std::uint32_t>(fitting.size()));
+  for (const FilterProgram& filter : fitting) put_program(sink, filter);
+}
+
 std::set<std::string> take_paths(FieldReader& in) {
   std::set<std::string> paths;
   const std::uint32_t count = in.number(paths_max);
@@ -63,6 +72,7 @@ std::string encode(const Permissions& permissions) {
     put_number(sink, static_cast<std::uint32_t>(program.words.size()));
     for (const std::string& word : program.words) put_text(sink, word);
   }
+  put_filters(sink, permissions.filters);
   return std::move(sink.octets);
 }
 
@@ -76,6 +86,9 @@ std::optional<Permissions> decode_permissions(Bytes octets) {
   const std::uint32_t programs = in.number(programs_max);
   for (std::uint32_t i = 0; in.ok() && i < programs; ++i)
     in.require(permissions.programs.insert(take_program(in)).second);
+  const std::uint32_t filters = in.number(programs_max);
+  for (std::uint32_t i = 0; in.ok() && i < filters; ++i)
+    in.require(permissions.filters.insert(take_filter_program(in)).second);
   return taken(in, std::move(permissions));
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/process/filter_program.h"
 #include "proto/base/bytes.h"
 
 namespace ringpost::process {
@@ -26,6 +27,7 @@ struct Permissions {
   std::set<std::string> keys;   // paths of private keys
   std::set<std::string> files;  // paths that may be watched besides
   std::set<PermittedProgram> programs;
+  std::set<FilterProgram> filters = {};
   bool operator==(const Permissions&) const = default;
 };
 

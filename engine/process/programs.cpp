@@ -3,11 +3,15 @@
 
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include "engine/process/filter_program.h"
 #include "engine/process/rights.h"
 
 namespace ringpost::process {
@@ -25,6 +29,19 @@ bool become_user(const std::string& user) {
   return become({uid, gid, groups_of(user, uid, gid)}).has_value();
 }
 
+// With default signals. Returns only when it could not.
+void execute(const std::vector<std::string>& words, const std::string& name) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
+  std::vector<char*> arguments{const_cast<char*>(name.c_str())};
+  for (std::size_t i = 1; i < words.size(); ++i)
+    arguments.push_back(const_cast<char*>(words[i].c_str()));
+  arguments.push_back(nullptr);
+  execv(words[0].c_str(), arguments.data());
+}
+
 // In the new process. Nothing that was opened by the parent goes along but its standard error.
 [[noreturn]] void run(const PermittedProgram& program, int input, int output, pid_t parent) {
   // Away from the places that they are copied to.
@@ -34,16 +51,49 @@ bool become_user(const std::string& user) {
   if (in < 0 || out < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
       close_range(3, ~0u, 0) != 0 || !become_user(program.user) || !die_with_parent(parent))
     _exit(no_start);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
-  std::vector<char*> arguments{const_cast<char*>(program.name.c_str())};
-  for (std::size_t i = 1; i < program.words.size(); ++i)
-    arguments.push_back(const_cast<char*>(program.words[i].c_str()));
-  arguments.push_back(nullptr);
-  execv(program.words[0].c_str(), arguments.data());
+  execute(program.words, program.name);
   _exit(no_start);
+}
+
+// To the log, by way of the engine, which reads it as what the filter says.
+[[noreturn]] void give_up(std::string_view what, int error) {
+  const std::string line = fmt::format("{}: {}\n", what, to_text(Fault{"cannot be run", error}));
+  [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, line.data(), line.size());
+  _exit(no_start);
+}
+
+// As upstream: the group alone, no others of the user's.
+Identity identity_of(const FilterProgram& program) {
+  if (geteuid() != 0) return {geteuid(), getegid(), {}};
+  const passwd* const entry = getpwnam(program.user.c_str());
+  if (entry == nullptr) give_up("no user is called \"" + program.user + '"', EINVAL);
+  if (entry->pw_uid == 0) give_up("as root", EPERM);
+  Identity identity{entry->pw_uid, entry->pw_gid, {entry->pw_gid}};
+  if (program.group.empty()) return identity;
+  const group* const found = getgrnam(program.group.c_str());
+  if (found == nullptr) give_up("no group is called \"" + program.group + '"', EINVAL);
+  identity.gid = found->gr_gid;
+  identity.groups = {found->gr_gid};
+  return identity;
+}
+
+[[noreturn]] void run_filter(const FilterProgram& program, int socket, int errors, pid_t parent) {
+  const int both = fcntl(socket, F_DUPFD, 3);
+  const int said = fcntl(errors, F_DUPFD, 3);
+  setpgid(0, 0);
+  if (both < 0 || said < 0 || dup2(both, STDIN_FILENO) < 0 || dup2(both, STDOUT_FILENO) < 0 ||
+      dup2(said, STDERR_FILENO) < 0 || close_range(3, ~0u, 0) != 0)
+    _exit(no_start);
+  const Identity identity = identity_of(program);
+  if (!program.chroot.empty() && (chroot(program.chroot.c_str()) != 0 || chdir("/") != 0))
+    give_up("chroot " + program.chroot, errno);
+  if (const auto became = become(identity); !became)
+    give_up(became.error().operation, became.error().code);
+  if (!die_with_parent(parent)) _exit(no_start);
+  const auto words = filter_words(program.command, "");
+  if (!words) give_up(words.error(), ENOENT);
+  execute(*words, words->front());
+  give_up(words->front(), errno);
 }
 
 }  // namespace
@@ -61,6 +111,23 @@ std::expected<pid_t, Fault> Programs::start(const PermittedProgram& program, int
   return pid;
 }
 
+void Programs::start_filter(const StartFilter& request, int socket, int errors) {
+  if (socket < 0 || errors < 0 || filters_.contains(request.id) || running_.size() >= programs_max)
+    return;  // both sockets end at once, which says enough
+  const pid_t self = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return;
+  if (pid == 0) run_filter(request.program, socket, errors, self);
+  setpgid(pid, pid);
+  running_.insert(pid);
+  filters_.emplace(request.id, pid);
+}
+
+void Programs::end_filter(const EndFilter& request) {
+  const auto found = filters_.find(request.id);
+  if (found != filters_.end()) kill(-found->second, request.kill ? SIGKILL : SIGTERM);
+}
+
 void Programs::end(pid_t pid) {
   if (running_.contains(pid)) kill(-pid, SIGKILL);
 }
@@ -71,6 +138,7 @@ void Programs::end_all() {
 
 bool Programs::ended(pid_t pid) {
   if (running_.erase(pid) == 0) return false;
+  std::erase_if(filters_, [pid](const auto& one) { return one.second == pid; });
   kill(-pid, SIGKILL);
   return true;
 }

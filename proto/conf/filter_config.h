@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
 #include "proto/conf/table.h"
 
@@ -30,12 +31,16 @@ struct CertificateAuthority {
   std::string certificate_path;
 };
 
+inline constexpr Duration filter_answer_max_default = seconds(60);
+
 // `proc NAME` and the process of `filter NAME proc-exec`.
 struct FilterProcess {
   Position position;
   std::string name;
   std::string command;
   std::string user, group, chroot;  // empty: none
+  bool fail_open = false;           // without an answer sessions go on, as if it were not there
+  Duration answer_max = filter_answer_max_default;  // `answer-timeout`
 };
 
 enum class FilterKind : std::uint8_t { Builtin, Process, Chain };

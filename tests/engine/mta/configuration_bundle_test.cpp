@@ -78,19 +78,22 @@ TEST_F(ConfigurationBundleTest, WhatItPermits) {
         "engine user _mail\nengine keys-user _keys\n"
         "pki a cert \"/ssl/a.pem\"\npki a key \"/ssl/a.key\"\nca b cert \"/ssl/b.pem\"\n"
         "table people \"proc:/usr/bin/table-people  -v x\"\n"
-        "listen on 127.0.0.1 port smtp\naction a relay\nmatch for any action a\n");
+        "filter f proc-exec \"filter-f -v\" group _f chroot \"/srv\"\n"
+        "filter unused proc-exec \"filter-u\"\n"
+        "listen on 127.0.0.1 port smtp\naction a relay filter f\nmatch for any action a\n");
   const auto bundle = pass();
   ASSERT_TRUE(bundle);
   conf::FileReader read = reader_of(*bundle);
   for (const auto& wrong :
        conf::parse(parse_input(wish_, *bundle->at(wish_.path)), read).diagnostics)
-    ADD_FAILURE() << conf::to_text_with_caret(wrong);
-  const process::Permissions wanted{
-      .keys_user = "_keys",
-      .keys = {"/ssl/a.key"},
-      .files = {"/ssl/a.pem", "/ssl/b.pem"},
-      .programs = {
-          {.name = "people", .words = {"/usr/bin/table-people", "-v", "x"}, .user = "_mail"}}};
+    EXPECT_NE(wrong.severity, conf::Severity::Error) << conf::to_text_with_caret(wrong);
+  const process::Permissions wanted{.keys_user = "_keys",
+                                    .keys = {"/ssl/a.key"},
+                                    .files = {"/ssl/a.pem", "/ssl/b.pem"},
+                                    .programs = {{.name = "people",
+                                                  .words = {"/usr/bin/table-people", "-v", "x"},
+                                                  .user = "_mail"}},
+                                    .filters = {{"f", "filter-f -v", "_mail", "_f", "/srv"}}};
   EXPECT_EQ(permissions(), wanted);
 }
 

@@ -13,18 +13,27 @@ TEST(ParentRequestTest, RequestsComeBack) {
   const AgentUser alice{.uid = 1000, .gid = 100, .name = "alice", .mailbox = true};
   const auto address = bytes_of("an address");
   for (const ParentRequest& request :
-       {ParentRequest(StartAgent{alice}), ParentRequest(Ready{}),
+       {ParentRequest(StartAgent{alice}),
+        ParentRequest(Ready{}),
         ParentRequest(ReadConfiguration{}),
         ParentRequest(BindSocket{std::vector<std::byte>(address.begin(), address.end())}),
-        ParentRequest(LoadKey{"/etc/ssl/private/a.key"}), ParentRequest(ConnectKeys{}),
-        ParentRequest(ConnectAuth{}), ParentRequest(WatchFile{"/etc/ssl/a.pem"}),
+        ParentRequest(LoadKey{"/etc/ssl/private/a.key"}),
+        ParentRequest(ConnectKeys{}),
+        ParentRequest(ConnectAuth{}),
+        ParentRequest(WatchFile{"/etc/ssl/a.pem"}),
         ParentRequest(ForgetFiles{Instant{-7}}),
         ParentRequest(KeepSocket{{address.begin(), address.end()}, 3}),
         ParentRequest(FindSocket{{address.begin(), address.end()}, 4}),
-        ParentRequest(DropSocket{{address.begin(), address.end()}}), ParentRequest(Stopping{}),
-        ParentRequest(Alive{}), ParentRequest(AdoptConfiguration{}),
+        ParentRequest(DropSocket{{address.begin(), address.end()}}),
+        ParentRequest(Stopping{}),
+        ParentRequest(Alive{}),
+        ParentRequest(AdoptConfiguration{}),
         ParentRequest(StartProgram{"people", {"/usr/bin/table", "-v", ""}}),
-        ParentRequest(EndProgram{-5})})
+        ParentRequest(EndProgram{-5}),
+        ParentRequest(StartFilter{7, {"spam", "filter-x -v | tee", "u", "g", "/srv"}}),
+        ParentRequest(StartFilter{~0ull, {"spam", "/usr/bin/filter", "", "", ""}}),
+        ParentRequest(EndFilter{7, true}),
+        ParentRequest(EndFilter{8, false})})
     EXPECT_EQ(decode_request(bytes_of(encode(request))), request) << request.index();
 }
 

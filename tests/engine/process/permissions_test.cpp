@@ -11,7 +11,9 @@ Permissions example() {
           .keys = {"/ssl/a.key", "/ssl/b.key"},
           .files = {"/ssl/a.pem"},
           .programs = {{.name = "people", .words = {"/usr/bin/table", "-v", ""}, .user = "mail"},
-                       {.name = "others", .words = {"/usr/bin/table"}, .user = "mail"}}};
+                       {.name = "others", .words = {"/usr/bin/table"}, .user = "mail"}},
+          .filters = {{"spam", "filter-x -v | tee", "_x", "_y", "/srv"},
+                      {"other", "/usr/bin/filter", "mail", "", ""}}};
 }
 
 TEST(PermissionsTest, ComeBack) {
@@ -26,6 +28,8 @@ TEST(PermissionsTest, WhatNobodyCanAskForIsLeftOut) {
   more.programs.insert({.name = "x", .words = {}, .user = "mail"});
   more.programs.insert({.name = "x", .words = {"relative"}, .user = "mail"});
   more.programs.insert({.name = "x", .words = {"/x"}, .user = std::string(300, 'u')});
+  more.filters.insert({"spam", "filter", "mail", "", "relative"});
+  more.filters.insert({std::string(300, 'n'), "filter", "mail", "", ""});
   EXPECT_EQ(decode_permissions(bytes_of(encode(more))), example());
 }
 
