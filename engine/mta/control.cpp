@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "engine/mta/control_socket.h"
+#include "engine/mta/kept_local_socket.h"
 #include "engine/ring/clock.h"
 #include "proto/base/check.h"
 
@@ -78,10 +79,10 @@ struct ControlServer::Connection {
 ControlServer::ControlServer(std::string path, ControlLimits limits)
     : path_(std::move(path)), limits_(limits) {}
 
-std::expected<std::unique_ptr<ControlServer>, Fault> ControlServer::open(std::string path,
-                                                                         ControlLimits limits) {
+std::expected<std::unique_ptr<ControlServer>, Fault> ControlServer::open(
+    std::string path, ControlLimits limits, process::ParentLink* parent) {
   std::unique_ptr<ControlServer> server(new ControlServer(std::move(path), limits));
-  if (auto bound = server->bind(); !bound) return std::unexpected(bound.error());
+  if (auto bound = server->bind(parent); !bound) return std::unexpected(bound.error());
   return server;
 }
 
@@ -93,7 +94,7 @@ ControlServer::~ControlServer() {
   }
 }
 
-std::expected<void, Fault> ControlServer::bind() {
+std::expected<void, Fault> ControlServer::bind(process::ParentLink* parent) {
   const std::string lock_path = path_ + ".lock";
   lock_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock_ < 0) return std::unexpected(Fault{"open", errno, lock_path});
@@ -101,9 +102,12 @@ std::expected<void, Fault> ControlServer::bind() {
     const int error = errno == EWOULDBLOCK ? EADDRINUSE : errno;
     return std::unexpected(Fault{"lock", error, path_});
   }
-  if (auto cleared = clear_place(); !cleared) return cleared;
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_ < 0) return std::unexpected(Fault{"eventfd", errno});
+  listener_ = find_kept_socket(path_, parent);
+  bound_ = listener_ >= 0;
+  if (bound_) return {};
+  if (auto cleared = clear_place(); !cleared) return cleared;
   listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener_ < 0) return std::unexpected(Fault{"socket", errno});
   const auto address = ControlAddress::of(path_);
@@ -114,6 +118,7 @@ std::expected<void, Fault> ControlServer::bind() {
   if (!bound) return std::unexpected(Fault{"bind", errno, path_});
   bound_ = true;
   if (listen(listener_, backlog_max) != 0) return std::unexpected(Fault{"listen", errno, path_});
+  keep_local_socket(path_, listener_, parent);
   return {};
 }
 

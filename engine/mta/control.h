@@ -17,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/process/parent_link.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/control/request.h"
@@ -73,9 +74,10 @@ struct ControlLimits {
 class ControlServer {
  public:
   // Binds `path` with mode 0600, under a lock on `path`.lock. A socket file that nobody listens on
-  // is replaced; when another daemon lives there the Fault is EADDRINUSE. The folder must exist.
-  static std::expected<std::unique_ptr<ControlServer>, Fault> open(std::string path,
-                                                                   ControlLimits limits = {});
+  // is replaced, unless `parent` has kept the socket of an engine before us; when another daemon
+  // lives there the Fault is EADDRINUSE. The folder must exist.
+  static std::expected<std::unique_ptr<ControlServer>, Fault> open(
+      std::string path, ControlLimits limits = {}, process::ParentLink* parent = nullptr);
   // stop(), and removes the socket file.
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
@@ -92,7 +94,7 @@ class ControlServer {
  private:
   struct Connection;
   ControlServer(std::string path, ControlLimits limits);
-  std::expected<void, Fault> bind();
+  std::expected<void, Fault> bind(process::ParentLink* parent);
   std::expected<void, Fault> clear_place();
   void run();
   void drop_finished(Instant now, bool stopping);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/mta/control_socket.h"
+#include "engine/mta/kept_local_socket.h"
 
 namespace ringpost::mta {
 namespace {
@@ -25,7 +26,14 @@ std::expected<void, Fault> clear_place(const std::string& path) {
 
 }  // namespace
 
-std::expected<LocalSocket, Fault> LocalSocket::bind(const std::string& path) {
+std::expected<LocalSocket, Fault> LocalSocket::bind(const std::string& path,
+                                                    process::ParentLink* parent) {
+  if (const int kept = find_kept_socket(path, parent); kept >= 0) {
+    LocalSocket result;
+    result.path_ = path;
+    result.file_ = kept;
+    return result;
+  }
   if (auto cleared = clear_place(path); !cleared) return std::unexpected(cleared.error());
   const auto address = ControlAddress::of(path);
   if (!address) return std::unexpected(address.error());
@@ -37,6 +45,7 @@ std::expected<LocalSocket, Fault> LocalSocket::bind(const std::string& path) {
   result.path_ = path;
   // To connect is to write. The umask has no say in it.
   if (chmod(path.c_str(), 0666) != 0) return std::unexpected(Fault{"chmod", errno, path});
+  keep_local_socket(path, result.file_, parent);
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/process/parent_link.h"
 #include "proto/base/fault.h"
 
 namespace ringpost::mta {
@@ -14,9 +15,11 @@ namespace ringpost::mta {
 class LocalSocket {
  public:
   LocalSocket() = default;
-  // Takes the place of a socket file that is there: whoever holds the lock of the run folder is the
-  // only daemon. EEXIST when something else stands there.
-  static std::expected<LocalSocket, Fault> bind(const std::string& path);
+  // The one that `parent` has kept; or a new one, which takes the place of a socket file that is
+  // there: whoever holds the lock of the run folder is the only daemon. EEXIST when something else
+  // stands there.
+  static std::expected<LocalSocket, Fault> bind(const std::string& path,
+                                                process::ParentLink* parent = nullptr);
   LocalSocket(LocalSocket&& other) noexcept
       : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
   LocalSocket& operator=(LocalSocket&& other) noexcept {

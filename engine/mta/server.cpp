@@ -126,7 +126,7 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
 // All cores listen on the same one: who connects there is few.
 std::expected<void, Fault> Server::open_local_socket(SocketsOfCores& files) {
   if (auto open = let_others_through(options_.home.run); !open) return open;
-  auto socket = LocalSocket::bind(options_.home.smtp_socket());
+  auto socket = LocalSocket::bind(options_.home.smtp_socket(), options_.parent);
   if (!socket) return std::unexpected(socket.error());
   local_socket_ = std::move(*socket);
   for (std::vector<net::BoundSocket>& of_core : files) {
@@ -198,7 +198,7 @@ std::expected<void, Fault> Server::start_intake() {
 // Before any port is open: who has been greeted finds somebody to ask, too. Requests wait until
 // answer_control().
 std::expected<void, Fault> Server::bind_control() {
-  auto control = ControlServer::open(options_.home.control_socket());
+  auto control = ControlServer::open(options_.home.control_socket(), {}, options_.parent);
   if (!control) return std::unexpected(control.error());
   control_ = std::move(*control);
   return {};

@@ -331,7 +331,7 @@ class Parent {
     keys_.forget(request.before, ring::monotonic_now());
   }
   void take(const KeepSocket& request) {
-    if (file_ >= 0 && is_internet_stream(file_) && !stopping_)
+    if (file_ >= 0 && (is_stream(file_, AF_UNIX) || is_internet_stream(file_)) && !stopping_)
       sockets_.keep(request.address, request.core, std::exchange(file_, -1));
   }
   void take(const FindSocket& request) {
@@ -413,14 +413,17 @@ class Parent {
     answer(code, -1);
   }
 
-  // Anything else is not ours to give a name to.
-  static bool is_internet_stream(int file) {
+  static bool is_stream(int file, int family) {
     int type = 0;
     int domain = 0;
     socklen_t octets = sizeof type;
     return getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &octets) == 0 && type == SOCK_STREAM &&
-           getsockopt(file, SOL_SOCKET, SO_DOMAIN, &domain, &octets) == 0 &&
-           (domain == AF_INET || domain == AF_INET6);
+           getsockopt(file, SOL_SOCKET, SO_DOMAIN, &domain, &octets) == 0 && domain == family;
+  }
+
+  // Anything else is not ours to give a name to.
+  static bool is_internet_stream(int file) {
+    return is_stream(file, AF_INET) || is_stream(file, AF_INET6);
   }
 
   void ready() {

@@ -78,6 +78,7 @@ def a_mistake_in_the_configuration(t):
     with open(daemon.configuration_path, "w", encoding="utf-8") as file:
         file.write("nonsense\n")
     for _ in range(2):
+        time.sleep(0.5)  # it greets a moment before it says that it serves
         engine = daemon.engine_pid()
         os.kill(engine, signal.SIGKILL)
         t.eventually(lambda old=engine: daemon.child_named("ringpost-engine") not in (None, old),
@@ -129,6 +130,36 @@ def the_parent(t):
     daemon.start()
     daemon.wait_queue_empty(60)
     ledger.account(t, daemon, load.acknowledged, ("alice", "bob"))
+
+
+@case()
+def unix_sockets(t):
+    """Who connects to the sockets of the run folder while there is no engine waits, too; one whose
+    file somebody has removed is made anew."""
+    daemon = start(t)
+    path = os.path.join(daemon.home, "run", "smtp.sock")
+
+    def kill_engine():
+        time.sleep(0.5)  # it greets a moment before it says that it serves
+        seen = daemon.log().count("it is made anew")
+        os.kill(daemon.engine_pid(), signal.SIGKILL)
+        t.eventually(lambda: daemon.log().count("it is made anew") > seen, "the parent knows")
+
+    for is_removed in (False, True):
+        kill_engine()
+        if is_removed:
+            os.unlink(path)
+        daemon.control_ok("show", "stats")
+        t.eventually(lambda: os.path.exists(path), "the socket")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(path)
+            t.equal(client.recv(3), b"220", "greeting")
+    kill_engine()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(path)
+        t.equal(client.recv(3), b"220", "greeting of a client that came between")
 
 
 @case()
