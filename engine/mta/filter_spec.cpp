@@ -53,7 +53,7 @@ std::vector<UsedFilter> used_filters(const conf::Config& config) {
   return used;
 }
 
-std::vector<std::string> problems_of_filter(const conf::FilterProcess& filter, bool as_root) {
+std::vector<std::string> problems_of_filter(const conf::FilterProcess& filter) {
   std::vector<std::string> problems;
   for (const auto& [kind, name] : {std::pair("user", &filter.user), {"group", &filter.group}})
     if (!name->empty() && !name_exists(kind, *name))
@@ -61,8 +61,6 @@ std::vector<std::string> problems_of_filter(const conf::FilterProcess& filter, b
   if (const passwd* entry = filter.user.empty() ? nullptr : getpwnam(filter.user.c_str());
       entry != nullptr && entry->pw_uid == 0)
     problems.push_back("filters are not run as root");
-  if (!as_root && !(filter.user.empty() && filter.group.empty() && filter.chroot.empty()))
-    problems.push_back("user, group and chroot need a daemon that root starts");
   if (!filter.chroot.empty() && !filter.chroot.starts_with('/')) {
     problems.push_back(fmt::format("the folder {} must be absolute", filter.chroot));
     return problems;

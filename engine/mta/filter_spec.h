@@ -26,8 +26,8 @@ struct UsedFilter {
 };
 std::vector<UsedFilter> used_filters(const conf::Config& config);
 
-// What the operator must mend before the process can run: its command, user, group or folder.
-// `as_root`: whether the daemon is started by root, and can become another user.
-std::vector<std::string> problems_of_filter(const conf::FilterProcess& filter, bool as_root);
+// What the operator must mend before the process can run: its command, user, group or folder; as
+// far as this process can see. Blocks (name service, disk).
+std::vector<std::string> problems_of_filter(const conf::FilterProcess& filter);
 
 }  // namespace ringpost::mta

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include "engine/mta/filter_spec.h"
 #include "engine/mta/host_name.h"
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
@@ -188,12 +189,18 @@ class Loading {
     loaded.generation->texts = std::move(texts_);
   }
 
-  // A start opens these tables; a check only looks whether it could.
+  // A start opens these tables and runs these programs; a check only looks whether it could.
   void check_sources(const conf::Config& config, std::vector<conf::Diagnostic>& diagnostics) const {
     for (const auto& table : config.tables) {
       if (auto problem = problem_of_source(*table))
         diagnostics.push_back(
             mistake(wish_.path, fmt::format("table \"{}\": {}", table->name(), *problem)));
+    }
+    for (const UsedFilter& used : used_filters(config)) {
+      for (const std::string& problem : problems_of_filter(*used.process))
+        diagnostics.push_back(config.diagnostic_at(
+            used.process->position, conf::Severity::Warning,
+            fmt::format("filter process \"{}\": {}", used.process->name, problem)));
     }
   }
 

@@ -14,6 +14,8 @@ namespace ringpost::conf {
 namespace {
 
 constexpr std::size_t host_name_octets_max = 255;
+constexpr Duration answer_least = milliseconds(100);
+constexpr Duration answer_most = seconds(3600);
 
 // What a host name may hold; enough to tell a name from a slip of the pen.
 bool is_host_name(std::string_view text) {
@@ -164,7 +166,7 @@ const FilterProcess* Parser::add_process(FilterProcess process) {
   return config_.processes.back().get();
 }
 
-// "command" [user U] [group G] [chroot D]
+// "command" [user U] [group G] [chroot D] [fail-open | fail-closed] [answer-timeout D]
 bool Parser::parse_process(FilterProcess& process) {
   auto command = expect_string("a command");
   if (!command) return false;
@@ -177,8 +179,21 @@ bool Parser::parse_process(FilterProcess& process) {
   std::array options = std::to_array<Option>({{"user", &FilterProcess::user},
                                               {"group", &FilterProcess::group},
                                               {"chroot", &FilterProcess::chroot}});
+  bool failure_seen = false, limit_seen = false;
   for (;;) {
     const Token word = token_;
+    if (take_word("fail-open") || take_word("fail-closed")) {
+      once(failure_seen, word);
+      process.fail_open = word.text == "fail-open";
+      continue;
+    }
+    if (take_word("answer-timeout")) {
+      once(limit_seen, word);
+      const auto limit = expect_delay("answer-timeout", answer_least, answer_most);
+      if (!limit) return false;
+      process.answer_max = *limit;
+      continue;
+    }
     const auto option = std::ranges::find(options, word.text, &Option::word);
     if (word.kind != TokenKind::Keyword || option == options.end()) return true;
     advance();

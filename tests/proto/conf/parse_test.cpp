@@ -127,6 +127,19 @@ TEST(Parse, OwnDirectives) {
   EXPECT_EQ(config.smtp.sub_address_delimiter, '-');
 }
 
+TEST(Parse, WhenFilterProcessesDoNotAnswer) {
+  const Config config = config_of(
+      "proc a \"x\" fail-open user u answer-timeout 5s\nfilter b proc-exec \"y\" fail-closed\n"
+      "filter c proc-exec \"z\"\n");
+  ASSERT_EQ(config.processes.size(), 3U);
+  EXPECT_TRUE(config.processes[0]->fail_open);
+  EXPECT_EQ(config.processes[0]->user, "u");
+  EXPECT_EQ(config.processes[0]->answer_max, seconds(5));
+  EXPECT_FALSE(config.processes[1]->fail_open);
+  EXPECT_FALSE(config.processes[2]->fail_open);
+  EXPECT_EQ(config.processes[2]->answer_max, seconds(60));
+}
+
 TEST(Parse, AllErrorsAreReportedWithTheirPlaces) {
   EXPECT_EQ(
       errors_in("listen on\n"
@@ -231,6 +244,9 @@ const Case outside_the_grammar[] = {
      "1:25: expected idle-timeout such as 30s, 5m, 4h or 2d, found "
      "the number 5"},
     {"smtp sub-addr-delim \"@\"", "1:21: the delimiter is one printable character, not '@'"},
+    {"proc a \"x\" answer-timeout 1ms",
+     "1:27: answer-timeout \"1ms\" is out of range: 100 ms to 3600 s"},
+    {"proc a \"x\" fail-open fail-closed", "1:22: \"fail-closed\" is given twice"},
     {"smtp bare-newline maybe", "1:19: expected refuse or keep, found \"maybe\""},
     {"smtp limit max-errors 0", "1:23: \"max-errors\" 0 is out of range: 1 to 10000000"},
     {"\"a b\" = c", "1:1: a macro's name cannot hold blanks"},
