@@ -15,6 +15,7 @@
 #include "engine/mta/host_name.h"
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
+#include "engine/mta/pattern_cache.h"
 #include "engine/mta/sender_rewriting.h"
 #include "engine/ring/clock.h"
 #include "scan/pattern/posix.h"
@@ -147,6 +148,10 @@ class Loading {
   std::vector<conf::PatternError> compile(std::span<const std::string_view> patterns) {
     std::vector<conf::PatternError> errors;
     if (patterns.empty()) return errors;  // matches nothing
+    if (auto kept = PatternCache(wish_.pattern_cache).find(patterns)) {
+      compiled_.emplace(patterns.front().data(), std::move(*kept));
+      return errors;
+    }
     auto database = scan::compile_posix(patterns);
     if (database) {
       compiled_.emplace(patterns.front().data(), std::move(*database));
@@ -215,6 +220,15 @@ LoadedGeneration load_generation(const LoadWish& wish) {
   auto text = wish.read(wish.path);
   if (!text) return {nullptr, {mistake(wish.path, to_text(text.error()))}};
   return Loading(wish).run(std::move(*text), {}, wish.read);
+}
+
+void keep_patterns(const LoadWish& wish, const Generation& generation) {
+  const PatternCache cache(wish.pattern_cache);
+  for (const auto& [table, compiled] : generation.patterns) {
+    std::vector<std::string_view> patterns;
+    for (std::size_t i = 0; i < table->size(); ++i) patterns.push_back(table->row(i).key);
+    cache.keep(patterns, compiled.database);
+  }
 }
 
 LoadedGeneration reload_table(const LoadWish& wish, const Generation& present,

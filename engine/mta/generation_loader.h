@@ -24,8 +24,9 @@ struct LoadWish {
   std::string resolver = {};  // -R ADDR:PORT, before what the configuration says
   // How the files are read; copied with the wish.
   std::function<std::expected<std::string, Fault>(const std::string&)> read = read_text_file;
-  bool only_check = false;  // -n: what is not available yet is no reason to fail
-  KeyLookup find_key = {};  // CHECKed to be there when the configuration has a `pki`
+  std::string pattern_cache = {};  // a folder for compiled patterns; empty: none
+  bool only_check = false;         // -n: what is not available yet is no reason to fail
+  KeyLookup find_key = {};         // CHECKed to be there when the configuration has a `pki`
   // For the contexts of every generation.
   std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
 };
@@ -39,6 +40,9 @@ struct LoadedGeneration {
 };
 
 LoadedGeneration load_generation(const LoadWish& wish);
+
+// Puts the generation's compiled patterns into the folder that the wish names, for the next load.
+void keep_patterns(const LoadWish& wish, const Generation& generation);
 
 // The configuration as `present` has it, with one table of a file or database read anew: neither
 // the other tables nor the configuration's own files are looked at. The table must exist.

@@ -182,6 +182,7 @@ ReloadReport Reloader::adopt(LoadedGeneration loaded, Instant began) {
   watch_files();
   if (parent_ != nullptr) parent_->forget_files(began);
   announce(log_, wish_.path, *next);
+  keep_patterns(wish_, *next);
   report.done = true;
   return report;
 }

@@ -65,6 +65,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   if (auto tables = open_tables(std::move(generation)); !tables) return tables;
 
   if (auto spool = open_spool(config, cores); !spool) return spool;
+  keep_patterns(options_.config, *generation_);
   auto files = bind_listeners(generation_->listeners, cores, options_.parent, predecessor_wait_max);
   if (!files) return std::unexpected(files.error());
   if (auto local = open_local_socket(*files); !local) return local;

@@ -185,6 +185,7 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
   // Not those that were made with the wish: the parent keeps these, and would give them to every
   // engine that it makes anew.
   wish.config.tickets = std::make_shared<tls::TicketKeys>();
+  wish.config.pattern_cache = wish.home.spool + "/patterns";
   const Instant began = ring::monotonic_now();
   const auto [generation, is_newest] = load_for_engine(wish, parent);
   if (generation == nullptr) return 1;
