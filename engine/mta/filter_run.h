@@ -1,7 +1,8 @@
 // FilterRun: what the filters of a listener decide about one session, phase by phase, in their
-// order. Owner: an Inbound of one core.
+// order, and what their processes are told of it. Owner: an Inbound of one core.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,11 +10,13 @@
 #include <vector>
 
 #include "engine/mta/enquiries.h"
+#include "engine/mta/filter_link.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/observe/filter_event.h"
 #include "proto/conf/filter_test.h"
+#include "proto/filter/vocabulary.h"
 #include "proto/smtp/reply.h"
 
 namespace ringpost::mta {
@@ -29,16 +32,24 @@ struct FilterVerdict {
 
 class FilterRunOwner {
  public:
+  // The processes can be told of the session from now on; before the phase connect.
+  virtual void filters_bound() = 0;
   // The verdict of the phase that was begun last, perhaps from inside begin().
   virtual void filtered(FilterVerdict verdict) = 0;
   // What is known of the session now. The views stay until the next call.
   virtual conf::SessionFacts facts() const = 0;
+  // Content that has gone through all processes, whole lines.
+  virtual void content_came(std::string_view lines) = 0;
+  // It has all come; or it will not, and the message must be refused so.
+  virtual void content_filtered(const smtp::ReplyView* refusal) = 0;
+  // More content may be given.
+  virtual void content_room() = 0;
 
  protected:
   ~FilterRunOwner() = default;
 };
 
-class FilterRun final : EnquiryAsker {
+class FilterRun final : EnquiryAsker, FilterLinkOwner {
  public:
   // `root`: a filter or a chain of `generation`. `client`: as the log calls it; outlives the run.
   FilterRun(WorkerParts& parts, std::shared_ptr<const Generation> generation,
@@ -48,37 +59,73 @@ class FilterRun final : EnquiryAsker {
   FilterRun(const FilterRun&) = delete;
   FilterRun& operator=(const FilterRun&) = delete;
 
-  // One phase at a time. The recipient counts in the phase rcpt-to.
-  void begin(conf::FilterPhase phase, conf::AddressView recipient = {});
+  // One phase at a time, Connect first. Parameters as filter::append_question has them; the
+  // recipient counts in the phase rcpt-to.
+  void begin(filter::Phase phase, std::vector<std::string> parameters,
+             conf::AddressView recipient = {});
   // The client's name must be known before the phase connect.
   bool needs_client_name() const { return needs_client_name_; }
 
+  // For processes that registered for it; fields as filter::append_report has them.
+  bool wants(filter::ReportEvent event) const;
+  void report(filter::ReportEvent event, std::initializer_list<std::string_view> fields);
+
+  // Whether a process changes content: then all of it goes through give(), and comes back.
+  bool begin_content();
+  // False: give no more until content_room().
+  bool give(std::string_view content);
+  void end_content();
+  // The message is given up.
+  void forget_content();
+
  private:
+  struct Place {  // in the chain
+    const conf::Filter* filter;
+    std::unique_ptr<FilterLink> link;  // of a process
+  };
+
   // EnquiryAsker
   void answered(conf::Answer answer) override;
+  // FilterLinkOwner
+  void link_ready(FilterLink& link, bool ready) override;
+  void link_answered(FilterLink& link, FilterAnswer answer) override;
+  void link_content(FilterLink& link, std::string_view lines) override;
+  void link_room(FilterLink& link) override;
 
+  void bind();
   void go_on();
-  bool has_say(const conf::Filter& filter) const;
-  // True: the phase is over, or waits for an answer.
+  // These three: true when the phase is over, or waits for an answer.
+  bool ask(const Place& place);
   bool judge(const conf::Filter& filter);
   bool decide(const conf::Filter& filter);
-  bool cannot_decide(const conf::Filter& filter, std::string reason);
+  bool take(FilterLink& link, FilterAnswer& answer);
+  // True when the phase is over.
+  bool do_without(FilterLink& link, std::string_view reason);
+  void cannot_decide(const conf::Filter& filter, std::string_view reason);
   void log(const conf::Filter& filter, observe::FilterWord word, std::string_view text,
            std::string_view reason = {});
   void end(FilterVerdict verdict);
+  FilterLink* stage_after(const FilterLink& link) const;
+  void fail_content(const FilterLink& link, std::string_view reason,
+                    const smtp::ReplyView& refusal);
+  void fail_line(const FilterLink& link);
 
   WorkerParts& parts_;
   std::shared_ptr<const Generation> generation_;
   observe::SessionId session_;
   const std::string& client_;
   FilterRunOwner& owner_;
-  std::vector<const conf::Filter*> chain_;
+  std::vector<Place> chain_;
   bool needs_client_name_;
-  conf::FilterPhase phase_ = conf::FilterPhase::Connect;
+  filter::Phase phase_ = filter::Phase::Connect;
+  std::vector<std::string> parameters_;
   std::string recipient_user_, recipient_domain_;
-  std::size_t next_ = 0;  // in the chain
+  std::size_t bound_ = 0;  // of the chain
+  std::size_t next_ = 0;   // in the chain
   std::optional<LookupMemo> lookups_;
   conf::Question asked_;
+  std::vector<FilterLink*> stages_;  // through which content goes
+  std::string line_;                 // room for a report
 };
 
 }  // namespace ringpost::mta

@@ -95,6 +95,7 @@ bool Inbound::know_client(const std::optional<net::Address>& peer) {
   }
   if (!peer) return false;
   client_ = peer->host();
+  if (filters_ != nullptr) source_ = peer->to_text();
   client_address_ = net_address_of(client_);
   return true;
 }
@@ -192,6 +193,7 @@ void Inbound::give_back_buffers() {
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
   const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
                        waiting_ == Waiting::Auth || waiting_ == Waiting::Filter ||
+                       waiting_ == Waiting::Content ||
                        (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;
@@ -227,6 +229,7 @@ void Inbound::clear_set_aside() {
 void Inbound::command_read(std::string_view line) {
   ++commands_;
   parts_.metrics.session.commands.add();
+  tell(filter::ReportEvent::ProtocolClient, {line});
   if (parts_.events.wants(observe::Level::Verbose))
     parts_.events.emit(parts_.core.wall(), observe::LineReceived{.session = id_, .line = line});
 }
@@ -235,6 +238,8 @@ void Inbound::command_read(std::string_view line) {
 // 5321 4.2.1).
 void Inbound::note_replies(std::string_view replies) {
   const bool told = parts_.events.wants(observe::Level::Verbose);
+  const bool reported =
+      filters_ != nullptr && filters_->run.wants(filter::ReportEvent::ProtocolServer);
   while (!replies.empty()) {
     const std::size_t end = replies.find("\r\n");
     const std::string_view line = replies.substr(0, end);
@@ -242,6 +247,7 @@ void Inbound::note_replies(std::string_view replies) {
     const bool last = line.size() < 4 || line[3] == ' ';
     if (last && line.starts_with('5')) parts_.metrics.session.replies_permanent.add();
     if (last && line.starts_with('4')) parts_.metrics.session.replies_temporary.add();
+    if (reported) tell(filter::ReportEvent::ProtocolServer, {line});
     if (told)
       parts_.events.emit(parts_.core.wall(), observe::ReplySent{.session = id_, .line = line});
   }
@@ -296,6 +302,7 @@ void Inbound::arm_timer() {
 void Inbound::time_is_up() {
   if (waiting_ == Waiting::Proxy) return refuse_proxy("no PROXY header in time");
   if (parts_.core.now() >= handshake_deadline()) tls_failed("timeout");
+  if (parts_.core.now() >= session_.deadline()) tell(filter::ReportEvent::Timeout);
   session_.expire(parts_.core.now());
   pump();
   // A peer that does not read its replies: it gets no more than the linger time.
@@ -324,6 +331,8 @@ void Inbound::closed() {
   if (waiting_ == Waiting::Proxy) parts_.metrics.session.connections.give_back();
   if (counted_) {
     parts_.connection_counts.leave(client_);
+    if (transaction_ != nullptr) drop_transaction();
+    tell(filter::ReportEvent::LinkDisconnect);
     report_closed();
   }
   owner_.inbound_ended(*this);

@@ -63,7 +63,17 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   Inbound* previous = nullptr;
 
  private:
-  enum class Waiting : std::uint8_t { Nothing, Proxy, Name, Room, Answer, Auth, Filter, Commit };
+  enum class Waiting : std::uint8_t {
+    Nothing,
+    Proxy,
+    Name,
+    Room,
+    Answer,
+    Auth,
+    Filter,
+    Content,
+    Commit
+  };
 
   // TLS between the stream and the dialogue.
   struct Secured final : tls::ChannelOwner {
@@ -99,14 +109,34 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
 
   // Of filters: inbound_filter.cpp.
   // FilterRunOwner
+  void filters_bound() override;
   void filtered(FilterVerdict verdict) override;
   conf::SessionFacts facts() const override;
-  // The filters of the phase, then passed() or its refusal.
-  void filter(conf::FilterPhase phase, conf::AddressView recipient = {});
-  void passed(conf::FilterPhase phase);
+  void content_came(std::string_view lines) override;
+  void content_filtered(const smtp::ReplyView* refusal) override;
+  void content_room() override;
+  // The filters of the phase, then passed() or its refusal. The parameters are those of
+  // filter::append_question.
+  void filter(filter::Phase phase, std::vector<std::string> parameters = {{}},
+              conf::AddressView recipient = {});
+  void passed(filter::Phase phase);
   void refused_by_filter(const FilterVerdict& verdict);
   void rewrite(const std::string& value);
   std::string_view spam_field() const;
+  void tell(filter::ReportEvent event, std::initializer_list<std::string_view> fields = {}) {
+    if (filters_ != nullptr) filters_->run.report(event, fields);
+  }
+  void tell_result(filter::ReportEvent event, unsigned code, std::string_view value = {});
+  void filter_connection();
+  std::string shown_client_name() const;
+  std::string message_id() const { return to_text(transaction_->id()); }
+  void drop_transaction();
+  // Content through filter processes: inbound_filter_content.cpp.
+  void begin_filtered_content();
+  void give_pending();
+  void take_came();
+  void end_filtered_content();
+  void settle_filtered_content();
 
   void offer_auth();
   void bind_auth();
@@ -202,6 +232,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   observe::SessionId id_;
   net::Stream stream_;
   smtp::ServerSession session_;
+  std::string source_;  // address and port of the client, for filters
   std::string client_;  // address as text, or "local:UID"; empty until it is known
   std::string proxy_;   // by which the client came
   std::unique_ptr<proxy::HeaderReader> proxy_header_;  // while it is read
@@ -218,12 +249,19 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     template <class... Arguments>
     explicit Filters(Arguments&&... arguments) : run(std::forward<Arguments>(arguments)...) {}
     FilterRun run;
-    conf::FilterPhase phase = conf::FilterPhase::Connect;
+    filter::Phase phase = filter::Phase::Connect;
     bool is_beginning = false;  // inside run.begin()
     smtp::HelloReceived hello = {};
     smtp::MailFrom mail = {};
     smtp::AuthStep auth = {};
     bool junk_session = false, junk_message = false;
+    // Of a message whose content goes through processes.
+    bool has_content = false;
+    bool all_given = false, all_came = false;
+    const smtp::ReplyView* refusal = nullptr;
+    std::string came = {};  // and found no room yet
+    std::uint64_t octets = 0;
+    bool waits_for_room = false;
   };
   std::unique_ptr<Filters> filters_;
   smtp::Mailbox sender_;
@@ -247,6 +285,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   Instant sending_since_{};
   std::unique_ptr<Transaction> transaction_;
   Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
+  std::uint64_t committed_octets_ = 0;
   Instant commit_began_{};
   std::unique_ptr<smtp::RcptTo> rcpt_;  // being judged
   std::optional<LookupMemo> lookups_;   // of the recipient being judged

@@ -1,6 +1,7 @@
 // Inbound: who the client is. Offered as its listener says; the exchange itself is an AuthDialogue.
 #include "engine/mta/attempt_limiter.h"
 #include "engine/mta/inbound.h"
+#include "proto/base/base64.h"
 
 namespace ringpost::mta {
 
@@ -25,7 +26,9 @@ void Inbound::on(const smtp::AuthStep& event) {
   filters_->auth.mechanism = event.mechanism;
   filters_->auth.response.reset();
   if (event.response) filters_->auth.response.emplace(event.response->reveal());
-  filter(conf::FilterPhase::Auth);
+  std::string said = event.mechanism;
+  if (event.response) said += " " + base64_encode(event.response->reveal());
+  filter(filter::Phase::Auth, {std::move(said)});
 }
 
 void Inbound::begin_auth(const smtp::AuthStep& event) {
@@ -50,6 +53,11 @@ void Inbound::auth_replied(const smtp::ReplyView& reply, const std::string& user
   const bool waited = waiting_ == Waiting::Auth;
   waiting_ = waited ? Waiting::Nothing : waiting_;
   if (!user.empty()) user_ = user;
+  if (reply.code != 334)
+    tell(filter::ReportEvent::LinkAuth, {reply.code == 235   ? "pass"
+                                         : reply.code == 535 ? "fail"
+                                                             : "error",
+                                         user});
   answer(reply);
   if (waited) pump();
 }

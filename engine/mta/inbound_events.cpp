@@ -94,7 +94,7 @@ void Inbound::ask_client_name() {
   const bool is_needed =
       generation_->needs_client_name || (filters_ != nullptr && filters_->run.needs_client_name());
   if (client_name_ || !is_needed) {
-    filter(conf::FilterPhase::Connect);
+    filter_connection();
   } else {
     waiting_ = Waiting::Name;
   }
@@ -105,19 +105,20 @@ void Inbound::named(ClientName name) {
   client_name_ = std::move(name);
   if (waiting_ != Waiting::Name) return;
   waiting_ = Waiting::Nothing;
-  filter(conf::FilterPhase::Connect);
+  filter_connection();
   pump();
 }
 
 void Inbound::on(const smtp::HelloReceived& event) {
   if (filters_ == nullptr) return begin_hello(event);
   filters_->hello = event;
-  filter(event.extended ? conf::FilterPhase::Ehlo : conf::FilterPhase::Helo);
+  filter(event.extended ? filter::Phase::Ehlo : filter::Phase::Helo, {event.name});
 }
 
 void Inbound::begin_hello(const smtp::HelloReceived& event) {
   hello_ = event.name;
   extended_ = event.extended;
+  tell(filter::ReportEvent::LinkIdentify, {extended_ ? "EHLO" : "HELO", hello_});
   answer(smtp::Decision::accept());
 }
 
@@ -129,7 +130,7 @@ void Inbound::on(const smtp::MailFrom& event) {
   if (filters_ == nullptr) return begin_transaction(event);
   filters_->mail = event;
   filters_->junk_message = false;
-  filter(conf::FilterPhase::MailFrom);
+  filter(filter::Phase::MailFrom, {smtp::to_text(event.sender)});
 }
 
 void Inbound::begin_transaction(const smtp::MailFrom& event) {
@@ -146,7 +147,11 @@ void Inbound::begin_transaction(const smtp::MailFrom& event) {
   envelope.dsn_return = return_of(event.ret);
   envelope.smtputf8 = event.smtputf8;
   sender_ = event.sender.mailbox;
-  if (senders() == nullptr) return answer(smtp::Decision::accept());
+  tell(filter::ReportEvent::TxBegin, {message_id()});
+  if (senders() == nullptr) {
+    tell_result(filter::ReportEvent::TxMail, 250, envelope.reverse_path);
+    return answer(smtp::Decision::accept());
+  }
   lookups_.emplace(parts_, *generation_);
   judge_sender();
 }
@@ -155,7 +160,8 @@ void Inbound::on(const smtp::RcptTo& event) {
   rcpt_ = std::make_unique<smtp::RcptTo>(event);
   lookups_.emplace(parts_, *generation_);
   const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
-  filter(conf::FilterPhase::RcptTo, {mailbox.local, mailbox.domain});
+  if (filters_ == nullptr) return judge_recipient();
+  filter(filter::Phase::RcptTo, {smtp::to_text(event.recipient)}, {mailbox.local, mailbox.domain});
 }
 
 conf::SessionFacts Inbound::facts() const {
@@ -163,7 +169,7 @@ conf::SessionFacts Inbound::facts() const {
   if (client_name_)
     name = {client_name_->name, client_name_->state == ClientName::State::Failed,
             client_name_->confirmed};
-  using enum conf::FilterPhase;
+  using enum filter::Phase;
   const bool is_filtered = waiting_ == Waiting::Filter;
   const bool greets = is_filtered && (filters_->phase == Helo || filters_->phase == Ehlo);
   const smtp::Mailbox& sender =
@@ -218,7 +224,9 @@ void Inbound::refuse_recipient(const conf::Expansion& expansion) {
         observe::LookupFailed{.session = id_, .recipient = address, .reason = expansion.reason});
   }
   std::string room;
-  answer(refusal_of(expansion, room));
+  const smtp::ReplyView refusal = refusal_of(expansion, room);
+  tell_result(filter::ReportEvent::TxRcpt, refusal.code, smtp::to_text(rcpt_->recipient));
+  answer(refusal);
 }
 
 smtp::ReplyView Inbound::refusal_of(const conf::Expansion& expansion, std::string& room) const {
@@ -252,6 +260,12 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
     }
   }
   parts_.metrics.session.recipients_accepted.add();
+  if (filters_ != nullptr) {
+    const auto number = transaction_->envelope.recipients.size() - 1;
+    tell(filter::ReportEvent::TxEnvelope,
+         {message_id(), fmt::format("{}{:04x}", message_id(), number)});
+    tell_result(filter::ReportEvent::TxRcpt, 250, accepted);
+  }
   answer(smtp::Decision::accept());
 }
 
@@ -260,7 +274,7 @@ void Inbound::on(const smtp::ContentBegin&) {
     answer(replies::insufficient_storage);
     return;
   }
-  filter(conf::FilterPhase::Data);
+  filter(filter::Phase::Data);
 }
 
 void Inbound::begin_content() {
@@ -289,6 +303,8 @@ void Inbound::begin_content() {
   trace.received = parts_.core.wall();
   mail::append_received(transaction_->trace, trace);
   transaction_->pending = bytes_of(transaction_->trace);
+  tell_result(filter::ReportEvent::TxData, 250);
+  begin_filtered_content();
   append_pending();
   if (submits()) begin_header();
   answer(smtp::Decision::accept());
@@ -301,6 +317,7 @@ void Inbound::on(const smtp::Content& event) {
 }
 
 void Inbound::append_pending() {
+  if (filters_ != nullptr && filters_->has_content) return give_pending();
   Transaction& transaction = *transaction_;
   if (transaction.failed) transaction.pending = transaction.pending_after = {};
   if (transaction.pending.empty())
@@ -324,10 +341,11 @@ void Inbound::append_pending() {
 void Inbound::room_called(RoomWaiter& waiter) { static_cast<Room&>(waiter).inbound.room_again(); }
 
 void Inbound::room_again() {
+  if (filters_ != nullptr && std::exchange(filters_->waits_for_room, false)) return take_came();
   waiting_ = Waiting::Nothing;
   if (transaction_ != nullptr) append_pending();
   if (waiting_ == Waiting::Nothing && std::exchange(end_waits_, false))
-    filter(conf::FilterPhase::Commit);
+    filter(filter::Phase::Commit);
   if (waiting_ == Waiting::Nothing && commit_waits_) commit();
   pump();
 }
@@ -337,8 +355,9 @@ void Inbound::on(const smtp::ContentEnd& event) {
   commit_began_ = parts_.core.now();
   if (transaction_->header != nullptr) end_header();
   append_pending();
+  if (filters_ != nullptr && filters_->has_content) return end_filtered_content();
   end_waits_ = waiting_ == Waiting::Room;
-  if (!end_waits_) filter(conf::FilterPhase::Commit);
+  if (!end_waits_) filter(filter::Phase::Commit);
 }
 
 void Inbound::commit() {
@@ -351,6 +370,7 @@ void Inbound::commit() {
   switch (Transaction::commit(transaction_)) {
     case Transaction::Begun::Waiting:
       committing_ = transaction;
+      committed_octets_ = transaction->content_octets;
       waiting_ = Waiting::Commit;
       return;
     case Transaction::Begun::NoRoom:
@@ -375,6 +395,9 @@ void Inbound::committed(bool durable) {
   // RFC 5321 6.1: 250 only once the message survives whatever happens next.
   if (durable) {
     ++messages_;
+    const std::string octets = std::to_string(committed_octets_);
+    tell(filter::ReportEvent::TxCommit, {to_text(id), octets});
+    tell(filter::ReportEvent::TxReset, {to_text(id)});
     const std::string text = "Ok: queued as " + to_text(id);
     answer(smtp::ReplyView{250, {2, 0, 0}, text});
   } else {
@@ -395,7 +418,7 @@ void Inbound::refuse_content(const smtp::ReplyView& reply, bool is_last) {
                                           : std::string_view{},
                               .octets = transaction_ != nullptr ? transaction_->content_octets : 0,
                               .reply = text});
-  transaction_.reset();
+  drop_transaction();
   answer(is_last ? smtp::Decision::last(reply) : smtp::Decision(reply));
 }
 
@@ -403,10 +426,10 @@ void Inbound::on(const smtp::ContentAborted& event) {
   if (event.reason == smtp::AbortReason::TooBig || event.reason == smtp::AbortReason::BareLineEnd ||
       event.reason == smtp::AbortReason::TooManyReceived)
     parts_.metrics.session.messages_refused.add();
-  transaction_.reset();
+  drop_transaction();
 }
 
-void Inbound::on(const smtp::Reset&) { transaction_.reset(); }
+void Inbound::on(const smtp::Reset&) { drop_transaction(); }
 
 void Inbound::on(const smtp::Violation&) { ++errors_; }
 

@@ -9,7 +9,8 @@
 namespace ringpost::mta {
 namespace {
 
-using conf::FilterPhase;
+using filter::Phase;
+using filter::ReportEvent;
 
 constexpr std::string_view spam_yes = "X-Spam: Yes\r\n";
 
@@ -27,14 +28,20 @@ std::string_view without_brackets(std::string_view value) {
   return has_both ? value.substr(1, value.size() - 2) : value;
 }
 
+// "ok", "tempfail" or "permfail", as filters are told of replies.
+std::string_view result_of(unsigned code) {
+  return code < 400 ? "ok" : code < 500 ? "tempfail" : "permfail";
+}
+
 }  // namespace
 
-void Inbound::filter(FilterPhase phase, conf::AddressView recipient) {
+void Inbound::filter(Phase phase, std::vector<std::string> parameters,
+                     conf::AddressView recipient) {
   if (filters_ == nullptr) return passed(phase);
   filters_->phase = phase;
   filters_->is_beginning = true;
   waiting_ = Waiting::Filter;
-  filters_->run.begin(phase, recipient);
+  filters_->run.begin(phase, std::move(parameters), recipient);
   filters_->is_beginning = false;
 }
 
@@ -43,11 +50,12 @@ void Inbound::filtered(FilterVerdict verdict) {
   CHECK(waiting_ == Waiting::Filter);
   waiting_ = Waiting::Nothing;
   const bool is_beginning = filters_->is_beginning;
-  const FilterPhase phase = filters_->phase;
+  const Phase phase = filters_->phase;
   if (verdict.kind != FilterVerdict::Kind::Proceed) {
     refused_by_filter(verdict);
   } else {
-    const bool in_message = transaction_ != nullptr || phase == FilterPhase::MailFrom;
+    // At commit it is too late: the field would stand above all others.
+    const bool in_message = transaction_ != nullptr || phase == Phase::MailFrom;
     if (verdict.junk) (in_message ? filters_->junk_message : filters_->junk_session) = true;
     if (verdict.rewritten) rewrite(*verdict.rewritten);
     passed(phase);
@@ -55,24 +63,74 @@ void Inbound::filtered(FilterVerdict verdict) {
   if (!is_beginning) pump();
 }
 
-void Inbound::passed(FilterPhase phase) {
+void Inbound::passed(Phase phase) {
   switch (phase) {
-    case FilterPhase::Connect:
+    case Phase::Connect:
+      tell(ReportEvent::LinkGreeting, {listener_.server_name});
       return answer(smtp::Decision::accept());
-    case FilterPhase::Helo:
-    case FilterPhase::Ehlo:
+    case Phase::Helo:
+    case Phase::Ehlo:
       return begin_hello(filters_->hello);
-    case FilterPhase::Auth:
+    case Phase::Auth:
       return begin_auth(filters_->auth);
-    case FilterPhase::MailFrom:
+    case Phase::MailFrom:
       return begin_transaction(filters_->mail);
-    case FilterPhase::RcptTo:
+    case Phase::RcptTo:
       return judge_recipient();
-    case FilterPhase::Data:
+    case Phase::Data:
       return begin_content();
-    case FilterPhase::Commit:
+    case Phase::Commit:
       return commit();
+    default:
+      return answer(smtp::Decision::accept());
   }
+}
+
+void Inbound::filter_connection() {
+  if (filters_ == nullptr) return passed(Phase::Connect);
+  filter(Phase::Connect, {shown_client_name(), listener_.is_socket ? "local" : client_});
+}
+
+std::string Inbound::shown_client_name() const {
+  return client_name_ && !client_name_->name.empty() ? client_name_->name : "<unknown>";
+}
+
+void Inbound::filters_bound() {
+  using enum ClientName::Confirmed;
+  const bool is_open = !client_name_ || client_name_->state == ClientName::State::Failed ||
+                       client_name_->confirmed == Unknown;
+  const bool is_confirmed = listener_.is_socket || (client_name_ && client_name_->confirmed == Yes);
+  const std::string here =
+      listener_.is_socket ? "unix:" + listener_.interface_name : listener_.address.to_text();
+  tell(ReportEvent::LinkConnect,
+       {shown_client_name(),
+        is_confirmed ? "pass"
+        : is_open    ? "error"
+                     : "fail",
+        listener_.is_socket ? std::string_view("local") : std::string_view(source_), here});
+}
+
+void Inbound::tell_result(ReportEvent event, unsigned code, std::string_view value) {
+  if (filters_ == nullptr || !filters_->run.wants(event)) return;
+  const std::string id = message_id();
+  if (event == ReportEvent::TxData) return tell(event, {id, result_of(code)});
+  tell(event, {id, result_of(code), value});
+}
+
+// What was begun comes to nothing.
+void Inbound::drop_transaction() {
+  if (filters_ != nullptr) {
+    filters_->run.forget_content();
+    if (std::exchange(filters_->waits_for_room, false)) parts_.spooler->forget(room_);
+    filters_->has_content = false;
+    std::string().swap(filters_->came);
+    if (transaction_ != nullptr) {
+      const std::string id = message_id();
+      tell(ReportEvent::TxRollback, {id});
+      tell(ReportEvent::TxReset, {id});
+    }
+  }
+  transaction_.reset();
 }
 
 void Inbound::refused_by_filter(const FilterVerdict& verdict) {
@@ -80,12 +138,13 @@ void Inbound::refused_by_filter(const FilterVerdict& verdict) {
   const bool is_last = verdict.kind == FilterVerdict::Kind::Disconnect;
   const auto decision = is_last ? smtp::Decision::last(reply) : smtp::Decision(reply);
   switch (filters_->phase) {
-    case FilterPhase::RcptTo:
+    case Phase::RcptTo:
       parts_.metrics.session.recipients_refused.add();
+      tell_result(ReportEvent::TxRcpt, reply.code, smtp::to_text(rcpt_->recipient));
       rcpt_.reset();
       lookups_.reset();
       return answer(decision);
-    case FilterPhase::Commit:
+    case Phase::Commit:
       return refuse_content(reply, is_last);
     default:
       return answer(decision);
@@ -95,15 +154,15 @@ void Inbound::refused_by_filter(const FilterVerdict& verdict) {
 // What is no name or address leaves the client's: a filter cannot bring in what a client could not.
 void Inbound::rewrite(const std::string& value) {
   switch (filters_->phase) {
-    case FilterPhase::Helo:
-    case FilterPhase::Ehlo:
+    case Phase::Helo:
+    case Phase::Ehlo:
       if (is_hello_name(value)) filters_->hello.name = value;
       return;
-    case FilterPhase::MailFrom:
+    case Phase::MailFrom:
       if (auto sender = smtp::parse_reverse_path(without_brackets(value)))
         filters_->mail.sender = std::move(*sender);
       return;
-    case FilterPhase::RcptTo:
+    case Phase::RcptTo:
       if (auto recipient = smtp::parse_forward_path(without_brackets(value)))
         rcpt_->recipient = std::move(*recipient);
       return;

@@ -63,6 +63,8 @@ void Inbound::know_origin(const proxy::Origin& origin) {
     client_address_ = conf::parse_net_address(client_);
   } else {
     client_ = conf::to_text(origin.address);
+    if (filters_ != nullptr)
+      if (const auto peer = net::Address::parse(client_, origin.port)) source_ = peer->to_text();
     client_address_ = origin.address;
   }
 }

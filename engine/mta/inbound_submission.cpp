@@ -35,17 +35,18 @@ void Inbound::judge_sender() {
       parts_.enquiries->ask(asked_, generation_, asker_);
       return;
     case Allowed:
+      tell_result(filter::ReportEvent::TxMail, 250, transaction_->envelope.reverse_path);
       answer(smtp::Decision::accept());
       break;
     case Refused:
-      transaction_.reset();
+      drop_transaction();
       answer(smtp::replies::not_your_address);
       break;
     case TemporaryFailure:
       parts_.events.emit(
           parts_.core.wall(),
           observe::LookupFailed{.session = id_, .recipient = user_, .reason = verdict.reason});
-      transaction_.reset();
+      drop_transaction();
       answer(smtp::replies::local_error);
       break;
   }

@@ -15,7 +15,7 @@ constexpr std::size_t room_octets = std::size_t{16} * 1024;  // the most that a 
 
 void Inbound::on(const smtp::StartTlsReceived&) {
   parts_.signer == nullptr ? answer(smtp::replies::tls_unavailable)
-                           : answer(smtp::Decision::accept());
+                           : filter(filter::Phase::Starttls);
 }
 
 Instant Inbound::handshake_deadline() const {
@@ -64,6 +64,8 @@ void Inbound::tls_stands() {
                              .resumed = facts.resumed,
                              .subject = facts.peer ? std::string_view(facts.peer->subject) : "",
                              .problem = facts.peer ? std::string_view(facts.peer->problem) : ""});
+  tell(filter::ReportEvent::LinkTls,
+       {fmt::format("{}:{}:{}", facts.version, facts.cipher, facts.cipher_bits)});
   bind_auth();
   if (session_.awaits_tls()) {
     hello_.clear();

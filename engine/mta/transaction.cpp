@@ -11,6 +11,7 @@ Transaction::Transaction(WorkerParts& parts, Inbound& inbound, observe::SessionI
       parts_(parts),
       inbound_(&inbound),
       session_(session),
+      id_(parts.spooler->new_id()),
       leases_(*parts.index) {}
 
 Transaction::Added Transaction::add_recipient(store::Recipient recipient) {
@@ -23,7 +24,6 @@ Transaction::Added Transaction::add_recipient(store::Recipient recipient) {
 }
 
 void Transaction::begin_content() {
-  id_ = parts_.spooler->new_id();
   epoch_ = parts_.spooler->epoch();
   envelope.received = parts_.core.wall();
   for (store::Recipient& recipient : envelope.recipients)

@@ -26,7 +26,7 @@ class Transaction : public Commit {
   enum class Added : std::uint8_t { Added, Duplicate, TooMany };
   Added add_recipient(store::Recipient recipient);
 
-  // Begins the content: name, epoch.
+  // Begins the content.
   void begin_content();
   // How much of `octets` was taken; less than all: wait for room.
   std::size_t append(Bytes octets, const memory::Buffer& buffer);
@@ -58,7 +58,7 @@ class Transaction : public Commit {
   WorkerParts& parts_;
   Inbound* inbound_;
   observe::SessionId session_;
-  QueueId id_{};
+  QueueId id_;
   std::uint32_t epoch_ = 0;
   store::Extent where_{};
   ContentLeases leases_;

@@ -34,11 +34,6 @@ constexpr std::array services = std::to_array<Service>({
     {"submission", 587},
 });
 
-bool has_process(const Filter& filter) {
-  return filter.kind == FilterKind::Process ||
-         std::ranges::any_of(filter.chain, [](const auto* link) { return has_process(*link); });
-}
-
 }  // namespace
 
 // What was seen, and where, for what can be judged only at the end of the line.
@@ -168,10 +163,7 @@ bool Parser::parse_secure_listen_option(Listener& listener, ListenOptions& optio
   }
   if (is("filter")) {
     once(options.filter, option);
-    if (!parse_filter_reference(listener.filter)) return false;
-    if (listener.filter != nullptr && has_process(*listener.filter))
-      unsupported(option.position, "\"filter\" with a process");
-    return true;
+    return parse_filter_reference(listener.filter);
   }
   if (is("pki")) {
     const auto name = expect_string("the name of a pki");

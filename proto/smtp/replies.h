@@ -69,6 +69,15 @@ inline constexpr ReplyView no_such_user{550, {5, 1, 1}, "Recipient address rejec
 inline constexpr ReplyView relay_denied{550, {5, 7, 1}, "Relaying denied"};
 inline constexpr ReplyView alias_loop{550, {5, 4, 6}, "Aliases of this address form a loop"};
 
+// Of filters: RFC 5321 3.8, RFC 3463 3.4 and 3.7.
+inline constexpr ReplyView filter_gone{
+    421, {4, 3, 0}, "A filter is not available; closing connection"};
+inline constexpr ReplyView filter_unavailable{
+    451, {4, 3, 0}, "A filter is not available; try again later"};
+inline constexpr ReplyView line_too_long_for_filter{
+    554, {5, 6, 0}, "A line of the message is too long"};
+inline constexpr ReplyView filtered_too_big{552, {5, 3, 4}, "The message has become too big"};
+
 // The line: RFC 5321 4.2.4, 4.5.3.1.4.
 inline constexpr ReplyView line_too_long{500, {5, 5, 2}, "Line too long"};
 inline constexpr ReplyView bare_line_end_in_command{

@@ -1,0 +1,307 @@
+"""Filter processes: what they are told, what they decide, and what becomes of sessions when they
+fail."""
+import os
+import signal
+
+from harness import filter_program, maildir, smtp
+from harness.case import case
+from harness.daemon import free_port
+
+program = os.path.abspath(filter_program.__file__)
+
+
+def start(t, filters, chain="f", cores=1, options="", **more):
+    """A daemon with a plain listener and one with these filters; {log} in them is a file."""
+    port = free_port()
+    log = t.path("filter.log")
+    with open(log, "w", encoding="utf-8"):
+        pass
+    os.chmod(log, 0o666)
+    text = filters.replace("{program}", program).replace("{log}", log)
+    daemon = t.daemon(users=["alice"], text=(
+        f'resolver 127.0.0.1:9 timeout 200ms attempts 1\nengine cores {cores}\n{options}'
+        'table users { "alice@example.test" = "alice" }\n'
+        'table base { "alice" = "{owner}:{mail}/alice" }\n'
+        f'{text}listen on 127.0.0.1 port {{port}} hostname plain.example.test\n'
+        f'listen on 127.0.0.1 port {port} hostname mx.example.test filter {chain}\n'
+        'action "local" maildir "{mail}/%{user.username}/Maildir" junk virtual <users>'
+        ' userbase <base>\n'
+        'match from any for domain "example.test" action "local"\n'), **more)
+    daemon.filtered, daemon.filter_log = port, log
+    return daemon
+
+
+def connect(daemon, **options):
+    return smtp.Client("127.0.0.1", daemon.filtered, **options)
+
+
+def heard(daemon):
+    with open(daemon.filter_log, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def figures(daemon):
+    return {name: value for name, value in daemon.statistics().items() if "filter" in name}
+
+
+def words(lines, session):
+    """Lines of one session as "event|fields", without version, time and session."""
+    result = []
+    for line in lines:
+        parts = line.split("|")
+        if parts[0] not in ("report", "filter") or session not in parts[5]:
+            continue
+        head = parts[4] if parts[0] == "report" else "? " + parts[4]
+        rest = parts[6:] if parts[0] == "report" else parts[7:]
+        result.append("|".join([head, *rest]))
+    return result
+
+
+def filter_pid(t, daemon, name=b"filter_program"):
+    """The process itself; the parent is its parent."""
+    def find():
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    line = file.read()
+            except OSError:
+                continue
+            if name in line and daemon.filter_log.encode() in line and b"python" in line[:40]:
+                return int(pid)
+        return None
+    return t.eventually(find, "a filter process")
+
+
+content = b"Subject: x\r\n\r\none\r\n..two\r\n.\r\nthree\r\n"
+
+
+@case()
+def what_it_hears(t):
+    """One whole session, in the words of smtpd-filters(7) 0.7."""
+    phases = "connect helo ehlo mail-from rcpt-to data commit".split()
+    daemon = start(t, 'filter f proc-exec "{program} {log} line=same ' +
+                   " ".join(f"{phase}=proceed" for phase in phases) + '"\n')
+    with connect(daemon, source="127.0.0.2") as client:
+        client.expect("EHLO client.test", 250)
+        client.expect("MAIL FROM:<a@x.test>", 250)
+        client.expect("RCPT TO:<nobody@example.test>", 550)
+        client.expect("RCPT TO:<alice@example.test>", 250)
+        client.expect("DATA", 354)
+        client.send(smtp.stuffed(content))
+        identifier = client.expect_reply(250).queue_id
+        client.quit()
+    daemon.wait_delivered(1)
+    t.eventually(lambda: any("link-disconnect" in line for line in heard(daemon)), "the end")
+    lines = heard(daemon)
+    t.equal([line.split("|")[0:2] for line in lines[:5]],
+            [["config", "smtpd-version"], ["config", "protocol"], ["config", "smtp-session-timeout"],
+             ["config", "subsystem"], ["config", "admd"]])
+    session = [line.split("|")[5] for line in lines if "|link-connect|" in line][-1]
+    t.equal(len(session), 16)
+    spoken = words(lines, session)
+    source = spoken[0].split("|")[3]
+    t.true(source.startswith("127.0.0.2:"), source)
+    trace = [one for one in spoken if one.startswith("? data-line|")]
+    t.true(trace[0].startswith("? data-line|Received: from client.test"), trace[0])
+    t.equal(trace[-6:], [f"? data-line|{one}" for one in
+                         ("", "one", "...two", "..", "three", ".")])
+    plain = [one for one in spoken if not one.startswith("? data-line|")
+             and not one.startswith("protocol-server|250-")]
+    here = f"127.0.0.1:{daemon.filtered}"
+    t.equal(plain, [
+        f"link-connect|<unknown>|error|{source}|{here}", "? connect|<unknown>|127.0.0.2",
+        "filter-response|connected|proceed", "link-greeting|mx.example.test",
+        "protocol-server|220 mx.example.test ESMTP Ringpost",
+        "protocol-client|EHLO client.test", "? ehlo|client.test", "filter-response|ehlo|proceed",
+        "link-identify|EHLO|client.test", "protocol-server|250 HELP",
+        "protocol-client|MAIL FROM:<a@x.test>", "? mail-from|a@x.test",
+        "filter-response|mail-from|proceed", f"tx-begin|{identifier}",
+        f"tx-mail|{identifier}|ok|a@x.test", "protocol-server|250 2.1.0 Sender ok",
+        "protocol-client|RCPT TO:<nobody@example.test>", "? rcpt-to|nobody@example.test",
+        "filter-response|rcpt-to|proceed", f"tx-rcpt|{identifier}|permfail|nobody@example.test",
+        "protocol-server|550 5.1.1 Recipient address rejected: no such user",
+        "protocol-client|RCPT TO:<alice@example.test>", "? rcpt-to|alice@example.test",
+        "filter-response|rcpt-to|proceed", f"tx-envelope|{identifier}|{identifier}0000",
+        f"tx-rcpt|{identifier}|ok|alice@example.test", "protocol-server|250 2.1.5 Recipient ok",
+        "protocol-client|DATA", "? data|", "filter-response|data|proceed",
+        f"tx-data|{identifier}|ok",
+        'protocol-server|354 End data with <CRLF>.<CRLF>',
+        "? commit|", "filter-response|commit|proceed", f"tx-commit|{identifier}|{len(content)}",
+        f"tx-reset|{identifier}", f"protocol-server|250 2.0.0 Ok: queued as {identifier}",
+        "protocol-client|QUIT", "protocol-server|221 2.0.0 Bye", "link-disconnect"])
+    (message,) = maildir.read(daemon.maildir_of("alice"))
+    t.true(message.holds(content), "the content as it was")
+
+
+@case()
+def decisions(t):
+    """Each of them in each phase, with the filter's own text."""
+    answers = {"connect": "proceed", "helo": "reject|550 5.7.9 not you", "ehlo": "rewrite|new.test",
+               "mail-from": "rewrite|<new@x.test>", "rcpt-to": "report|seen",
+               "data": "junk", "commit": "junk"}
+    daemon = start(t, 'filter f proc-exec "{program} {log} ' +
+                   " ".join(f"'{phase}={answer}'" for phase, answer in answers.items()) + '"\n')
+    with connect(daemon) as client:
+        t.equal(str(client.expect("HELO client.test", 550)), "550 5.7.9 not you")
+        client.hello()
+        client.transaction(b"Subject: x\r\n\r\nx\r\n")
+        client.quit()
+    daemon.wait_queue_empty()
+    junk = os.path.join(daemon.maildir_of("alice"), ".Junk")
+    (path,) = maildir.files(junk)
+    with open(path, "rb") as file:
+        text = file.read()
+    t.true(b"Return-Path: <new@x.test>" in text and b"from new.test " in text, text)
+    t.equal([(one["phase"], one["decision"]) for one in daemon.events("filter.decided")],
+            [("helo", "reject"), ("ehlo", "rewrite"), ("mail-from", "rewrite"),
+             ("rcpt-to", "report"), ("data", "junk"), ("commit", "junk")])
+    t.true(any("|filter-report|" in line and line.endswith("|proc|f|seen")
+               for line in heard(daemon)), "a report of the report")
+
+
+@case()
+def refusals(t):
+    """reject and disconnect, at the greeting and at the end of content; nonsense is 421."""
+    for phase, answer, reply, closes in (
+            ("connect", "disconnect|550 go away", "550 go away", True),
+            ("connect", "reject|554 no", "554 no", False),
+            ("rcpt-to", "disconnect|421 later", "421 4.7.1 later", True),
+            ("commit", "reject|550 spam", "550 5.7.1 spam", False),
+            ("commit", "disconnect|550 5.7.0 spam", "550 5.7.0 spam", True),
+            ("mail-from", "reject|nonsense", "421 4.3.0 Internal server error", True)):
+        daemon = start(t, f'filter f proc-exec "{{program}} {{log}} \'{phase}={answer}\'"\n')
+        with connect(daemon, banner=False) as client:
+            said = client.reply()
+            if said.code == 220:
+                client.hello()
+                lines = ["MAIL FROM:<a@x.test>", "RCPT TO:<alice@example.test>", "DATA", "x\r\n."]
+                for line in lines:
+                    said = client.command(line)
+                    if said.code >= 400:
+                        break
+            t.equal(str(said), reply, phase)
+            if closes:
+                t.true(client.at_end(), "the end")
+            else:
+                client.quit()
+        t.equal(maildir.count(daemon.maildir_of("alice")), 0)
+        daemon.stop()
+
+
+@case()
+def content_is_changed(t):
+    """By two filters, one after the other, in pieces and as a whole; dots stay what they are."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} line=s/one/two/"\n'
+                   'filter g proc-exec "{program} {log} line=s/two/three/ hold quiet"\n',
+                   "{ f, g }", cores=2)
+    sent = b"Subject: one\r\n\r\n" + b"one two .\r\n.\r\n..\r\n" * 20_000
+    wanted = sent.replace(b"one", b"three").replace(b"two", b"three")
+    for _ in range(4):
+        with connect(daemon) as client:
+            client.hello()
+            client.transaction(sent)
+            client.quit()
+    with connect(daemon) as client:
+        client.hello()
+        client.transaction(sent, mode="bdat")
+        client.quit()
+    daemon.wait_delivered(5)
+    for message in maildir.read(daemon.maildir_of("alice")):
+        t.true(message.holds(wanted), "what both made of it")
+
+
+@case()
+def a_client_that_leaves(t):
+    """In the middle of content that a filter holds: nothing comes of it, and the next is served."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} line=same hold"\n')
+    for _ in range(20):
+        with connect(daemon) as client:
+            client.hello()
+            client.envelope()
+            client.expect("DATA", 354)
+            client.send(b"Subject: half\r\n\r\n" + b"x" * 70 + b"\r\n")
+            client.reset()
+    with connect(daemon) as client:
+        client.hello()
+        client.transaction(content)
+        client.quit()
+    daemon.wait_delivered(1)
+    t.eventually(lambda: sum("|tx-rollback|" in line for line in heard(daemon)) == 20, "rollbacks")
+
+
+@case()
+def killed(t):
+    """Sessions that it knew hear 421, others do not notice; it is started again."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} mail-from=proceed"\n')
+    with connect(daemon) as client, connect(daemon) as idle, daemon.client() as other:
+        client.hello()
+        idle.hello()
+        other.hello()
+        client.transaction(content)
+        pid = filter_pid(t, daemon)
+        os.kill(pid, signal.SIGKILL)
+        t.eventually(lambda: daemon.events("filter.ended"), "its end in the log")
+        t.equal(client.command("MAIL FROM:<a@x.test>").code, 421)
+        t.true(client.at_end(), "the end")
+        other.transaction(content)
+        other.quit()
+        t.equal(idle.command("MAIL FROM:<a@x.test>").code, 421)
+    t.eventually(lambda: filter_pid(t, daemon) != pid, "another process")
+    with connect(daemon) as client:
+        client.hello()
+        client.transaction(content)
+        client.quit()
+    daemon.wait_delivered(3)
+
+
+@case()
+def hanging(t):
+    """No answer: 421 after answer-timeout, and mail goes on where the filter may be left out."""
+    for option, code in (("", 421), (" fail-open", 250)):
+        daemon = start(t, 'filter f proc-exec "{program} {log} mail-from=hang" answer-timeout 1s'
+                       f'{option}\n')
+        with connect(daemon) as client, daemon.client() as other:
+            client.hello()
+            other.hello()
+            client.send(b"MAIL FROM:<a@x.test>\r\n")
+            other.transaction(content)
+            client.expect_reply(code)
+            if code == 250:
+                client.expect("RCPT TO:<alice@example.test>", 250)
+                client.quit()
+        daemon.stop()
+
+
+@case()
+def dying_with_content(t):
+    """What it has of a message is lost with it, so the message is refused, fail-open or not."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} line=same hold" fail-open\n')
+    with connect(daemon) as client:
+        client.hello()
+        client.envelope()
+        client.expect("DATA", 354)
+        client.send(b"Subject: x\r\n\r\nhalf\r\n")
+        t.eventually(lambda: any("|half" in line for line in heard(daemon)), "half of it there")
+        os.kill(filter_pid(t, daemon), signal.SIGKILL)
+        t.eventually(lambda: daemon.events("filter.ended"), "its end in the log")
+        client.send(b"rest\r\n.\r\n")
+        t.equal(str(client.expect_reply(451)),
+                "451 4.3.0 A filter is not available; try again later")
+        client.expect("NOOP", 250)
+        client.quit()
+    t.equal(maildir.count(daemon.maildir_of("alice")), 0)
+
+
+@case()
+def that_cannot_start(t):
+    """A program that ends at once: 421 for its listener, and the other listener serves."""
+    daemon = start(t, 'filter f proc-exec "/bin/false" answer-timeout 1s\n')
+    with connect(daemon, banner=False) as client:
+        client.expect_reply(421)
+    with daemon.client() as client:
+        client.hello()
+        client.transaction(content)
+        client.quit()
+    daemon.wait_delivered(1)
+    t.true(daemon.events("filter.ended"), "in the log")
+    t.true(any("filter" in name for name in daemon.statistics()), "figures")
