@@ -95,7 +95,7 @@ std::shared_ptr<const tls::TrustStore> load_authorities(const std::string& path,
     complaints.error(position, to_text(text.error()));
     return nullptr;
   }
-  auto trust = tls::TrustStore::parse(*text);
+  auto trust = wish.known_authorities->parse(*text);
   if (trust) return *trust;
   complaints.error(position, fmt::format("{}: {}", path, trust.error()));
   return nullptr;
@@ -160,6 +160,17 @@ class ContextMaker {
 };
 
 }  // namespace
+
+std::expected<std::shared_ptr<const tls::TrustStore>, std::string> KnownAuthorities::parse(
+    const std::string& pem) {
+  if (const auto known = stores_.find(pem); known != stores_.end()) return known->second;
+  auto parsed = tls::TrustStore::parse(pem);
+  if (!parsed) return parsed;
+  // Few files are used at a time; one that has changed leaves its former text behind.
+  if (stores_.size() >= stores_max) stores_.clear();
+  stores_.emplace(pem, *parsed);
+  return parsed;
+}
 
 CertificateSet load_certificates(const conf::Config& config, const CertificateWish& wish,
                                  std::vector<conf::Diagnostic>& diagnostics) {

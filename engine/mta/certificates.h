@@ -29,10 +29,23 @@ struct CertificateSet {
   std::map<std::string, std::shared_ptr<const tls::TrustStore>> authorities;
 };
 
+// Authorities as they were parsed, by the text of their file: that of the system has more than a
+// hundred, which take longer to parse than all else of a load. Owner: who loads, one thread at a
+// time.
+class KnownAuthorities {
+ public:
+  std::expected<std::shared_ptr<const tls::TrustStore>, std::string> parse(const std::string& pem);
+
+ private:
+  static constexpr std::size_t stores_max = 8;
+  std::map<std::string, std::shared_ptr<const tls::TrustStore>> stores_;
+};
+
 struct CertificateWish {
   std::function<std::expected<std::string, Fault>(const std::string&)> read;
   KeyLookup find_key;
   std::shared_ptr<const tls::TicketKeys> tickets;
+  std::shared_ptr<KnownAuthorities> known_authorities;
   WallTime now{};
 };
 

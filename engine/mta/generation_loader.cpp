@@ -175,6 +175,7 @@ class Loading {
     const CertificateWish tls{.read = [&](const std::string& path) { return remember(path, read); },
                               .find_key = wish_.find_key,
                               .tickets = wish_.tickets,
+                              .known_authorities = wish_.known_authorities,
                               .now = ring::wall_now()};
     CertificateSet certificates = load_certificates(config, tls, loaded.diagnostics);
     make_contexts(config, certificates, tls, resolved.addresses, loaded.diagnostics);

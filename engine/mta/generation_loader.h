@@ -29,6 +29,7 @@ struct LoadWish {
   KeyLookup find_key = {};         // CHECKed to be there when the configuration has a `pki`
   // For the contexts of every generation.
   std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
+  std::shared_ptr<KnownAuthorities> known_authorities = std::make_shared<KnownAuthorities>();
 };
 
 // For parse(), without the judgement of patterns.

@@ -50,7 +50,7 @@ class Making {
     if (known != certificates_.authorities.end()) return *(system_ = known->second);
     const auto pem = wish_.read(system_authorities);
     if (!pem) return *system_;
-    if (auto parsed = tls::TrustStore::parse(*pem)) *system_ = std::move(*parsed);
+    if (auto parsed = wish_.known_authorities->parse(*pem)) *system_ = std::move(*parsed);
     return *system_;
   }
 

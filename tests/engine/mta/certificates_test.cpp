@@ -56,6 +56,7 @@ class CertificatesTest : public ::testing::Test {
           return found->second;
         },
         .tickets = std::make_shared<tls::TicketKeys>(),
+        .known_authorities = known_,
         .now = WallTime{static_cast<std::int64_t>(time(nullptr)) * 1'000'000}};
     std::vector<conf::Diagnostic> diagnostics;
     set_ = load_certificates(*config_, wish, diagnostics);
@@ -70,6 +71,7 @@ class CertificatesTest : public ::testing::Test {
     return addresses_.at(listener).tls->options();
   }
 
+  std::shared_ptr<KnownAuthorities> known_ = std::make_shared<KnownAuthorities>();
   Party authority_;
   std::map<std::string, std::string> files_;
   std::map<std::string, tls::KeyName> keys_;
@@ -151,6 +153,17 @@ TEST_F(CertificatesTest, WarnsOfTimesAndOfWhatHasNoEffect) {
             "2: the certificate in /b.pem has expired\n"
             "3: the certificate in /c.pem is not yet valid\n"
             "3: \"dhe\" has no effect: key exchange is by elliptic curves alone\n");
+}
+
+TEST_F(CertificatesTest, AuthoritiesAreParsedOnce) {
+  const auto first = known_->parse(authority_.pem);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(known_->parse(authority_.pem), first);
+  EXPECT_FALSE(known_->parse("nonsense"));
+  // Whatever is loaded in between, what it holds is bounded.
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(known_->parse(authority_.pem + std::string(static_cast<std::size_t>(i), '\n')));
+  EXPECT_EQ((*known_->parse(authority_.pem))->identity(), (*first)->identity());
 }
 
 }  // namespace
