@@ -52,6 +52,7 @@ AuthDialogue::AuthDialogue(WorkerParts& parts, std::shared_ptr<const Generation>
 AuthDialogue::~AuthDialogue() {
   parts_.core.timers().disarm(timer_);
   parts_.authentications->forget(*this);
+  if (asking_) count_abandoned();
 }
 
 void AuthDialogue::take(const smtp::AuthStep& step) {
@@ -150,10 +151,12 @@ void AuthDialogue::ask(std::optional<Secret> password) {
                         .user = user_,
                         .password = std::move(password),
                         .client_address = std::string(client_.address)};
+  asking_ = question.password.has_value();
   parts_.authentications->ask(std::move(question), generation_, *this);
 }
 
 void AuthDialogue::answered(AuthAnswer answer) {
+  asking_ = false;
   if (answer.state == AuthAnswer::State::Failed) return put_off(answer.reason);
   const bool known = answer.state == AuthAnswer::State::Accepted;
   if (auto* scram = std::get_if<sasl::ScramExchange>(&exchange_)) {
@@ -189,6 +192,21 @@ void AuthDialogue::fail(std::string_view reason) {
                                           .reason = reason,
                                           .delay = delay});
   park(replies::wrong_credentials, delay);
+}
+
+// Who goes before the answer has had the same work done as somebody with a wrong password. Counted
+// only now: clients that begin many at once, and are right, are not to be held for guessers.
+void AuthDialogue::count_abandoned() {
+  parts_.auth->attempts.failed(client_.group, ascii::lower(user_), generation_->attempt_limits,
+                               parts_.core.now());
+  parts_.metrics.auth.refused.add();
+  parts_.events.emit(parts_.core.wall(),
+                     observe::AuthRefused{.session = client_.session,
+                                          .client = client_.address,
+                                          .user = user_,
+                                          .mechanism = sasl::to_text(mechanism_),
+                                          .reason = "the client went before the answer",
+                                          .delay = {}});
 }
 
 void AuthDialogue::put_off(std::string_view reason) {

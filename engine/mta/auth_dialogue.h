@@ -71,6 +71,7 @@ class AuthDialogue final : AuthAsker {
   void ask(std::optional<Secret> password);
   void accept();
   void fail(std::string_view reason);
+  void count_abandoned();
   void put_off(std::string_view reason);
   void park(const smtp::ReplyView& reply, Duration delay);
   void delay_over();
@@ -83,7 +84,8 @@ class AuthDialogue final : AuthAsker {
   std::variant<std::monostate, sasl::PasswordExchange, sasl::ScramExchange> exchange_;
   sasl::Mechanism mechanism_ = sasl::Mechanism::Plain;
   std::string user_;
-  std::string reason_;  // why keys are made up
+  std::string reason_;   // why keys are made up
+  bool asking_ = false;  // whether a password is right
   const smtp::ReplyView* parked_ = nullptr;
   ring::TimerOf<AuthDialogue, &AuthDialogue::delay_over> timer_{*this};
 };

@@ -172,6 +172,27 @@ TEST_F(AuthDialogueTest, OutlivesAnAnswerThatComesLate) {
   EXPECT_TRUE(owner_.replies.empty()) << "nobody waits any more";
 }
 
+// Else passwords could be guessed by whoever looks at the time, and the work of hashing had for
+// nothing.
+TEST_F(AuthDialogueTest, WhoGoesBeforeTheAnswerIsCounted) {
+  for (int i = 0; i < 3; ++i) {
+    const auto one = dialogue(1);
+    smtp::AuthStep step{.mechanism = "PLAIN"};
+    step.response.emplace("\0alice\0pencil"sv);
+    one->take(step);
+    ASSERT_TRUE(rig_.run([&] { return !source_->held.empty(); }));
+    EXPECT_EQ(rig_.metrics.auth.refused.value(), static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(rig_.metrics.auth.refused.value(), 3u);
+  EXPECT_EQ(plain("\0alice\0pencil"sv), "454");
+  EXPECT_EQ(rig_.metrics.auth.limited.value(), 1u);
+  for (TableEnquiry* const one : source_->held) {
+    one->answer = failure("gone");
+    give_back(*one);
+  }
+  ASSERT_TRUE(settled());
+}
+
 TEST_F(AuthDialogueTest, PutsOffWhenTheTableFails) {
   const auto one = dialogue(1);
   smtp::AuthStep step{.mechanism = "PLAIN"};
