@@ -115,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
                           .chunking = (octets[0] & 4) != 0,
                           .commands_in_flight_max = 1u + (octets[0] >> 4)};
   settings.start_tls = static_cast<StartTls>((octets[1] >> 5) % 3);
-  if ((octets[1] & 128) != 0) settings.login = ClientLogin{"user", "secret"};
+  if ((octets[1] & 128) != 0) settings.login = ClientLogin{"user", Secret("secret")};
   const std::size_t recipients = 1 + (octets[1] & 31) % 5;
   const std::uint64_t content_octets = (octets[0] & 8) != 0 ? 1'000'000 : 100;
   const std::string_view text(reinterpret_cast<const char*>(octets) + 3, size - 3);

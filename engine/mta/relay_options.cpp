@@ -58,10 +58,8 @@ ring::Task<std::optional<NoWay>> find_name(WorkerParts& parts,
 std::optional<smtp::ClientLogin> parse_login(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
-  smtp::ClientLogin login{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
-  const bool fits =
-      login.user.find('\0') == login.user.npos && login.password.find('\0') == login.password.npos;
-  return fits ? std::optional(std::move(login)) : std::nullopt;
+  if (text.find('\0') != text.npos) return std::nullopt;
+  return smtp::ClientLogin{std::string(text.substr(0, colon)), Secret(text.substr(colon + 1))};
 }
 
 std::string replaced_sender(const std::string& mail_from, const std::string& reverse_path) {
@@ -138,9 +136,10 @@ ring::Task<std::expected<smtp::ClientLogin, NoWay>> login_for(WorkerParts& parts
     co_return std::unexpected(misconfigured(
         fmt::format("no credentials for \"{}\": the action has no auth table", next.label)));
   const conf::Table& table = *action->relay.auth;
-  const conf::Answer answer =
+  conf::Answer answer =
       co_await row_of(parts, generation, table, conf::TableService::Credentials, next.label);
   auto login = parse_login(answer.text);
+  if (answer.state == conf::AnswerState::Found) wipe(answer.text.data(), answer.text.size());
   if (answer.state == conf::AnswerState::Found && login) co_return std::move(*login);
   std::string_view why = "there are none";
   if (answer.state == conf::AnswerState::TemporaryFailure) why = answer.text;

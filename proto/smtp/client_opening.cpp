@@ -84,6 +84,13 @@ void ClientSession::encrypted(Instant now) {
   arm(now);
 }
 
+// Of a secret nothing is left but in what goes out.
+void ClientSession::say_encoded(std::string_view text) {
+  std::string encoded = base64_encode(text);
+  out_.append(encoded).append("\r\n");
+  wipe(encoded.data(), encoded.size());
+}
+
 void ClientSession::begin_login() {
   if (!is_encrypted_) return refuse_server(login_in_clear);
   state_ = State::LoggingIn;
@@ -91,8 +98,11 @@ void ClientSession::begin_login() {
   const ClientLogin& login = *settings_.login;
   if (announced_.auth_plain) {  // RFC 4616 2: authzid NUL authcid NUL passwd
     std::string message;
-    message.append(1, '\0').append(login.user).append(1, '\0').append(login.password);
-    out_ += fmt::format("AUTH PLAIN {}\r\n", base64_encode(message));
+    message.reserve(2 + login.user.size() + login.password.size());
+    message.append(1, '\0').append(login.user).append(1, '\0').append(login.password.reveal());
+    out_ += "AUTH PLAIN ";
+    say_encoded(message);
+    wipe(message.data(), message.size());
     login_step_ = 2;
   } else if (announced_.auth_login) {
     out_ += "AUTH LOGIN\r\n";
@@ -106,7 +116,7 @@ void ClientSession::take_login(const ReplyView& reply) {
     state_ = State::Idle;
   } else if (reply.severity() == 3 && login_step_ < 2) {
     const ClientLogin& login = *settings_.login;
-    out_ += base64_encode(login_step_ == 0 ? login.user : login.password) + "\r\n";
+    say_encoded(login_step_ == 0 ? std::string_view(login.user) : login.password.reveal());
     ++login_step_;
   } else if (reply.severity() == 3) {
     out_ += "*\r\n";

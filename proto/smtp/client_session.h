@@ -15,6 +15,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/clock.h"
+#include "proto/base/secret.h"
 #include "proto/smtp/announced.h"
 #include "proto/smtp/dsn_parameters.h"
 #include "proto/smtp/event.h"
@@ -42,7 +43,7 @@ enum class StartTls : std::uint8_t {
 // RFC 4954. Never said to anybody over a connection that is not encrypted.
 struct ClientLogin {
   std::string user;
-  std::string password;
+  Secret password;
 };
 
 // Shared by the sessions of one route; must outlive them.
@@ -182,6 +183,7 @@ class ClientSession {
   void say_hello();
   void go_on_after_hello();
   void take_start_tls(const ReplyView& reply);
+  void say_encoded(std::string_view text);
   void begin_login();
   void take_login(const ReplyView& reply);
   void refuse_server(const ReplyView& why);

@@ -140,7 +140,7 @@ TEST_F(ClientOpening, TheHandshakeHasADeadline) {
 }
 
 TEST_F(ClientOpening, LogsInByPlain) {
-  settings_.login = ClientLogin{"alice@example", "s\xc3\xa9same"};
+  settings_.login = ClientLogin{"alice@example", Secret("s\xc3\xa9same")};
   open(offers, true);
   EXPECT_EQ(said(), "AUTH PLAIN " +
                         base64_encode(std::string_view("\0alice@example\0s\xc3\xa9same", 22)) +
@@ -149,7 +149,7 @@ TEST_F(ClientOpening, LogsInByPlain) {
 }
 
 TEST_F(ClientOpening, LogsInByLoginWhereThereIsNoPlain) {
-  settings_.login = ClientLogin{"alice", "secret"};
+  settings_.login = ClientLogin{"alice", Secret("secret")};
   open("250-mx\r\n250 AUTH=CRAM-MD5 login\r\n", true);
   EXPECT_EQ(said(), "AUTH LOGIN\r\n");
   EXPECT_EQ(hear("334 VXNlcm5hbWU6\r\n"), "");
@@ -161,7 +161,7 @@ TEST_F(ClientOpening, LogsInByLoginWhereThereIsNoPlain) {
 
 TEST_F(ClientOpening, LogsInAfterStarttls) {
   settings_.start_tls = StartTls::WhenOffered;
-  settings_.login = ClientLogin{"alice", "secret"};
+  settings_.login = ClientLogin{"alice", Secret("secret")};
   open(offers);
   encrypt();
   EXPECT_EQ(hear("250-mx\r\n250 AUTH PLAIN\r\n"), "");
@@ -170,7 +170,7 @@ TEST_F(ClientOpening, LogsInAfterStarttls) {
 }
 
 TEST_F(ClientOpening, NothingSecretIsSaidInTheClear) {
-  settings_.login = ClientLogin{"alice", "secret"};
+  settings_.login = ClientLogin{"alice", Secret("secret")};
   open("250-mx\r\n250 AUTH PLAIN LOGIN\r\n");
   EXPECT_EQ(heard_, "ended 1 Not logged in, since the connection is not encrypted");
   EXPECT_EQ(said(), "QUIT\r\n");
@@ -184,7 +184,7 @@ TEST_F(ClientOpening, NothingSecretIsSaidInTheClear) {
 }
 
 TEST_F(ClientOpening, AServerThatDoesNotWantUs) {
-  settings_.login = ClientLogin{"alice", "wrong"};
+  settings_.login = ClientLogin{"alice", Secret("wrong")};
   open(offers, true);
   said();
   EXPECT_EQ(hear("535 5.7.8 no\r\n"), "ended 1 no");
@@ -195,7 +195,7 @@ TEST_F(ClientOpening, AServerThatDoesNotWantUs) {
 }
 
 TEST_F(ClientOpening, AChallengeWithoutEndIsCancelled) {
-  settings_.login = ClientLogin{"alice", "secret"};
+  settings_.login = ClientLogin{"alice", Secret("secret")};
   open(offers, true);
   said();
   EXPECT_EQ(hear("334 more\r\n"), "ended 1 Server's challenge not understood");
