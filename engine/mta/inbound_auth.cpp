@@ -54,10 +54,9 @@ void Inbound::auth_replied(const smtp::ReplyView& reply, const std::string& user
   waiting_ = waited ? Waiting::Nothing : waiting_;
   if (!user.empty()) user_ = user;
   if (reply.code != 334)
-    tell(filter::ReportEvent::LinkAuth, {reply.code == 235   ? "pass"
-                                         : reply.code == 535 ? "fail"
-                                                             : "error",
-                                         user});
+    tell(filter::ReportEvent::LinkAuth, {user, reply.code == 235   ? "pass"
+                                               : reply.code == 535 ? "fail"
+                                                                   : "error"});
   answer(reply);
   if (waited) pump();
 }

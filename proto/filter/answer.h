@@ -1,4 +1,4 @@
-// What a filter process answers, smtpd-filters(7) 0.7: the result of a question, or a line of
+// What a filter process answers, smtpd-filters(7) 0.6: the result of a question, or a line of
 // content. A line that is neither is an error that quotes it; the process then breaks the protocol.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a filter process is told and asked: report| and filter| lines of smtpd-filters(7) 0.7, each
+// What a filter process is told and asked: report| and filter| lines of smtpd-filters(7) 0.6, each
 // with its LF. Values come from clients: none of them can forge a field or a line.
 #pragma once
 
@@ -23,7 +23,7 @@ struct ReportHead {
 //   LinkConnect      name of the client's address, "pass" | "fail" | "error", source, destination
 //                    ("192.0.2.1:25", "[2001:db8::1]:25", "unix:/path")
 //   LinkGreeting     the server's name          LinkIdentify  "HELO" | "EHLO", name
-//   LinkTls          "TLSv1.3:cipher:bits"      LinkAuth      "pass" | "fail" | "error", user
+//   LinkTls          "TLSv1.3:cipher:bits"      LinkAuth      user, "pass" | "fail" | "error"
 //   LinkDisconnect, Timeout                     none
 //   TxBegin, TxReset, TxRollback                message
 //   TxMail, TxRcpt   message, "ok" | "tempfail" | "permfail", address

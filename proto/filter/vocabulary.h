@@ -1,4 +1,4 @@
-// The words of smtpd-filters(7), protocol 0.7: whose sessions are told of, what is told, and at
+// The words of smtpd-filters(7), protocol 0.6: whose sessions are told of, what is told, and at
 // which points a filter may decide. Sets of them are bits, so that asking costs nothing.
 #pragma once
 
@@ -9,7 +9,9 @@
 
 namespace ringpost::filter {
 
-inline constexpr std::string_view protocol_version = "0.7";
+// Filters of Debian 12 look for the user of link-auth where 0.6 has it, whatever the version says;
+// those that know 0.7 look at the version and take both.
+inline constexpr std::string_view protocol_version = "0.6";
 
 enum class Subsystem : std::uint8_t { SmtpIn, SmtpOut };
 

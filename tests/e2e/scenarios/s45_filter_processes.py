@@ -77,7 +77,7 @@ content = b"Subject: x\r\n\r\none\r\n..two\r\n.\r\nthree\r\n"
 
 @case()
 def what_it_hears(t):
-    """One whole session, in the words of smtpd-filters(7) 0.7."""
+    """One whole session, in the words of smtpd-filters(7) 0.6."""
     phases = "connect helo ehlo mail-from rcpt-to data commit".split()
     daemon = start(t, 'filter f proc-exec "{program} {log} line=same ' +
                    " ".join(f"{phase}=proceed" for phase in phases) + '"\n')

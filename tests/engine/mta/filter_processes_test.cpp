@@ -54,7 +54,7 @@ TEST_F(FilterProcessesTest, HandshakeReportsAndQuestionsArriveAsTheyWere) {
   const std::string lines = rig_.lines();
   EXPECT_NE(lines.find("config|smtp-session-timeout|300\nconfig|subsystem|smtp-in\n"
                        "config|admd|mx.example.org\nconfig|ready\n" +
-                       line + "filter|0.7|"),
+                       line + "filter|0.6|"),
             std::string::npos)
       << lines;
   EXPECT_NE(lines.find("|smtp-in|connect|0000000000000001|"), std::string::npos);

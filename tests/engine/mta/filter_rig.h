@@ -53,7 +53,7 @@ for line in sys.stdin.buffer:
     elif wish == 'long': say('x' * 70000 + '\n')
     elif wish == 'lines': say('filter-dataline|%s|%s|x\n' % (f[5], f[6]))
     elif wish == 'stray': say('filter-result|%s|ffff|junk\nfilter-result|ff00000000000001|1|junk\n'
-                              'report|0.7|1.0|smtp-in|own|x\n' % f[5]); say(head + 'proceed\n')
+                              'report|0.6|1.0|smtp-in|own|x\n' % f[5]); say(head + 'proceed\n')
     elif wish == 'last': say(head + 'reject|550 last word\n'); os._exit(0)
     elif wish == 'talk': sys.stderr.write('one\ntwo\n'); sys.stderr.flush(); say(head + 'proceed\n')
     elif wish == 'shout':

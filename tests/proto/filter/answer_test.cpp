@@ -50,7 +50,7 @@ TEST(FilterAnswer, Lines) {
   EXPECT_FALSE(line("filter-dataline|1|2|..").is_end);
   EXPECT_TRUE(line("filter-dataline|1|2|.").is_end);
   EXPECT_EQ(line("filter-dataline|f|10|x").token, 16u);
-  EXPECT_TRUE(std::holds_alternative<OwnReport>(*read_answer("report|0.7|x")));
+  EXPECT_TRUE(std::holds_alternative<OwnReport>(*read_answer("report|0.6|x")));
 }
 
 TEST(FilterAnswer, ErrorsQuoteTheLine) {

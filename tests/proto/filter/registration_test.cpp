@@ -28,7 +28,7 @@ TEST(FilterRegistration, Handshake) {
                          .smtp_out = false,
                          .admd = "mx.example\norg"});
   EXPECT_EQ(out,
-            "config|smtpd-version|7.8.0\nconfig|protocol|0.7\nconfig|smtp-session-timeout|300\n"
+            "config|smtpd-version|7.8.0\nconfig|protocol|0.6\nconfig|smtp-session-timeout|300\n"
             "config|subsystem|smtp-in\nconfig|admd|mx.example?org\nconfig|ready\n");
   out.clear();
   append_handshake(out, {.smtp_in = true, .smtp_out = true, .admd = "a"});
