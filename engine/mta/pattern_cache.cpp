@@ -64,7 +64,7 @@ bool write_all(int file, Bytes octets) {
 std::optional<scan::Database> PatternCache::find(std::span<const std::string_view> patterns) const {
   if (!is_of_use(patterns)) return std::nullopt;
   const std::string path = folder_ + "/" + name_of(patterns);
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0) return std::nullopt;
   std::size_t octets = 0;
   std::vector<std::byte> image;
@@ -75,11 +75,11 @@ std::optional<scan::Database> PatternCache::find(std::span<const std::string_vie
     while (used < octets && (got = read(file, image.data() + used, octets - used)) > 0)
       used += static_cast<std::size_t>(got);
     image.resize(used);
+    futimens(file, nullptr);  // it is in use: others go first
   }
   close(file);
   auto database = scan::Database::deserialise(image);
   if (!database) return std::nullopt;
-  utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // it is in use: others go first
   return std::move(*database);
 }
 

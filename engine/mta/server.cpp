@@ -39,6 +39,7 @@ std::expected<std::unique_ptr<Server>, Fault> Server::start(
   std::unique_ptr<Server> self(new Server(std::move(options)));
   if (auto opened = self->open(std::move(generation)); !opened)
     return std::unexpected(opened.error());
+  self->started_ = true;
   return self;
 }
 
@@ -181,6 +182,8 @@ std::expected<void, Fault> Server::start_workers() {
   if (gate.failure) return std::unexpected(*gate.failure);
   if (!confined) return confined;
   watchdog_.start(workers_, options_.parent);
+  // Before anybody can ask for a reload, which reads anew.
+  if (options_.adopts && options_.parent != nullptr) options_.parent->adopt_configuration();
   answer_control();
   announce_start();
   return start_intake();
@@ -263,7 +266,8 @@ void Server::hour_passed() {
 }
 
 void Server::stop_all() {
-  if (options_.parent != nullptr) options_.parent->tell_stopping();
+  // One that could not start is tried again by the parent.
+  if (options_.parent != nullptr && started_) options_.parent->tell_stopping();
   watchdog_.stop();
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();

@@ -32,6 +32,7 @@ struct ServerOptions {
   LoadWish config;  // how it was loaded, and is to be loaded again
   std::string version;
   process::ParentLink* parent = nullptr;  // outlives the server; null: there are no agents
+  bool adopts = false;                    // the generation is what the parent has read last
   bool confined = false;                  // system calls are filtered before anything listens
   observe::Level level = observe::Level::Brief;
   // From the request to stop on; then the process ends with EndWatch::exit_status. Longer than a
@@ -96,6 +97,7 @@ class Server {
   std::atomic<bool> asked_to_stop_{false};  // by the control socket
   std::string stop_reason_;
   bool running_ = false;
+  bool started_ = false;  // all of it: what ends now is not to be made anew
   unsigned hours_ = 0;
 };
 

@@ -125,7 +125,9 @@ bool Configurations::permits_filter(const FilterProgram& program) const {
 }
 
 const std::string& Configurations::keys_user() const {
-  return newest_.texts >= 0 ? newest_.permitted.keys_user : adopted_.permitted.keys_user;
+  // A configuration with a mistake in it names nobody.
+  return newest_.permitted.keys_user.empty() ? adopted_.permitted.keys_user
+                                             : newest_.permitted.keys_user;
 }
 
 }  // namespace ringpost::process

@@ -61,4 +61,10 @@ std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, Mutab
   return std::unexpected(Fault{"recvmsg", EBADMSG});
 }
 
+void close_received(int file) {
+  const linger none{};
+  setsockopt(file, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  close(file);
+}
+
 }  // namespace ringpost::process

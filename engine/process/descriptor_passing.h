@@ -21,5 +21,8 @@ struct ReceivedDatagram {
 };
 // Waits. A datagram that does not fit, or brings more than two descriptors, is an error (EBADMSG).
 std::expected<ReceivedDatagram, Fault> receive_with_descriptor(int socket, MutableBytes room);
+// For what came from somebody who is not trusted: SO_LINGER would have us wait for a peer of
+// theirs.
+void close_received(int file);
 
 }  // namespace ringpost::process

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/process/descriptor_passing.h"
+
 namespace ringpost::process {
 namespace {
 
@@ -54,7 +56,7 @@ void KeptSockets::begin_engine() {
 void KeptSockets::drop_unused() {
   std::erase_if(files_, [](const auto& entry) {
     if (entry.second.is_used || entry.first.second == any_core) return false;
-    close(entry.second.file);
+    close_received(entry.second.file);
     return true;
   });
 }
@@ -62,7 +64,7 @@ void KeptSockets::drop_unused() {
 void KeptSockets::drop(const Address& address) {
   std::erase_if(files_, [&address](const auto& entry) {
     if (entry.first.first != address) return false;
-    close(entry.second.file);
+    close_received(entry.second.file);
     return true;
   });
 }

@@ -55,6 +55,8 @@ constexpr Duration sound_after = seconds(300);
 constexpr Duration alive_step = seconds(1);
 constexpr Duration new_start_max = seconds(600);
 constexpr Duration refusal_step = seconds(10);
+// More than the queue of a socket holds.
+constexpr int remaining_max = 4096;
 
 sigset_t watched_signals() {
   sigset_t signals;
@@ -127,7 +129,7 @@ class Parent {
   }
 
   void configuration_was_read(int status) {
-    if (!std::exchange(preparing_, false)) return;
+    if (!std::exchange(preparing_, false) || status_.has_value()) return;
     if (configurations_.newest() < 0) {
       tell_operator("the process that reads the configuration " + end_of(status));
       if (configurations_.adopted() < 0) return no_engine({"read configuration", EIO});
@@ -267,16 +269,21 @@ class Parent {
     const auto received = receive_with_descriptor(socket_, room);
     if (!received || received->octets == 0) {
       // The engine has closed its end: it is about to go, and SIGCHLD will tell.
-      if (received) close(std::exchange(socket_, -1));
+      if (!received) return;
+      for (const int file : {received->file, received->second})
+        if (file >= 0) close_received(file);
+      close(std::exchange(socket_, -1));
       return;
     }
     carry_out(Bytes(room).first(received->octets), *received);
   }
 
   // What an engine said before it died counts: that it served, and which sockets are to be kept.
+  // Not what somebody goes on saying whom it gave its end to.
   void take_remaining() {
     pollfd wait{socket_, POLLIN, 0};
-    while (wait.fd >= 0 && poll(&wait, 1, 0) > 0 && (wait.revents & POLLIN) != 0) {
+    for (int left = remaining_max; left > 0 && wait.fd >= 0; --left) {
+      if (poll(&wait, 1, 0) <= 0 || (wait.revents & POLLIN) == 0) return;
       take_request();
       wait.fd = socket_;
     }
@@ -289,10 +296,10 @@ class Parent {
     if (request) {
       std::visit([this](const auto& one) { take(one); }, *request);
     } else {
-      tell_operator("the engine sent a request that cannot be");
+      complain("the engine sent a request that cannot be");
     }
     for (const int file : {file_, second_})
-      if (file >= 0) close(file);
+      if (file >= 0) close_received(file);
   }
 
   // What a request keeps of the descriptors that came with it, it takes out of file_.
@@ -361,11 +368,15 @@ class Parent {
   // An honest engine asks for nothing that the configuration does not name, but perhaps for what
   // it named before. One that has been taken over must not fill the system's log.
   void refuse(std::string_view what, const std::string& path) {
+    complain(fmt::format("refused to {} {}, which the configuration does not name", what, path));
+  }
+
+  // Of the engine.
+  void complain(const std::string& text) {
     const Instant now = ring::monotonic_now();
     if (now < refusals_told_until_) return;
     refusals_told_until_ = now + refusal_step;
-    tell_operator(
-        fmt::format("refused to {} {}, which the configuration does not name", what, path));
+    tell_operator(text);
   }
 
   // To a question of the engine's, which waits for it.

@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,6 +100,12 @@ bool refuse_calls(scmp_filter_ctx context) {
     if ((flag & name_space_flags) == 0) continue;
     const scmp_arg_cmp has_flag{0, SCMP_CMP_MASKED_EQ, flag, flag};
     if (seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, has_flag) != 0)
+      return false;
+  }
+  // Typing into the terminal of whoever started us. The kernel looks at 32 bits.
+  for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
+    const scmp_arg_cmp is_request{1, SCMP_CMP_MASKED_EQ, 0xffff'ffffu, request};
+    if (seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, is_request) != 0)
       return false;
   }
   // What it asks for cannot be looked at; libraries then take clone(2).

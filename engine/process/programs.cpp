@@ -39,6 +39,10 @@ void execute(const std::vector<std::string>& words, const std::string& name) {
   for (std::size_t i = 1; i < words.size(); ++i)
     arguments.push_back(const_cast<char*>(words[i].c_str()));
   arguments.push_back(nullptr);
+  // What the service manager told us alone.
+  for (const char* const ours : {"NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+                                 "WATCHDOG_USEC", "WATCHDOG_PID"})
+    unsetenv(ours);
   execv(words[0].c_str(), arguments.data());
 }
 

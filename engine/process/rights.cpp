@@ -47,6 +47,8 @@ std::vector<gid_t> groups_of(const std::string& name, uid_t uid, gid_t gid) {
 
 std::expected<void, Fault> become(const Identity& identity) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs", errno);
+  // What the service manager gave us alone, for ports, is nothing for what is executed.
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (geteuid() != 0) {
     if (is_identity(identity)) return {};
     return failed("become a user", EPERM);

@@ -209,6 +209,7 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
       .config = wish.config,
       .version = std::string(version),
       .parent = &parent,
+      .adopts = is_newest,
       .confined = !is_sanitized,
       .level = wish.verbose ? observe::Level::Verbose : observe::Level::Brief};
   auto server = mta::Server::start(std::move(server_options), generation);
@@ -217,7 +218,6 @@ int run_engine(EngineWish wish, process::ParentLink& parent) {
     return 1;
   }
   if (!wish.foreground) process::leave_standard_descriptors();
-  if (is_newest) parent.adopt_configuration();
   parent.forget_files(began);  // what only an engine before this one has named
   parent.tell_ready();
   (*server)->wait();

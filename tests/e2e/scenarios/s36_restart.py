@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 
 from harness import ledger
@@ -180,6 +181,32 @@ def a_reload_that_fails_midway(t):
             pass
     daemon.control_ok("reload")
     socket.create_connection(("127.0.0.1", first), timeout=5).close()
+
+
+@case(seconds=60)
+def what_is_gone_for_a_while(t):
+    """An engine made anew that cannot open a table is tried again until it can."""
+    rows = t.path("rows")
+    with open(rows, "w", encoding="utf-8") as file:
+        file.write("alice@example.test\talice\n")
+    table = t.path("users.mdb")
+    subprocess.run([t.program("ringpostctl"), "makemap", "-o", table, rows], check=True)
+    os.chmod(table, 0o644)
+    daemon = t.daemon(users=("alice",), text=(
+        f'table users lmdb:{table}\ntable base {{ "alice" = "{{owner}}:{{mail}}/alice" }}\n'
+        'listen on 127.0.0.1 port {port} hostname mx.example.test\n'
+        'action "local" maildir "{mail}/%{user.username}/Maildir" virtual <users>'
+        ' userbase <base>\nmatch from any for domain "example.test" action "local"\n'))
+    send(daemon, 1, "alice@example.test")
+    time.sleep(0.5)
+    os.rename(table, table + ".away")
+    engine = daemon.engine_pid()
+    os.kill(engine, signal.SIGKILL)
+    t.eventually(lambda: daemon.log().count("it is made anew") >= 2, "one that could not start", 30)
+    os.rename(table + ".away", table)
+    t.eventually(lambda: daemon.events("daemon.started")[1:], "one that could", 30)
+    send(daemon, 1, "alice@example.test")
+    daemon.wait_delivered(2)
 
 
 @case()
