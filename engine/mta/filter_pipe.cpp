@@ -83,6 +83,7 @@ void FilterPipe::send_rest() {
 // A program that has closed its input alone will close its output, too, or be found out as hung.
 void FilterPipe::send_done(ring::Completion completion) {
   if (completion.result > 0) sending_.remove_prefix(static_cast<std::size_t>(completion.result));
+  if (completion.result <= 0) input_shut_ = true;
   if (closing_ || completion.result <= 0) return settle();
   if (!sending_.empty()) return send_rest();
   owner_.sent();

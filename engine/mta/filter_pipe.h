@@ -34,7 +34,8 @@ class FilterPipe {
   FilterPipe(const FilterPipe&) = delete;
   FilterPipe& operator=(const FilterPipe&) = delete;
 
-  bool sending() const { return send_.in_flight(); }
+  // For ever, once the program has shut its input: its owner's deadline then finds it out.
+  bool sending() const { return send_.in_flight() || input_shut_; }
   // `octets` must stay until sent(), or until is_closed().
   void send(std::string_view octets);
   // Back-pressure: no more octets come after those that are on their way, until resume().
@@ -63,6 +64,7 @@ class FilterPipe {
   bool held_ = false;
   bool over_ = false;  // nothing more is received
   bool closing_ = false;
+  bool input_shut_ = false;
   std::string_view sending_;
   std::vector<char> room_;
   std::vector<char> errors_room_;

@@ -12,6 +12,8 @@ namespace ringpost::mta {
 namespace {
 
 constexpr std::size_t content_told_octets = 64 * 1024;
+// Of the reports of one session while much waits.
+constexpr std::size_t pressing_octets_max = 256 * 1024;
 
 FilterAnswer::Kind kind_of(filter::Verdict verdict) {
   switch (verdict) {
@@ -134,7 +136,11 @@ void FilterPost::forget(FilterWaiter& waiter) {
 
 void FilterPost::report(FilterBinding& binding, std::string_view line) {
   if (!serves(binding)) return;
-  if (outgoing_.size() > filter_queue_octets_max) {
+  // Who goes on talking while the process is behind loses it before the others do.
+  const bool is_behind = outgoing_.size() > filter_queue_content_octets_max;
+  binding.pressing_octets_ = is_behind ? binding.pressing_octets_ + line.size() : 0;
+  if (outgoing_.size() > filter_queue_octets_max ||
+      binding.pressing_octets_ > pressing_octets_max) {
     figures_.queue.refused.add();
     binding.broken_ = true;
     return;
@@ -423,10 +429,13 @@ bool FilterPost::can_go() const {
          waiters_.empty() && outbound_.at_home && runner_ != nullptr;
 }
 
-bool FilterPost::end_of_turn() {
+void FilterPost::tell() {
   tell_waiters();
   tell_failed();
   tell_of_room();
+}
+
+bool FilterPost::end_of_turn() {
   flush();
   if (can_go() && !std::exchange(leaving_, true))
     FilterProcesses::call(home_.owner_of(spec_),

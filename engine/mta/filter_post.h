@@ -62,7 +62,9 @@ class FilterPost {
   static bool end_lines(FilterQuestion& question);
   static bool has_room(FilterQuestion& question);
   static void forget(FilterQuestion& question);
-  // False: it can go.
+  // At the end of a turn those who wait are told; when all posts have done so, what was gathered
+  // leaves, and nobody is told anything. False: it can go.
+  void tell();
   bool end_of_turn();
 
   // From the owner of the process.

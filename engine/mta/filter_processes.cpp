@@ -141,6 +141,8 @@ void FilterProcesses::end_of_turn() {
     unknown_.erase(unknown_.begin());
     waiter.filter_ready(false);
   }
+  // Sessions are told while no post is being removed: they may bind and ask any of them.
+  for (std::size_t i = 0; i < posts_.size(); ++i) posts_[i]->tell();
   std::erase_if(posts_, [](const auto& post) { return !post->end_of_turn(); });
   std::erase_if(runners_, [](const auto& runner) { return !runner->end_of_turn(); });
 }

@@ -99,11 +99,13 @@ class FilterBinding {
   FilterBinding(FilterBinding&& other) noexcept
       : post_(std::exchange(other.post_, nullptr)),
         incarnation_(other.incarnation_),
-        broken_(other.broken_) {}
+        broken_(other.broken_),
+        pressing_octets_(other.pressing_octets_) {}
   FilterBinding& operator=(FilterBinding&& other) noexcept {
     std::swap(post_, other.post_);
     std::swap(incarnation_, other.incarnation_);
     std::swap(broken_, other.broken_);
+    std::swap(pressing_octets_, other.pressing_octets_);
     return *this;
   }
   ~FilterBinding();
@@ -124,6 +126,7 @@ class FilterBinding {
   FilterPost* post_ = nullptr;
   std::uint64_t incarnation_ = 0;
   bool broken_ = false;
+  std::size_t pressing_octets_ = 0;  // reported since the process is behind
 };
 
 }  // namespace ringpost::mta

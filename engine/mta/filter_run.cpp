@@ -80,6 +80,9 @@ FilterRun::FilterRun(WorkerParts& parts, std::shared_ptr<const Generation> gener
       needs_client_name_(conf::tests_client_name(root)) {
   const auto add = [&](const conf::Filter& filter) {
     FilterLinkOwner& self = *this;
+    // A process has one question of a session at a time, and is told of a session once.
+    const auto is_its = [&](const Place& place) { return place.filter->process == filter.process; };
+    if (filter.process != nullptr && std::ranges::any_of(chain_, is_its)) return;
     chain_.push_back({&filter, nullptr});
     if (filter.kind == conf::FilterKind::Process)
       chain_.back().link = std::make_unique<FilterLink>(*parts_.filters, filter, session_, self);
@@ -138,13 +141,13 @@ void FilterRun::link_answered(FilterLink& link, FilterAnswer answer) {
   if (!stages_.empty()) {
     if (answer.kind != FilterAnswer::Kind::Proceed)
       return fail_content(link, answer.text, smtp::replies::filter_unavailable);
-    FilterLink* const next = stage_after(link);
+    Stage* const next = stage_after(link);
     if (next == nullptr) {
       stages_.clear();
       return owner_.content_filtered(nullptr);
     }
-    if (!next->end_lines()) fail_line(*next);
-    return;
+    next->all_came = true;
+    return pass_on(*next);
   }
   if (take(link, answer)) return;
   ++next_;

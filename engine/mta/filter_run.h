@@ -21,6 +21,9 @@
 
 namespace ringpost::mta {
 
+// What filters may add to a message.
+inline constexpr std::uint64_t filter_added_octets_max = 1024 * 1024;
+
 // What became of a phase.
 struct FilterVerdict {
   enum class Kind : std::uint8_t { Proceed, Reject, Disconnect };
@@ -83,6 +86,13 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
     const conf::Filter* filter;
     std::unique_ptr<FilterLink> link;  // of a process
   };
+  // One of the processes through which content goes.
+  struct Stage {
+    FilterLink* link;
+    std::string held = {};     // came from the one before, and found no room yet
+    std::uint64_t octets = 0;  // of all that came from it
+    bool all_came = false;     // from it, and the end was not given yet
+  };
 
   // EnquiryAsker
   void answered(conf::Answer answer) override;
@@ -105,7 +115,8 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   void log(const conf::Filter& filter, observe::FilterWord word, std::string_view text,
            std::string_view reason = {});
   void end(FilterVerdict verdict);
-  FilterLink* stage_after(const FilterLink& link) const;
+  Stage* stage_after(const FilterLink& link);
+  void pass_on(Stage& stage);
   void fail_content(const FilterLink& link, std::string_view reason,
                     const smtp::ReplyView& refusal);
   void fail_line(const FilterLink& link);
@@ -124,8 +135,8 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   std::size_t next_ = 0;   // in the chain
   std::optional<LookupMemo> lookups_;
   conf::Question asked_;
-  std::vector<FilterLink*> stages_;  // through which content goes
-  std::string line_;                 // room for a report
+  std::vector<Stage> stages_;  // through which content goes
+  std::string line_;           // room for a report
 };
 
 }  // namespace ringpost::mta

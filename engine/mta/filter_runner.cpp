@@ -173,9 +173,10 @@ void FilterRunner::answers_back(ring::Message& message) {
   FilterRunner& self = *batch.runner;
   batch.octets.clear();
   batch.at_home = true;
-  Seat& seat = *self.seats_[batch.core];
-  if (seat.leaving) return self.let_go(batch.core);
+  const unsigned core = batch.core;
+  Seat& seat = *self.seats_[core];
   if (!seat.pending.empty()) self.home_.setup_.core.turn_again();
+  if (seat.leaving) self.let_go(core);  // the batch goes, too
   if (!self.pipe_held_ || self.pipe_ == nullptr) return;
   const bool has_room = std::ranges::all_of(self.seats_, [](const auto& one) {
     return one == nullptr || one->pending.size() < answers_octets_max;

@@ -124,7 +124,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   void rewrite(const std::string& value);
   std::string_view spam_field() const;
   void tell(filter::ReportEvent event, std::initializer_list<std::string_view> fields = {}) {
-    if (filters_ != nullptr) filters_->run.report(event, fields);
+    if (filters_ != nullptr && filters_->is_bound) filters_->run.report(event, fields);
   }
   void tell_result(filter::ReportEvent event, unsigned code, std::string_view value = {});
   void filter_connection();
@@ -250,6 +250,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     explicit Filters(Arguments&&... arguments) : run(std::forward<Arguments>(arguments)...) {}
     FilterRun run;
     filter::Phase phase = filter::Phase::Connect;
+    bool is_bound = false;      // the processes know of the session
     bool is_beginning = false;  // inside run.begin()
     smtp::HelloReceived hello = {};
     smtp::MailFrom mail = {};

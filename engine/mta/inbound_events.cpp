@@ -134,6 +134,8 @@ void Inbound::on(const smtp::MailFrom& event) {
 }
 
 void Inbound::begin_transaction(const smtp::MailFrom& event) {
+  // RFC 3030 2: a refused BDAT ends a transaction without a word.
+  if (transaction_ != nullptr) drop_transaction();
   transaction_ = std::make_unique<Transaction>(parts_, *this, id_);
   transaction_->began = parts_.core.now();
   store::Envelope& envelope = transaction_->envelope;
@@ -341,7 +343,10 @@ void Inbound::append_pending() {
 void Inbound::room_called(RoomWaiter& waiter) { static_cast<Room&>(waiter).inbound.room_again(); }
 
 void Inbound::room_again() {
-  if (filters_ != nullptr && std::exchange(filters_->waits_for_room, false)) return take_came();
+  if (filters_ != nullptr && std::exchange(filters_->waits_for_room, false)) {
+    take_came();
+    return filters_->waits_for_room ? void() : content_room();
+  }
   waiting_ = Waiting::Nothing;
   if (transaction_ != nullptr) append_pending();
   if (waiting_ == Waiting::Nothing && std::exchange(end_waits_, false))

@@ -2,6 +2,8 @@
 // is refused has changed nothing.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "engine/mta/inbound.h"
 #include "proto/base/ascii.h"
 #include "proto/smtp/path.h"
@@ -55,7 +57,8 @@ void Inbound::filtered(FilterVerdict verdict) {
     refused_by_filter(verdict);
   } else {
     // At commit it is too late: the field would stand above all others.
-    const bool in_message = transaction_ != nullptr || phase == Phase::MailFrom;
+    const bool in_message = phase == Phase::MailFrom || phase == Phase::RcptTo ||
+                            phase == Phase::Data || phase == Phase::Commit;
     if (verdict.junk) (in_message ? filters_->junk_message : filters_->junk_session) = true;
     if (verdict.rewritten) rewrite(*verdict.rewritten);
     passed(phase);
@@ -96,6 +99,7 @@ std::string Inbound::shown_client_name() const {
 }
 
 void Inbound::filters_bound() {
+  filters_->is_bound = true;
   using enum ClientName::Confirmed;
   const bool is_open = !client_name_ || client_name_->state == ClientName::State::Failed ||
                        client_name_->confirmed == Unknown;
@@ -108,6 +112,9 @@ void Inbound::filters_bound() {
         : is_open    ? "error"
                      : "fail",
         listener_.is_socket ? std::string_view("local") : std::string_view(source_), here});
+  if (tls_ != nullptr && tls_->stands)
+    tell(ReportEvent::LinkTls, {fmt::format("{}:{}:{}", tls_->facts.version, tls_->facts.cipher,
+                                            tls_->facts.cipher_bits)});
 }
 
 void Inbound::tell_result(ReportEvent event, unsigned code, std::string_view value) {

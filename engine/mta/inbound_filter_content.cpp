@@ -4,13 +4,6 @@
 #include "proto/smtp/replies.h"
 
 namespace ringpost::mta {
-namespace {
-
-// What filters may add to a message.
-constexpr std::uint64_t added_octets_max = 1024 * 1024;
-
-}  // namespace
-
 void Inbound::begin_filtered_content() {
   if (filters_ == nullptr) return;
   filters_->has_content = filters_->run.begin_content();
@@ -27,7 +20,7 @@ void Inbound::give_pending() {
        {std::exchange(transaction_->pending, {}), std::exchange(transaction_->pending_after, {})})
     if (!piece.empty() && filters_->refusal == nullptr)
       has_room = filters_->run.give(text_of(piece));
-  if (!has_room) waiting_ = Waiting::Content;
+  if (!has_room || filters_->waits_for_room) waiting_ = Waiting::Content;
 }
 
 void Inbound::content_room() {
@@ -38,7 +31,7 @@ void Inbound::content_room() {
 
 void Inbound::content_came(std::string_view lines) {
   filters_->octets += lines.size();
-  if (filters_->octets > generation_->session_limits.message_octets_max + added_octets_max) {
+  if (filters_->octets > generation_->session_limits.message_octets_max + filter_added_octets_max) {
     filters_->run.forget_content();
     return content_filtered(&smtp::replies::filtered_too_big);
   }

@@ -7,9 +7,11 @@ LOG      every line it gets is appended to it
 EVENT    a phase: its answer ("reject|550 no"); "hang": none; "die": it ends there
 line     content: each FROM in a line becomes TO; "line=same" hands every line back
 hold     content is handed back when all of it has come, as filter-rspamd does
+slow     it begins to read content a second late
 quiet    nothing is registered but what has an answer
 """
 import sys
+import time
 
 events = ("link-connect link-disconnect link-greeting link-identify link-tls link-auth tx-reset"
           " tx-begin tx-mail tx-rcpt tx-envelope tx-data tx-commit tx-rollback protocol-client"
@@ -28,6 +30,7 @@ def main():
     sys.stdin.reconfigure(errors="surrogateescape", newline="\n")
     sys.stdout.reconfigure(errors="surrogateescape", newline="\n")
     held = {}
+    begun = set()
     for line in sys.stdin:
         line = line.rstrip("\n")
         log.write(line.encode("utf-8", "replace").decode() + "\n")
@@ -41,6 +44,9 @@ def main():
             continue
         _, _, _, _, phase, session, token, value = line.split("|", 7)
         if phase == "data-line":
+            if "slow" in options and session not in begun:
+                begun.add(session)
+                time.sleep(1)
             kept = held.setdefault(session, [])
             if answers["line"].startswith("s/"):
                 _, old, new = answers["line"].split("/")[:3]

@@ -211,6 +211,43 @@ def content_is_changed(t):
 
 
 @case()
+def one_process_twice(t):
+    """A process that stands twice in a chain is asked once."""
+    daemon = start(t, 'proc p "{program} {log} line=s/one/oneone/"\nfilter f proc p\n'
+                   'filter g proc p\n', "{ f, g }")
+    with connect(daemon) as client:
+        client.hello()
+        client.transaction(b"Subject: x\r\n\r\none\r\n")
+        client.quit()
+    daemon.wait_delivered(1)
+    (message,) = maildir.read(daemon.maildir_of("alice"))
+    t.true(message.holds(b"Subject: x\r\n\r\noneone\r\n"), "changed once")
+
+
+@case()
+def a_slow_second_filter(t):
+    """What the first gives back at once waits for the second, and nobody else's session suffers."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} line=same hold quiet"\n'
+                   'filter g proc-exec "{program} {log} line=same slow"\n', "{ f, g }")
+    sent = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 160_000
+    with connect(daemon) as client, connect(daemon) as other:
+        client.hello()
+        other.hello()
+        client.envelope()
+        client.expect("DATA", 354)
+        client.send(smtp.stuffed(sent))
+        for _ in range(20):
+            other.expect("NOOP", 250)
+        client.socket.settimeout(60)
+        client.expect_reply(250)
+        other.expect("MAIL FROM:<a@x.test>", 250)
+        client.quit()
+    daemon.wait_delivered(1)
+    (message,) = maildir.read(daemon.maildir_of("alice"))
+    t.true(message.holds(sent), "the content as it was")
+
+
+@case()
 def a_client_that_leaves(t):
     """In the middle of content that a filter holds: nothing comes of it, and the next is served."""
     daemon = start(t, 'filter f proc-exec "{program} {log} line=same hold"\n')
