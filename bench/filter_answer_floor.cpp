@@ -1,5 +1,6 @@
 // The least that a filter does: registers for every report, for connect and for content, and
-// answers proceed. What filter_process_bench has at the other end.
+// answers proceed; with the argument "reports" for reports alone. What filter_process_bench has at
+// the other end.
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -13,11 +14,11 @@ std::string_view field(std::string_view line, int number) {
   return line.substr(0, line.find('|'));
 }
 
-void answer(std::string_view line, std::string& out) {
+void answer(std::string_view line, bool decides, std::string& out) {
   if (line == "config|ready") {
-    out +=
-        "register|report|smtp-in|*\nregister|filter|smtp-in|connect\n"
-        "register|filter|smtp-in|data-line\nregister|ready\n";
+    out += "register|report|smtp-in|*\n";
+    if (decides) out += "register|filter|smtp-in|connect\nregister|filter|smtp-in|data-line\n";
+    out += "register|ready\n";
   }
   if (!line.starts_with("filter|")) return;
   const std::string_view session = field(line, 5);
@@ -31,7 +32,8 @@ void answer(std::string_view line, std::string& out) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const bool decides = argc < 2 || std::string_view(argv[1]) != "reports";
   std::string in;
   std::string out;
   char room[65'536];
@@ -39,7 +41,7 @@ int main() {
     in.append(room, static_cast<std::size_t>(got));
     std::size_t at = 0;
     for (std::size_t end = 0; (end = in.find('\n', at)) != in.npos; at = end + 1)
-      answer(std::string_view(in).substr(at, end - at), out);
+      answer(std::string_view(in).substr(at, end - at), decides, out);
     in.erase(0, at);
     for (std::string_view rest = out; !rest.empty();) {
       const ssize_t put = write(STDOUT_FILENO, rest.data(), rest.size());
