@@ -19,8 +19,8 @@ std::uint64_t next_number() {
 
 }  // namespace
 
-CompiledPatterns::CompiledPatterns(scan::Database compiled)
-    : number(next_number()), database(std::move(compiled)) {}
+CompiledPatterns::CompiledPatterns(scan::Database compiled, bool is_from_disk)
+    : number(next_number()), database(std::move(compiled)), from_disk(is_from_disk) {}
 
 bool PatternMatchers::matches(const CompiledPatterns& patterns, std::string_view text) {
   auto found = matchers_.find(patterns.number);

@@ -12,9 +12,10 @@
 namespace ringpost::mta {
 
 struct CompiledPatterns {
-  explicit CompiledPatterns(scan::Database compiled);
+  explicit CompiledPatterns(scan::Database compiled, bool is_from_disk = false);
   std::uint64_t number;  // no two in the life of the process have the same
   scan::Database database;
+  bool from_disk;  // it need not be kept again
 };
 
 class PatternMatchers {

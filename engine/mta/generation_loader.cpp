@@ -149,12 +149,12 @@ class Loading {
     std::vector<conf::PatternError> errors;
     if (patterns.empty()) return errors;  // matches nothing
     if (auto kept = PatternCache(wish_.pattern_cache).find(patterns)) {
-      compiled_.emplace(patterns.front().data(), std::move(*kept));
+      compiled_.emplace(patterns.front().data(), CompiledPatterns(std::move(*kept), true));
       return errors;
     }
     auto database = scan::compile_posix(patterns);
     if (database) {
-      compiled_.emplace(patterns.front().data(), std::move(*database));
+      compiled_.emplace(patterns.front().data(), CompiledPatterns(std::move(*database)));
       return errors;
     }
     for (scan::PatternError& error : database.error())
@@ -212,7 +212,7 @@ class Loading {
 
   const LoadWish& wish_;
   std::map<std::string, std::string> texts_;
-  std::unordered_map<const char*, scan::Database> compiled_;  // by where the first pattern stands
+  std::unordered_map<const char*, CompiledPatterns> compiled_;  // by where the first pattern stands
 };
 
 }  // namespace
@@ -226,6 +226,7 @@ LoadedGeneration load_generation(const LoadWish& wish) {
 void keep_patterns(const LoadWish& wish, const Generation& generation) {
   const PatternCache cache(wish.pattern_cache);
   for (const auto& [table, compiled] : generation.patterns) {
+    if (compiled.from_disk) continue;
     std::vector<std::string_view> patterns;
     for (std::size_t i = 0; i < table->size(); ++i) patterns.push_back(table->row(i).key);
     cache.keep(patterns, compiled.database);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/mta/home.h"
+#include "engine/process/blocking_file.h"
 #include "proto/base/bytes.h"
 
 namespace ringpost::mta {
@@ -41,22 +42,10 @@ std::string name_of(std::span<const std::string_view> patterns) {
 
 // Hyperscan takes an image on trust: only what nobody but the engine can have written is read, also
 // by root, who becomes the engine before anything is matched.
-bool is_ours(int file, std::size_t& octets) {
-  struct stat status{};
-  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  octets = static_cast<std::size_t>(status.st_size);
-  return (status.st_uid == geteuid() || geteuid() == 0) &&
-         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 && octets <= image_octets_max;
-}
-
-bool write_all(int file, Bytes octets) {
-  while (!octets.empty()) {
-    const ssize_t done = write(file, octets.data(), octets.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    octets = octets.subspan(static_cast<std::size_t>(done));
-  }
-  return true;
+bool is_ours(const process::File& file) {
+  const auto status = file.status();
+  return status && S_ISREG(status->st_mode) && (status->st_uid == geteuid() || geteuid() == 0) &&
+         (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 }  // namespace
@@ -64,21 +53,12 @@ bool write_all(int file, Bytes octets) {
 std::optional<scan::Database> PatternCache::find(std::span<const std::string_view> patterns) const {
   if (!is_of_use(patterns)) return std::nullopt;
   const std::string path = folder_ + "/" + name_of(patterns);
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (file < 0) return std::nullopt;
-  std::size_t octets = 0;
-  std::vector<std::byte> image;
-  if (is_ours(file, octets)) {
-    image.resize(octets);
-    std::size_t used = 0;
-    ssize_t got = 0;
-    while (used < octets && (got = read(file, image.data() + used, octets - used)) > 0)
-      used += static_cast<std::size_t>(got);
-    image.resize(used);
-    futimens(file, nullptr);  // it is in use: others go first
-  }
-  close(file);
-  auto database = scan::Database::deserialise(image);
+  auto file = process::File::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file || !is_ours(*file)) return std::nullopt;
+  futimens(file->descriptor(), nullptr);  // it is in use: others go first
+  const auto image = file->read(image_octets_max);
+  if (!image) return std::nullopt;
+  auto database = scan::Database::deserialise(bytes_of(*image));
   if (!database) return std::nullopt;
   return std::move(*database);
 }
@@ -87,13 +67,11 @@ void PatternCache::keep(std::span<const std::string_view> patterns,
                         const scan::Database& database) const {
   if (!is_of_use(patterns) || !make_folders(folder_)) return;
   const std::string path = folder_ + "/" + name_of(patterns);
-  if (access(path.c_str(), R_OK) == 0 && find(patterns)) return;
   const std::string unfinished = fmt::format("{}.{}", path, getpid());
-  const int file =
-      open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) return;
-  const bool is_whole = write_all(file, database.serialise());
-  close(file);
+  auto file = process::File::open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  if (!file) return;
+  const bool is_whole =
+      file->write(text_of(Bytes(database.serialise()))).has_value() && file->close().has_value();
   if (!is_whole || rename(unfinished.c_str(), path.c_str()) != 0) unlink(unfinished.c_str());
   drop_oldest();
 }
