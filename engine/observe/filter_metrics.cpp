@@ -43,7 +43,7 @@ constexpr auto answers = std::to_array<NamedAnswer>({
 class Rows {
  public:
   Rows(std::vector<Sample>& rows, const std::string& filter)
-      : rows_(rows), label_(fmt::format("filter=\"{}\"", filter)) {}
+      : rows_(rows), label_(fmt::format("filter=\"{}\"", label_value(filter))) {}
 
   void add(std::string_view name, std::string_view help, SampleKind kind, std::uint64_t value,
            std::string_view more = {}) {

@@ -58,8 +58,7 @@ void put_order(StringSink& sink, const AppendOrder& order) {
 void put_order(StringSink& sink, const CommandOrder& order) {
   put_kind(sink, OrderKind::Command);
   put_text(sink, order.command);
-  put_number(sink, static_cast<std::uint32_t>(order.environment.size()));
-  for (const std::string& entry : order.environment) put_text(sink, entry);
+  put_texts(sink, order.environment);
   put_text(sink, order.folder);
   put_fixed(sink, order.seconds_max);
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "proto/base/wire.h"
 
@@ -19,6 +20,11 @@ struct StringSink {
 template <class Enum>
 void put_kind(StringSink& sink, Enum kind) {
   put_fixed(sink, static_cast<std::uint8_t>(kind));
+}
+
+inline void put_texts(StringSink& sink, const std::vector<std::string>& texts) {
+  put_number(sink, static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) put_text(sink, text);
 }
 
 // The system's calls end a text at its first NUL, so one that holds a NUL would name something else

@@ -200,8 +200,7 @@ void put_request(StringSink& sink, const AdoptConfiguration&) {
 void put_request(StringSink& sink, const StartProgram& request) {
   put_kind(sink, RequestKind::StartProgram);
   put_text(sink, request.name);
-  put_number(sink, static_cast<std::uint32_t>(request.words.size()));
-  for (const std::string& word : request.words) put_text(sink, word);
+  put_texts(sink, request.words);
 }
 
 void put_request(StringSink& sink, const EndProgram& request) {

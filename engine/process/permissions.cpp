@@ -69,8 +69,7 @@ std::string encode(const Permissions& permissions) {
   for (const PermittedProgram& program : fitting) {
     put_text(sink, program.name);
     put_text(sink, program.user);
-    put_number(sink, static_cast<std::uint32_t>(program.words.size()));
-    for (const std::string& word : program.words) put_text(sink, word);
+    put_texts(sink, program.words);
   }
   put_filters(sink, permissions.filters);
   return std::move(sink.octets);
