@@ -181,9 +181,26 @@ void AuthDialogue::accept() {
 
 void AuthDialogue::fail(std::string_view reason) {
   exchange_.emplace<std::monostate>();
-  const Duration delay = parts_.auth->attempts.failed(
-      client_.group, ascii::lower(user_), generation_->attempt_limits, parts_.core.now());
+  const Duration delay = count_failure();
+  tell_of_failure(reason, delay);
+  park(replies::wrong_credentials, delay);
+}
+
+// Who goes before the answer has had the same work done as somebody with a wrong password. Counted
+// only now: clients that begin many at once, and are right, are not to be held for guessers.
+void AuthDialogue::count_abandoned() {
+  count_failure();
+  tell_of_failure("the client went before the answer", {});
+}
+
+// How long the answer is held back.
+Duration AuthDialogue::count_failure() {
   parts_.metrics.auth.refused.add();
+  return parts_.auth->attempts.failed(client_.group, ascii::lower(user_),
+                                      generation_->attempt_limits, parts_.core.now());
+}
+
+void AuthDialogue::tell_of_failure(std::string_view reason, Duration delay) {
   parts_.events.emit(parts_.core.wall(),
                      observe::AuthRefused{.session = client_.session,
                                           .client = client_.address,
@@ -191,22 +208,6 @@ void AuthDialogue::fail(std::string_view reason) {
                                           .mechanism = sasl::to_text(mechanism_),
                                           .reason = reason,
                                           .delay = delay});
-  park(replies::wrong_credentials, delay);
-}
-
-// Who goes before the answer has had the same work done as somebody with a wrong password. Counted
-// only now: clients that begin many at once, and are right, are not to be held for guessers.
-void AuthDialogue::count_abandoned() {
-  parts_.auth->attempts.failed(client_.group, ascii::lower(user_), generation_->attempt_limits,
-                               parts_.core.now());
-  parts_.metrics.auth.refused.add();
-  parts_.events.emit(parts_.core.wall(),
-                     observe::AuthRefused{.session = client_.session,
-                                          .client = client_.address,
-                                          .user = user_,
-                                          .mechanism = sasl::to_text(mechanism_),
-                                          .reason = "the client went before the answer",
-                                          .delay = {}});
 }
 
 void AuthDialogue::put_off(std::string_view reason) {

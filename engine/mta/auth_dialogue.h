@@ -72,6 +72,8 @@ class AuthDialogue final : AuthAsker {
   void accept();
   void fail(std::string_view reason);
   void count_abandoned();
+  Duration count_failure();
+  void tell_of_failure(std::string_view reason, Duration delay);
   void put_off(std::string_view reason);
   void park(const smtp::ReplyView& reply, Duration delay);
   void delay_over();
