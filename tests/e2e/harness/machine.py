@@ -62,8 +62,7 @@ class Machine:
         if self.process.poll() is not None:
             with open(self.log, encoding="utf-8", errors="replace") as log:
                 self.test.skip("no copy of the machine can be made: " + log.read().strip())
-        first = self.first_pid()
-        return first is not None and os.path.exists(f"/proc/{first}/root/run/ready")
+        return self.first_pid() is not None and os.path.exists(self.path("/run/ready"))
 
     def path(self, path):
         """Where a file of the copy is for who stands outside."""
