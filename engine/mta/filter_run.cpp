@@ -35,26 +35,23 @@ FilterWord word_of(FilterDecision decision) {
   return FilterWord::Bypass;
 }
 
-Phase phase_of(conf::FilterPhase phase) {
-  switch (phase) {
-    case conf::FilterPhase::Connect:
-      return Phase::Connect;
-    case conf::FilterPhase::Helo:
-      return Phase::Helo;
-    case conf::FilterPhase::Ehlo:
-      return Phase::Ehlo;
-    case conf::FilterPhase::Auth:
-      return Phase::Auth;
-    case conf::FilterPhase::MailFrom:
-      return Phase::MailFrom;
-    case conf::FilterPhase::RcptTo:
-      return Phase::RcptTo;
-    case conf::FilterPhase::Data:
-      return Phase::Data;
-    case conf::FilterPhase::Commit:
+FilterWord word_of(FilterAnswer::Kind kind) {
+  switch (kind) {
+    case FilterAnswer::Kind::Proceed:
+    case FilterAnswer::Kind::Unavailable:
       break;
+    case FilterAnswer::Kind::Junk:
+      return FilterWord::Junk;
+    case FilterAnswer::Kind::Reject:
+      return FilterWord::Reject;
+    case FilterAnswer::Kind::Disconnect:
+      return FilterWord::Disconnect;
+    case FilterAnswer::Kind::Rewrite:
+      return FilterWord::Rewrite;
+    case FilterAnswer::Kind::Report:
+      return FilterWord::Report;
   }
-  return Phase::Commit;
+  return FilterWord::Undecided;
 }
 
 // RFC 2034 4: replies carry an enhanced status, but for those to HELO and EHLO and the greeting.
@@ -129,8 +126,8 @@ void FilterRun::go_on() {
 
 bool FilterRun::ask(const Place& place) {
   if (place.link == nullptr) {
-    return place.filter->kind == conf::FilterKind::Builtin &&
-           phase_of(place.filter->phase) == phase_ && judge(*place.filter);
+    return place.filter->kind == conf::FilterKind::Builtin && place.filter->phase == phase_ &&
+           judge(*place.filter);
   }
   if (!place.link->decides(phase_)) return false;
   place.link->ask(phase_, parameters_);
@@ -158,7 +155,8 @@ bool FilterRun::judge(const conf::Filter& filter) {
   if (!lookups_) lookups_.emplace(parts_, *generation_);
   conf::FilterFinding finding = conf::test_filter(generation_->config, filter, owner_.facts(),
                                                   {recipient_user_, recipient_domain_}, *lookups_);
-  if (!finding.stop) return finding.holds && decide(filter);
+  if (!finding.stop)
+    return finding.holds && conclude(filter, word_of(filter.decision), std::string(filter.text));
   if (!finding.stop->waiting_for) {
     cannot_decide(filter, finding.stop->reason);
     return true;
@@ -173,68 +171,44 @@ void FilterRun::answered(conf::Answer answer) {
   go_on();
 }
 
-bool FilterRun::decide(const conf::Filter& filter) {
-  log(filter, word_of(filter.decision), filter.text);
-  FilterVerdict verdict;
-  switch (filter.decision) {
-    case FilterDecision::Report:
-      report(filter::ReportEvent::FilterReport, {"builtin", filter.name, filter.text});
-      return false;
-    case FilterDecision::Bypass:
-      break;
-    case FilterDecision::Junk:
-      verdict.junk = true;
-      break;
-    case FilterDecision::Rewrite:
-      verdict.rewritten = filter.text;
-      break;
-    case FilterDecision::Reject:
-    case FilterDecision::Disconnect:
-      verdict.reply = refusal_of(filter.text, phase_);
-      verdict.kind = filter.decision == FilterDecision::Reject ? FilterVerdict::Kind::Reject
-                                                               : FilterVerdict::Kind::Disconnect;
-      break;
-  }
-  end(std::move(verdict));
-  return true;
-}
-
 bool FilterRun::take(FilterLink& link, FilterAnswer& answer) {
   using enum FilterAnswer::Kind;
-  const auto tell = [&](FilterWord word) {
-    log(link.filter, word, answer.text);
-    report(filter::ReportEvent::FilterResponse,
-           answer.text.empty()
-               ? std::initializer_list<std::string_view>{filter::response_word_of(phase_),
-                                                         to_text(word)}
-               : std::initializer_list<std::string_view>{filter::response_word_of(phase_),
-                                                         to_text(word), answer.text});
-  };
+  const std::string_view phase = filter::response_word_of(phase_);
+  if (answer.kind == Unavailable) return do_without(link, answer.text);
+  if (answer.kind == Proceed) {
+    report(filter::ReportEvent::FilterResponse, {phase, "proceed"});
+    return false;
+  }
+  const FilterWord word = word_of(answer.kind);
+  if (answer.kind != Report && answer.text.empty())
+    report(filter::ReportEvent::FilterResponse, {phase, to_text(word)});
+  if (answer.kind != Report && !answer.text.empty())
+    report(filter::ReportEvent::FilterResponse, {phase, to_text(word), answer.text});
+  return conclude(link.filter, word, std::move(answer.text));
+}
+
+bool FilterRun::conclude(const conf::Filter& filter, FilterWord word, std::string text) {
+  log(filter, word, text);
   FilterVerdict verdict;
-  switch (answer.kind) {
-    case Proceed:
-      report(filter::ReportEvent::FilterResponse, {filter::response_word_of(phase_), "proceed"});
+  switch (word) {
+    case FilterWord::Report:
+      report(filter::ReportEvent::FilterReport,
+             {filter.kind == conf::FilterKind::Process ? "proc" : "builtin", filter.name, text});
       return false;
-    case Unavailable:
-      return do_without(link, answer.text);
-    case Report:
-      log(link.filter, FilterWord::Report, answer.text);
-      report(filter::ReportEvent::FilterReport, {"proc", link.filter.name, answer.text});
-      return false;
-    case Junk:
-      tell(FilterWord::Junk);
+    case FilterWord::Junk:
       verdict.junk = true;
       break;
-    case Rewrite:
-      tell(FilterWord::Rewrite);
-      verdict.rewritten = std::move(answer.text);
+    case FilterWord::Rewrite:
+      verdict.rewritten = std::move(text);
       break;
-    case Reject:
-    case Disconnect:
-      tell(answer.kind == Reject ? FilterWord::Reject : FilterWord::Disconnect);
-      verdict.reply = refusal_of(answer.text, phase_);
-      verdict.kind =
-          answer.kind == Reject ? FilterVerdict::Kind::Reject : FilterVerdict::Kind::Disconnect;
+    case FilterWord::Reject:
+    case FilterWord::Disconnect:
+      verdict.reply = refusal_of(text, phase_);
+      verdict.kind = word == FilterWord::Reject ? FilterVerdict::Kind::Reject
+                                                : FilterVerdict::Kind::Disconnect;
+      break;
+    case FilterWord::Bypass:
+    case FilterWord::Undecided:
       break;
   }
   end(std::move(verdict));

@@ -21,9 +21,6 @@
 
 namespace ringpost::mta {
 
-// What filters may add to a message.
-inline constexpr std::uint64_t filter_added_octets_max = 1024 * 1024;
-
 // What became of a phase.
 struct FilterVerdict {
   enum class Kind : std::uint8_t { Proceed, Reject, Disconnect };
@@ -89,9 +86,9 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   // One of the processes through which content goes.
   struct Stage {
     FilterLink* link;
-    std::string held = {};     // came from the one before, and found no room yet
-    std::uint64_t octets = 0;  // of all that came from it
-    bool all_came = false;     // from it, and the end was not given yet
+    std::uint64_t given = 0;  // octets that it has handed on
+    std::string held = {};    // came from the one before, and found no room yet
+    bool all_came = false;    // from it, and the end was not given yet
   };
 
   // EnquiryAsker
@@ -104,11 +101,11 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
 
   void bind();
   void go_on();
-  // These three: true when the phase is over, or waits for an answer.
+  // These four: true when the phase is over, or waits for an answer.
   bool ask(const Place& place);
   bool judge(const conf::Filter& filter);
-  bool decide(const conf::Filter& filter);
   bool take(FilterLink& link, FilterAnswer& answer);
+  bool conclude(const conf::Filter& filter, observe::FilterWord word, std::string text);
   // True when the phase is over.
   bool do_without(FilterLink& link, std::string_view reason);
   void cannot_decide(const conf::Filter& filter, std::string_view reason);

@@ -10,6 +10,8 @@
 namespace ringpost::mta {
 namespace {
 
+// What filters may add to a message.
+constexpr std::uint64_t added_octets_max = 1024 * 1024;
 constexpr std::size_t piece_octets = 64 * 1024;  // between two looks at the room
 
 }  // namespace
@@ -72,11 +74,13 @@ FilterRun::Stage* FilterRun::stage_after(const FilterLink& link) {
 }
 
 void FilterRun::link_content(FilterLink& link, std::string_view lines) {
+  const auto stage = std::ranges::find(stages_, &link, &Stage::link);
+  if (stage == stages_.end()) return;
+  stage->given += lines.size();
+  if (stage->given > generation_->session_limits.message_octets_max + added_octets_max)
+    return fail_content(link, "it makes too much of a message", smtp::replies::filtered_too_big);
   Stage* const next = stage_after(link);
   if (next == nullptr) return owner_.content_came(lines);
-  next->octets += lines.size();
-  if (next->octets > generation_->session_limits.message_octets_max + filter_added_octets_max)
-    return fail_content(link, "it makes too much of a message", smtp::replies::filtered_too_big);
   next->held += lines;
   pass_on(*next);
 }

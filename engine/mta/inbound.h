@@ -128,6 +128,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   }
   void tell_result(filter::ReportEvent event, unsigned code, std::string_view value = {});
   void filter_connection();
+  void tell_encryption();
   std::string shown_client_name() const;
   std::string message_id() const { return to_text(transaction_->id()); }
   void drop_transaction();
@@ -261,7 +262,6 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     bool all_given = false, all_came = false;
     const smtp::ReplyView* refusal = nullptr;
     std::string came = {};  // and found no room yet
-    std::uint64_t octets = 0;
     bool waits_for_room = false;
   };
   std::unique_ptr<Filters> filters_;

@@ -1,11 +1,9 @@
 // Inbound: where the filters of a listener have their say: before each step of the dialogue. What
 // is refused has changed nothing.
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "engine/mta/inbound.h"
-#include "proto/base/ascii.h"
+#include "proto/smtp/command.h"
 #include "proto/smtp/path.h"
 
 namespace ringpost::mta {
@@ -15,14 +13,6 @@ using filter::Phase;
 using filter::ReportEvent;
 
 constexpr std::string_view spam_yes = "X-Spam: Yes\r\n";
-
-// RFC 5321 4.5.3.1.2, and what the dialogue itself takes as a name.
-constexpr std::size_t hello_octets_max = 255;
-
-bool is_hello_name(std::string_view value) {
-  return !value.empty() && value.size() <= hello_octets_max &&
-         std::ranges::none_of(value, [](char c) { return c == ' ' || ascii::is_control(c); });
-}
 
 // "<a@b>" and "a@b" are the same to whoever writes filters.
 std::string_view without_brackets(std::string_view value) {
@@ -112,9 +102,15 @@ void Inbound::filters_bound() {
         : is_open    ? "error"
                      : "fail",
         listener_.is_socket ? std::string_view("local") : std::string_view(source_), here});
-  if (tls_ != nullptr && tls_->stands)
-    tell(ReportEvent::LinkTls, {fmt::format("{}:{}:{}", tls_->facts.version, tls_->facts.cipher,
-                                            tls_->facts.cipher_bits)});
+  tell_encryption();
+}
+
+// When both stand, TLS and what is told of it.
+void Inbound::tell_encryption() {
+  if (tls_ == nullptr || !tls_->stands) return;
+  const tls::ChannelFacts& facts = tls_->facts;
+  tell(ReportEvent::LinkTls,
+       {fmt::format("{}:{}:{}", facts.version, facts.cipher, facts.cipher_bits)});
 }
 
 void Inbound::tell_result(ReportEvent event, unsigned code, std::string_view value) {
@@ -163,7 +159,8 @@ void Inbound::rewrite(const std::string& value) {
   switch (filters_->phase) {
     case Phase::Helo:
     case Phase::Ehlo:
-      if (is_hello_name(value)) filters_->hello.name = value;
+      if (auto hello = smtp::parse_hello(smtp::Verb::Ehlo, value))
+        filters_->hello.name = std::move(hello->name);
       return;
     case Phase::MailFrom:
       if (auto sender = smtp::parse_reverse_path(without_brackets(value)))

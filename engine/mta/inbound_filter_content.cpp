@@ -1,15 +1,14 @@
 // Inbound: content that goes through filter processes: given as it is received, appended to the
 // spool as it comes back. The message goes on when all of it has.
 #include "engine/mta/inbound.h"
-#include "proto/smtp/replies.h"
 
 namespace ringpost::mta {
+
 void Inbound::begin_filtered_content() {
   if (filters_ == nullptr) return;
   filters_->has_content = filters_->run.begin_content();
   filters_->all_given = filters_->all_came = false;
   filters_->refusal = nullptr;
-  filters_->octets = 0;
   filters_->came.clear();
 }
 
@@ -30,11 +29,6 @@ void Inbound::content_room() {
 }
 
 void Inbound::content_came(std::string_view lines) {
-  filters_->octets += lines.size();
-  if (filters_->octets > generation_->session_limits.message_octets_max + filter_added_octets_max) {
-    filters_->run.forget_content();
-    return content_filtered(&smtp::replies::filtered_too_big);
-  }
   filters_->came += lines;
   take_came();
 }

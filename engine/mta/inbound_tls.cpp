@@ -64,8 +64,7 @@ void Inbound::tls_stands() {
                              .resumed = facts.resumed,
                              .subject = facts.peer ? std::string_view(facts.peer->subject) : "",
                              .problem = facts.peer ? std::string_view(facts.peer->problem) : ""});
-  tell(filter::ReportEvent::LinkTls,
-       {fmt::format("{}:{}:{}", facts.version, facts.cipher, facts.cipher_bits)});
+  tell_encryption();
   bind_auth();
   if (session_.awaits_tls()) {
     hello_.clear();

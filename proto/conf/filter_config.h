@@ -10,6 +10,7 @@
 #include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
 #include "proto/conf/table.h"
+#include "proto/filter/vocabulary.h"
 
 namespace ringpost::conf {
 
@@ -44,9 +45,6 @@ struct FilterProcess {
 };
 
 enum class FilterKind : std::uint8_t { Builtin, Process, Chain };
-enum class FilterPhase : std::uint8_t { Connect, Helo, Ehlo, Auth, MailFrom, RcptTo, Data, Commit };
-// As smtpd.conf spells it.
-std::string_view to_text(FilterPhase phase);
 enum class FilterCondition : std::uint8_t { Fcrdns, Rdns, Source, Auth, Helo, MailFrom, RcptTo };
 enum class FilterDecision : std::uint8_t { Reject, Disconnect, Rewrite, Report, Junk, Bypass };
 
@@ -56,7 +54,7 @@ struct Filter {
   std::string name;
   FilterKind kind = FilterKind::Builtin;
   // Builtin. `test.table` is null where the condition stands alone (`rdns`, `!fcrdns`, `auth`).
-  FilterPhase phase = FilterPhase::Connect;
+  filter::Phase phase = filter::Phase::Connect;
   FilterCondition condition = FilterCondition::Fcrdns;
   TableTest test;
   FilterDecision decision = FilterDecision::Reject;

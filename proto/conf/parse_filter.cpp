@@ -13,6 +13,8 @@
 namespace ringpost::conf {
 namespace {
 
+using filter::Phase;
+
 constexpr std::size_t host_name_octets_max = 255;
 constexpr Duration answer_least = milliseconds(100);
 constexpr Duration answer_most = seconds(3600);
@@ -31,34 +33,25 @@ struct DheWord {
 constexpr std::array dhe_words = std::to_array<DheWord>(
     {{"none", DheMode::None}, {"auto", DheMode::Auto}, {"legacy", DheMode::Legacy}});
 
-struct PhaseWord {
-  std::string_view text;
-  FilterPhase phase;
-};
-constexpr std::array phase_words = std::to_array<PhaseWord>({{"connect", FilterPhase::Connect},
-                                                             {"helo", FilterPhase::Helo},
-                                                             {"ehlo", FilterPhase::Ehlo},
-                                                             {"auth", FilterPhase::Auth},
-                                                             {"mail-from", FilterPhase::MailFrom},
-                                                             {"rcpt-to", FilterPhase::RcptTo},
-                                                             {"data", FilterPhase::Data},
-                                                             {"commit", FilterPhase::Commit}});
+// Processes know more.
+constexpr std::array builtin_phases =
+    std::to_array<Phase>({Phase::Connect, Phase::Helo, Phase::Ehlo, Phase::Auth, Phase::MailFrom,
+                          Phase::RcptTo, Phase::Data, Phase::Commit});
 
 struct ConditionWord {
   std::string_view text;
   FilterCondition condition;
-  FilterPhase first_phase, last_phase;  // that know it
+  Phase first_phase, last_phase;  // that know it
   bool may_stand_alone, may_have_table;
 };
 constexpr std::array condition_words = std::to_array<ConditionWord>({
-    {"fcrdns", FilterCondition::Fcrdns, FilterPhase::Connect, FilterPhase::Commit, true, false},
-    {"rdns", FilterCondition::Rdns, FilterPhase::Connect, FilterPhase::Commit, true, true},
-    {"src", FilterCondition::Source, FilterPhase::Connect, FilterPhase::Commit, false, true},
-    {"helo", FilterCondition::Helo, FilterPhase::Helo, FilterPhase::Commit, false, true},
-    {"auth", FilterCondition::Auth, FilterPhase::Auth, FilterPhase::Commit, true, true},
-    {"mail-from", FilterCondition::MailFrom, FilterPhase::MailFrom, FilterPhase::Commit, false,
-     true},
-    {"rcpt-to", FilterCondition::RcptTo, FilterPhase::RcptTo, FilterPhase::RcptTo, false, true},
+    {"fcrdns", FilterCondition::Fcrdns, Phase::Connect, Phase::Commit, true, false},
+    {"rdns", FilterCondition::Rdns, Phase::Connect, Phase::Commit, true, true},
+    {"src", FilterCondition::Source, Phase::Connect, Phase::Commit, false, true},
+    {"helo", FilterCondition::Helo, Phase::Helo, Phase::Commit, false, true},
+    {"auth", FilterCondition::Auth, Phase::Auth, Phase::Commit, true, true},
+    {"mail-from", FilterCondition::MailFrom, Phase::MailFrom, Phase::Commit, false, true},
+    {"rcpt-to", FilterCondition::RcptTo, Phase::RcptTo, Phase::RcptTo, false, true},
 });
 
 struct DecisionWord {
@@ -74,10 +67,6 @@ constexpr std::array decision_words =
                                  {"bypass", FilterDecision::Bypass}});
 
 }  // namespace
-
-std::string_view to_text(FilterPhase phase) {
-  return std::ranges::find(phase_words, phase, &PhaseWord::phase)->text;
-}
 
 bool Parser::parse_pki() {
   const auto name = expect_string("the name of a pki");
@@ -302,20 +291,21 @@ bool Parser::parse_filter_reference(const Filter*& filter) {
 }
 
 bool Parser::parse_filter_phase(Filter& filter) {
-  const std::string phase = token_.text;
-  const auto word = std::ranges::find(phase_words, phase, &PhaseWord::text);
-  if (token_.kind != TokenKind::Keyword || word == phase_words.end()) {
+  const std::string word = token_.text;
+  const auto phase =
+      std::ranges::find(builtin_phases, word, [](Phase one) { return filter::word_of(one); });
+  if (token_.kind != TokenKind::Keyword || phase == builtin_phases.end()) {
     return expected("a phase: connect, helo, ehlo, auth, mail-from, rcpt-to, data or commit");
   }
-  filter.phase = word->phase;
+  filter.phase = *phase;
   advance();
   if (!expect_keyword("match")) return false;
   filter.test.negated = take_symbol('!');
-  return parse_filter_condition(filter, phase) && parse_filter_decision(filter);
+  return parse_filter_condition(filter, word) && parse_filter_decision(filter);
 }
 
 bool Parser::parse_filter_decision(Filter& filter) {
-  const bool is_commit = filter.phase == FilterPhase::Commit;
+  const bool is_commit = filter.phase == Phase::Commit;
   const auto word = std::ranges::find(decision_words, token_.text, &DecisionWord::text);
   const bool is_known = token_.kind == TokenKind::Keyword && word != decision_words.end();
   const bool is_bare = is_known && (word->decision == FilterDecision::Junk ||
