@@ -73,6 +73,7 @@ Transcript play(const Choices& choices, std::string_view text, std::size_t first
   const smtp::SessionLimits limits = limits_of(choices.limits);
   test::Dialogue dialogue(limits, Owner(choices.decisions));
   dialogue.session().offer_tls(offer_of(choices.limits));
+  if (choices.limits & 2) dialogue.session().ask_small_commands();
   if (choices.decisions & 64) {
     dialogue.session().offer_auth("PLAIN LOGIN");
     if (choices.decisions & 128) dialogue.session().demand_auth();

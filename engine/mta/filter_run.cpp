@@ -124,6 +124,12 @@ void FilterRun::go_on() {
   end({});
 }
 
+bool FilterRun::decides(Phase phase) const {
+  return std::ranges::any_of(chain_, [phase](const Place& place) {
+    return place.link != nullptr && place.link->decides(phase);
+  });
+}
+
 bool FilterRun::ask(const Place& place) {
   if (place.link == nullptr) {
     return place.filter->kind == conf::FilterKind::Builtin && place.filter->phase == phase_ &&

@@ -66,6 +66,9 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   // The client's name must be known before the phase connect.
   bool needs_client_name() const { return needs_client_name_; }
 
+  // Whether a process has a say in it.
+  bool decides(filter::Phase phase) const;
+
   // For processes that registered for it; fields as filter::append_report has them.
   bool wants(filter::ReportEvent event) const;
   void report(filter::ReportEvent event, std::initializer_list<std::string_view> fields);

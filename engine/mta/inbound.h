@@ -182,6 +182,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   void on(const smtp::RcptTo& event);
   void on(const smtp::ContentBegin&);
   void on(const smtp::Content& event);
+  void on(const smtp::SmallCommand& event);
   void on(const smtp::ContentEnd& event);
   void on(const smtp::ContentAborted& event);
   void on(const smtp::Reset&);

@@ -79,6 +79,20 @@ void Inbound::passed(Phase phase) {
   }
 }
 
+void Inbound::on(const smtp::SmallCommand& event) {
+  using enum smtp::SmallCommand::Kind;
+  switch (event.kind) {
+    case Rset:
+      return filter(Phase::Rset);
+    case Noop:
+      return filter(Phase::Noop);
+    case Help:
+      return filter(Phase::Help);
+    case Quit:
+      return filter(Phase::Quit);
+  }
+}
+
 void Inbound::filter_connection() {
   if (filters_ == nullptr) return passed(Phase::Connect);
   filter(Phase::Connect, {shown_client_name(), listener_.is_socket ? "local" : client_});
@@ -90,6 +104,9 @@ std::string Inbound::shown_client_name() const {
 
 void Inbound::filters_bound() {
   filters_->is_bound = true;
+  constexpr Phase small_commands[] = {Phase::Rset, Phase::Noop, Phase::Help, Phase::Quit};
+  if (std::ranges::any_of(small_commands, [this](Phase p) { return filters_->run.decides(p); }))
+    session_.ask_small_commands();
   using enum ClientName::Confirmed;
   const bool is_open = !client_name_ || client_name_->state == ClientName::State::Failed ||
                        client_name_->confirmed == Unknown;

@@ -87,6 +87,15 @@ struct Content {
   Bytes slice;
 };
 
+// Asked at RSET, NOOP, HELP and QUIT, if the owner wants to be: ask_small_commands(). Accept: they
+// do what they always do.
+struct SmallCommand {
+  enum class Kind : std::uint8_t { Rset, Noop, Help, Quit };
+  Kind kind = Kind::Noop;
+
+  bool operator==(const SmallCommand&) const = default;
+};
+
 // Asked at the end of the content: accept (250) only when the message is durable.
 struct ContentEnd {
   std::uint64_t octets = 0;   // of all Content slices together
@@ -146,8 +155,8 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-using Event =
-    std::variant<Opened, HelloReceived, StartTlsReceived, AuthStep, AuthAborted, MailFrom, RcptTo,
-                 ContentBegin, Content, ContentEnd, ContentAborted, Reset, Violation, Closed>;
+using Event = std::variant<Opened, HelloReceived, StartTlsReceived, AuthStep, AuthAborted, MailFrom,
+                           RcptTo, ContentBegin, Content, SmallCommand, ContentEnd, ContentAborted,
+                           Reset, Violation, Closed>;
 
 }  // namespace ringpost::smtp

@@ -212,6 +212,9 @@ void ServerSession::answer(const Decision& decision, Instant now) {
     case Asked::ContentEnd:
       content_end_answered(decision);
       break;
+    case Asked::SmallCommand:
+      small_command_answered(decision);
+      break;
     case Asked::Nothing:
       break;
   }

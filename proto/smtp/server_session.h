@@ -112,6 +112,9 @@ class ServerSession {
   void demand_auth() { demands_auth_ = true; }
   bool is_authenticated() const { return authenticated_; }
 
+  // SmallCommand is asked from now on.
+  void ask_small_commands() { asks_small_commands_ = true; }
+
   // Calls `watch` with every command line as it was read, without its line end, before it is acted
   // upon: for a log of the dialogue and for counting. What may be a secret is "***" in it. The line
   // is valid during the call.
@@ -155,6 +158,7 @@ class ServerSession {
     DataBegin,
     ChunkBegin,
     ContentEnd,
+    SmallCommand,
   };
   enum class Phase : std::uint8_t { Commands, Auth, Data, Chunk, AwaitsTls };
 
@@ -183,6 +187,7 @@ class ServerSession {
   void data(std::string_view arguments);
   void bdat(std::string_view arguments, Admission admitted);
   void other(Verb verb, std::string_view arguments);
+  void do_small_command(SmallCommand::Kind kind);
 
   void opened_answered(const Decision& decision);
   void hello_answered(const Decision& decision);
@@ -193,6 +198,7 @@ class ServerSession {
   void data_begin_answered(const Decision& decision);
   void chunk_begin_answered(const Decision& decision);
   void content_end_answered(const Decision& decision);
+  void small_command_answered(const Decision& decision);
   void refused_by_owner(const Decision& decision);
 
   void begin_content();
@@ -239,6 +245,8 @@ class ServerSession {
   State state_ = State::Connected;
   bool ended_ = false;
   bool draining_ = false;
+  bool asks_small_commands_ = false;
+  SmallCommand small_command_;  // that was asked last
   bool offers_dsn_ = true;
   bool completes_addresses_ = false;
   bool secured_ = false;

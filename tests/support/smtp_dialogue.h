@@ -81,6 +81,10 @@ struct EventText {
     return fmt::format("aborted {}", names[static_cast<std::size_t>(e.reason)]);
   }
   std::string operator()(const smtp::Reset&) const { return "reset"; }
+  std::string operator()(const smtp::SmallCommand& e) const {
+    constexpr std::string_view words[] = {"rset", "noop", "help", "quit"};
+    return fmt::format("small {}", words[static_cast<unsigned>(e.kind)]);
+  }
   std::string operator()(const smtp::Violation& e) const {
     constexpr std::string_view names[] = {"syntax", "sequence", "line-too-long", "bare-line-end"};
     return fmt::format("violation {}", names[static_cast<std::size_t>(e.kind)]);

@@ -73,6 +73,7 @@ class SinkConnection final : private net::StreamOwner {
   void take(const smtp::AuthAborted&) {}
   void take(const smtp::ContentAborted&);
   void take(const smtp::Reset&) {}
+  void take(const smtp::SmallCommand&) {}
   void take(const smtp::Violation&) {}
   void take(const smtp::Closed&) {}
 

@@ -87,6 +87,24 @@ TEST(ServerSession, WaitsForALateAnswerAndReadsNothingMeanwhile) {
   EXPECT_EQ(session.receive(early, Instant{} + seconds(1000)), 16u) << "stops behind the EHLO line";
 }
 
+TEST(ServerSession, AsksAboutSmallCommandsWhereItsOwnerWantsThat) {
+  const SessionLimits limits;
+  const auto refuses = [](const std::string& event) {
+    return event == "small noop" || event == "small quit" ? Reply(450, {4, 7, 1}, "no") : Reply();
+  };
+  Dialogue dialogue(limits, refuses);
+  dialogue.session().ask_small_commands();
+  dialogue.feed(
+      "EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nNOOP\r\nRSET\r\nHELP\r\nVRFY x\r\n"
+      "QUIT\r\nNOOP x\r\n");
+  EXPECT_FALSE(dialogue.is_closed());
+  EXPECT_EQ(only('=', dialogue.take_lines()),
+            (std::vector<std::string>{"= opened", "= hello EHLO c.example", "= mail <a@c.example>",
+                                      "= small noop -> 450 4.7.1 no", "= small rset", "= reset",
+                                      "= small help", "= small quit -> 450 4.7.1 no",
+                                      "= small noop -> 450 4.7.1 no"}));
+}
+
 TEST(ServerSession, IgnoresAnAnswerThatComesAfterTheEnd) {
   const SessionLimits limits;
   ServerSession session(limits, "mx.example", Instant{});
