@@ -261,6 +261,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     // Of a message whose content goes through processes.
     bool has_content = false;
     bool all_given = false, all_came = false;
+    bool is_first_line = false;  // nothing of it has come yet
     const smtp::ReplyView* refusal = nullptr;
     std::string came = {};  // and found no room yet
     bool waits_for_room = false;

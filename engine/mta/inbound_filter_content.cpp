@@ -7,6 +7,7 @@ namespace ringpost::mta {
 void Inbound::begin_filtered_content() {
   if (filters_ == nullptr) return;
   filters_->has_content = filters_->run.begin_content();
+  filters_->is_first_line = true;
   filters_->all_given = filters_->all_came = false;
   filters_->refusal = nullptr;
   filters_->came.clear();
@@ -28,7 +29,11 @@ void Inbound::content_room() {
   pump();
 }
 
+// What files a message as junk was its first line. A process that removes such fields, as
+// filter-rspamd does with those of strangers, cannot take back what a filter decided here.
 void Inbound::content_came(std::string_view lines) {
+  if (std::exchange(filters_->is_first_line, false) && !lines.starts_with(spam_field()))
+    filters_->came += spam_field();
   filters_->came += lines;
   take_came();
 }
