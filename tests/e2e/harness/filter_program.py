@@ -9,6 +9,8 @@ line     content: each FROM in a line becomes TO; "line=same" hands every line b
 hold     content is handed back when all of it has come, as filter-rspamd does
 slow     it begins to read content a second late
 quiet    nothing is registered but what has an answer
+flood    with each thing that it hears it says a hundred things that nobody asked, and two hundred
+         lines of errors
 """
 import sys
 import time
@@ -40,6 +42,9 @@ def main():
             for phase in answers:
                 say(f"register|filter|smtp-in|{'data-line' if phase == 'line' else phase}")
             say("register|ready")
+        if "flood" in options and line.startswith("report|"):
+            sys.stdout.write("filter-result|0123456789abcdef|0123456789abcdef|proceed\n" * 100)
+            sys.stderr.write("nobody wants to know this\n" * 200)
         if not line.startswith("filter|"):
             continue
         _, _, _, _, phase, session, token, value = line.split("|", 7)

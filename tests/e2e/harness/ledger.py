@@ -16,16 +16,18 @@ number_field = re.compile(rb"^X-Ledger: (\S+)\r\n", re.MULTILINE)
 class Load:
     """Threads that send messages until they are told to stop or the server is gone."""
 
-    def __init__(self, daemon, name, threads=6, sizes=(600, 4096, 40_000), users=("alice",)):
+    def __init__(self, daemon, name, threads=6, sizes=(600, 4096, 40_000), users=("alice",),
+                 port=None):
         self.daemon = daemon
         self.name = name
         self.sizes = sizes
         self.users = users
         self.acknowledged = {}
         self.refused = collections.Counter()
+        self.broken = 0  # connections
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._port = daemon.port
+        self._port = port or daemon.port
         self._threads = [threading.Thread(target=self._run, args=(index,), daemon=True)
                          for index in range(threads)]
         for thread in self._threads:
@@ -51,6 +53,8 @@ class Load:
                         sequence += 1
                         self._send(client, rng, f"{self.name}-{index}-{sequence}")
             except (OSError, smtp.Closed, AssertionError):
+                with self._lock:
+                    self.broken += 1
                 if self._stopping.wait(0.02):
                     return
 

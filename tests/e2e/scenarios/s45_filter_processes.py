@@ -3,7 +3,7 @@ fail."""
 import os
 import signal
 
-from harness import filter_program, maildir, smtp
+from harness import filter_program, ledger, maildir, smtp
 from harness.case import case
 from harness.daemon import free_port
 
@@ -55,6 +55,13 @@ def words(lines, session):
         rest = parts[6:] if parts[0] == "report" else parts[7:]
         result.append("|".join([head, *rest]))
     return result
+
+
+def figure(daemon, name, filter="f"):
+    """One of the figures of a process, as `show stats` has it."""
+    found = [value for key, value in figures(daemon).items()
+             if f"ringpost_filter_{name}" in key and f'"{filter}"' in key]
+    return float(found[0]) if found else 0.0
 
 
 def filter_pid(t, daemon, name=b"filter_program"):
@@ -327,6 +334,127 @@ def dying_with_content(t):
         client.expect("NOOP", 250)
         client.quit()
     t.equal(maildir.count(daemon.maildir_of("alice")), 0)
+
+
+@case()
+def small_commands(t):
+    """RSET, NOOP, HELP and QUIT, for a process that registered for them."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} rset=proceed'
+                   " 'noop=reject|450 4.7.1 not so fast' 'help=disconnect|421 4.7.0 no help'"
+                   ' quit=proceed"\n')
+    with connect(daemon) as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@x.test>", 250)
+        client.expect("RSET", 250)
+        client.expect("RCPT TO:<alice@example.test>", 503)
+        t.equal(str(client.expect("NOOP", 450)), "450 4.7.1 not so fast")
+        client.expect("VRFY alice", 252)
+        client.quit()
+    with connect(daemon) as client:
+        client.hello()
+        client.send(b"NOOP\r\nRSET\r\nHELP\r\nRSET\r\n")
+        t.equal([client.reply().code for _ in range(3)], [450, 250, 421])
+        t.true(client.at_end(), "the end")
+    t.eventually(lambda: sum("|link-disconnect|" in line for line in heard(daemon)) == 2, "the end")
+    asked = [line.split("|")[4] for line in heard(daemon) if line.startswith("filter|")]
+    t.equal(asked, ["rset", "noop", "quit", "noop", "rset", "help"])
+
+
+@case()
+def junk_stays(t):
+    """A process that takes the field away does not take back what a filter decided."""
+    for edit, count in (("line=s/X-Spam: Yes/X-Other: No/", 1), ("line=same", 1)):
+        daemon = start(t, 'filter j phase rcpt-to match rcpt-to "alice@example.test" junk\n'
+                       f'filter f proc-exec "{{program}} {{log}} \'{edit}\'"\n', "{ j, f }")
+        with connect(daemon) as client:
+            client.hello()
+            client.transaction(content)
+            client.quit()
+        daemon.wait_queue_empty()
+        (path,) = maildir.files(os.path.join(daemon.maildir_of("alice"), ".Junk"))
+        with open(path, "rb") as file:
+            text = file.read()
+        t.equal(text.count(b"X-Spam: Yes\r\n") + text.count(b"X-Spam: Yes\n"), count)
+        daemon.stop()
+
+
+@case()
+def too_much_of_it(t):
+    """A process that makes more of a message than may be received and a MiB: 552."""
+    daemon = start(t, 'filter f proc-exec "{program} {log} \'line=s/x/' + "y" * 60 + '/\'"\n',
+                   options="smtp max-message-size 100K\n")
+    with connect(daemon) as client:
+        client.hello()
+        client.envelope()
+        client.expect("DATA", 354)
+        client.send(b"Subject: much\r\n\r\n" + (b"x" * 70 + b"\r\n") * 500 + b".\r\n")
+        t.equal(client.reply().code, 552)
+        client.expect("NOOP", 250)
+        client.transaction(content)
+        client.quit()
+    daemon.wait_delivered(1)
+
+
+def under_load(t, filters, trouble):
+    """A load with filters and one without, and what trouble() does meanwhile to the process."""
+    daemon = start(t, filters, cores=2)
+    plain = ledger.Load(daemon, "plain", threads=3, sizes=(600, 4096))
+    filtered = ledger.Load(daemon, "filtered", threads=3, sizes=(600, 4096), port=daemon.filtered)
+    t.eventually(lambda: len(filtered.acknowledged) > 20, "a load")
+    trouble(daemon)
+    before = len(plain.acknowledged)
+    t.eventually(lambda: len(plain.acknowledged) > before + 50, "the others go on")
+    plain.stop()
+    filtered.stop()
+    t.equal((plain.broken, dict(plain.refused)), (0, {}), "other sessions were left alone")
+    daemon.wait_queue_empty(60)
+    acknowledged = dict(plain.acknowledged) | dict(filtered.acknowledged)
+    ledger.account(t, daemon, acknowledged)
+    t.note(f"{len(plain.acknowledged)} without, {len(filtered.acknowledged)} with the filter; "
+           f"{sum(filtered.refused.values())} refused, {filtered.broken} cut off")
+    return daemon, filtered
+
+
+@case(seconds=120)
+def killed_under_load(t):
+    """Again and again: other sessions do not notice, and the deaths are counted."""
+    def trouble(daemon):
+        for _ in range(3):
+            pid = filter_pid(t, daemon)
+            os.kill(pid, signal.SIGKILL)
+            t.eventually(lambda old=pid: filter_pid(t, daemon) != old, "another process")
+    daemon, filtered = under_load(
+        t, 'filter f proc-exec "{program} {log} mail-from=proceed line=same quiet"\n', trouble)
+    t.true(figure(daemon, "deaths") >= 3 and figure(daemon, "starts") >= 4, figures(daemon))
+    t.true(figure(daemon, "questions") > 0, figures(daemon))
+    t.true(filtered.broken + sum(filtered.refused.values()) > 0, "its own sessions were cut off")
+
+
+@case(seconds=120)
+def hanging_under_load(t):
+    """It reads nothing any more: its sessions end in time, another process takes its place, and
+    other sessions do not notice."""
+    def trouble(daemon):
+        pid = filter_pid(t, daemon)
+        os.kill(pid, signal.SIGSTOP)
+        t.eventually(lambda: figure(daemon, "late") > 0, "answers that do not come")
+        t.eventually(lambda: filter_pid(t, daemon) != pid, "another process in its place")
+    daemon, _ = under_load(
+        t, 'filter f proc-exec "{program} {log} mail-from=proceed line=same quiet"'
+        " answer-timeout 1s\n", trouble)
+    t.true(figure(daemon, "unavailable") > 0, figures(daemon))
+
+
+@case(seconds=120)
+def flooding_under_load(t):
+    """It says what nobody asked, on both of its ways: counted, and nobody suffers."""
+    def trouble(daemon):
+        t.eventually(lambda: figure(daemon, "strays") > 10_000, "a flood")
+        t.eventually(lambda: any("dropped" in one for one in daemon.events("filter.said")),
+                     "errors are held back")
+    _, filtered = under_load(
+        t, 'filter f proc-exec "{program} {log} mail-from=proceed flood"\n', trouble)
+    t.equal((filtered.broken, dict(filtered.refused)), (0, {}), "its own sessions go on, too")
 
 
 @case()
