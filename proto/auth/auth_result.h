@@ -52,6 +52,7 @@ struct DkimResult {
   std::string reason = {};     // why it is no pass, or what is odd about the pass; may be empty
   std::string identity = {};   // i=, or its default; empty when there is none
   std::string start = {};      // the first octets of b=, which tell equal signatures apart
+  std::uint64_t unsigned_octets = 0;  // of the body, behind what l= says is signed
   bool operator==(const DkimResult&) const = default;
 };
 
