@@ -47,6 +47,7 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"proto/dns/host_file.h", "host_file"},
     {"proto/dns/message.h", "dns_message"},
     {"proto/dns/stub.h", "dns_stub"},
+    {"proto/auth/spf_record.h", "spf"},
     {"proto/proxy/header.h", "proxy_header"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
