@@ -48,6 +48,7 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"proto/dns/message.h", "dns_message"},
     {"proto/dns/stub.h", "dns_stub"},
     {"proto/auth/spf_record.h", "spf"},
+    {"proto/auth/dmarc_record.h", "dmarc"},
     {"proto/proxy/header.h", "proxy_header"},
     {"proto/conf/parser.h", "smtpd_conf"},
     {"proto/conf/table.h", "table_file"},
