@@ -1,0 +1,117 @@
+// Sealing: chains of any length verify, break where they are broken, and end where they must.
+#include "scan/sign/arc_sealer.h"
+
+#include <gtest/gtest.h>
+
+#include "scan/sign/message_verifier.h"
+#include "scan/sign/private_key.h"
+#include "tests/scan/sign/published_keys.h"
+
+namespace ringpost::scan {
+namespace {
+
+constexpr WallTime now{1'700'000'000'000'000};
+
+auth::ArcResult judge(const std::string& message) {
+  MessageVerifier verifier;
+  verifier.take(bytes_of(message));
+  verifier.finish();
+  auth::DnsMemo memo;
+  auto result = verifier.evaluate_arc(memo, now);
+  if (!result) {
+    answer_from(published_zone, memo);
+    result = verifier.evaluate_arc(memo, now);
+  }
+  EXPECT_TRUE(result.has_value());
+  return result.value_or(auth::ArcResult{});
+}
+
+// The message with a set on top, or as it is.
+std::string seal(const std::string& message, const std::string& id = "mx.example") {
+  SigningContent content(auth::Canonical::Relaxed);
+  content.take(bytes_of(message));
+  content.finish();
+  auto sealer = ArcSealer::begin(content, judge(message),
+                                 {.domain = "football.example.com",
+                                  .selector = "test",
+                                  .authserv_id = id,
+                                  .names = {"from", "to", "subject", "arc-authentication-results"},
+                                  .signed_at_s = 1'699'999'999});
+  if (!sealer) return message;
+  const auto key = PrivateKey::parse(rsa_private_pem);
+  const UnsignedField first = sealer->message_field();
+  const UnsignedField second = sealer->seal_field(first.complete(key->sign(first.hash)));
+  return sealer->set(second.complete(key->sign(second.hash))) + message;
+}
+
+const std::string plain =
+    "Authentication-Results: mx.example; spf=pass smtp.mailfrom=a@b (x; y)\r\n"
+    "Authentication-Results: \"MX.example\" 1;\r\n dkim=pass header.d=\"a;b\";\r\n dmarc=pass;\r\n"
+    "Authentication-Results: other.example; arc=fail\r\n" +
+    published_message;
+
+TEST(ArcSealer, MakesChainsThatVerify) {
+  std::string message = plain;
+  for (unsigned i = 1; i <= 5; ++i) {
+    message = seal("Received: by hop\r\n" + message);
+    const auto result = judge(message);
+    EXPECT_EQ(result.result, auth::Result::Pass) << result.reason;
+    EXPECT_EQ(result.instances, i);
+    EXPECT_EQ(result.sealers.size(), i);
+    EXPECT_TRUE(result.signs_from);
+  }
+}
+
+TEST(ArcSealer, WritesTagsInOrder) {
+  const std::string message = seal(plain);
+  EXPECT_TRUE(message.starts_with("ARC-Seal: a=rsa-sha256; b=")) << message;
+  const std::size_t place = message.find("\r\nARC-Message-Signature: a=rsa-sha256; b=");
+  EXPECT_NE(place, std::string::npos);
+  EXPECT_NE(message.find("\r\nARC-Authentication-Results: i=1; mx.example; "
+                         "spf=pass smtp.mailfrom=a@b (x; y);\r\n dkim=pass header.d=\"a;b\";\r\n "
+                         "dmarc=pass\r\nAuthentication-Results:"),
+            std::string::npos)
+      << message;
+}
+
+TEST(ArcSealer, SaysTheStatusWhereThereAreNoResults) {
+  EXPECT_NE(seal(published_message).find("i=1; mx.example; arc=none\r\n"), std::string::npos);
+}
+
+TEST(ArcSealer, SealsAFailedChainOnceAndAlone) {
+  std::string broken = seal(seal(plain));
+  broken.replace(broken.find("hungry"), 6, "thirsty");
+  EXPECT_EQ(judge(broken).result, auth::Result::Fail);
+  const std::string sealed = seal(broken);
+  EXPECT_NE(sealed.find("cv=fail"), std::string::npos);
+  const auto result = judge(sealed);
+  EXPECT_EQ(result.result, auth::Result::Fail);
+  EXPECT_TRUE(result.ends_here);
+  EXPECT_EQ(seal(sealed), sealed);
+}
+
+TEST(ArcSealer, SeesEveryChange) {
+  const std::string sealed = seal(seal(plain));
+  const auto changed = [&](std::string_view old, std::string_view by) {
+    std::string text = sealed;
+    text.replace(text.rfind(old), old.size(), by);
+    return judge(text);
+  };
+  EXPECT_EQ(changed("spf=pass", "spf=fail").result, auth::Result::Pass) << "no field of the chain";
+  EXPECT_EQ(changed("dinner", "lunch").reason,
+            "the message signature: the signature does not verify");
+  std::string text = sealed;
+  text.replace(text.rfind("i=1; mx.example; spf=pass"), 25, "i=1; mx.example; spf=fail");
+  EXPECT_EQ(judge(text).result, auth::Result::Fail);
+  EXPECT_EQ(changed("cv=none", "cv=pass").reason, "cv= of a seal does not fit its place");
+}
+
+TEST(ArcSealer, StopsAtFifty) {
+  std::string message = plain;
+  for (unsigned i = 1; i <= 50; ++i) message = seal(message);
+  EXPECT_EQ(judge(message).result, auth::Result::Pass);
+  EXPECT_EQ(seal(message), message);
+}
+
+}  // namespace
+}  // namespace ringpost::scan
