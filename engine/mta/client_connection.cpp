@@ -106,11 +106,13 @@ ring::Task<void> ClientConnection::serve() {
   const bool implicit = next_.tls == OutgoingTls::Implicit;
   if (!implicit || co_await encrypt(parts_.core.now() + times_.dialogue.command)) {
     session_.emplace(settings_, parts_.core.now(), implicit);
+    if (reports_ != nullptr && settings_.login) reports_->watch.log_in_as(settings_.login->user);
     co_await converse();
   }
   given_ = false;  // the next hop has to be ready first
   if (batch_ != nullptr) owner_.give_back(*std::exchange(batch_, nullptr));
   co_await link_->close(linger_limit);
+  reports_.reset();
 }
 
 // An address of ours that is not there now (the interface is down) gives way to the next one.
@@ -136,7 +138,9 @@ ring::Task<int> ClientConnection::connect_by(const Trial& trial, const Departure
   server_ = hop.name;
   host_ = hop.host;
   link_.emplace(parts_);
-  co_return co_await link_->connect(hop.where, departure.source, trial.limit);
+  const int error = co_await link_->connect(hop.where, departure.source, trial.limit);
+  if (error == 0) reports_ = OutgoingReports::of(parts_, next_, hop, departure.source);
+  co_return error;
 }
 
 // Until the session has ended and everything is told.
@@ -192,6 +196,8 @@ bool ClientConnection::feed() {
       if (const auto* ended = std::get_if<smtp::Ended>(&*event)) take(*ended);
     }
     const std::size_t taken = session_->receive(bytes_of(link_->unread), parts_.core.now());
+    if (reports_ != nullptr)
+      reports_->watch.received(std::string_view(link_->unread).substr(0, taken));
     link_->unread.erase(0, taken);
     if (taken == 0 && !moved) return any;
     any = true;
@@ -263,6 +269,7 @@ void ClientConnection::begin() {
   heard_before_ = link_->octets_received();
   delivered_unsaid_ = false;
   ++messages_;
+  if (reports_ != nullptr) reports_->watch.begin(to_text(order.id));
   session_->begin(message, parts_.core.now());
 }
 
@@ -330,6 +337,7 @@ ring::Task<bool> ClientConnection::flush() {
   static_cast<void>(co_await link_->flush(std::min(session_->deadline(), latest)));
   if (octets.empty()) co_return false;
   session_->transmitted(octets.size());
+  if (reports_ != nullptr) reports_->watch.sent(octets);
   iovec part{octets.data(), octets.size()};
   static_cast<void>(co_await send(std::span(&part, 1)));
   co_return true;
@@ -368,6 +376,7 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
   if (is_converted() && seven_bit_->plan.is_needed()) converter.emplace(seven_bit_->plan);
   std::string converted;
   std::vector<Bytes> pieces;
+  std::uint64_t sent = 0;
   while (true) {
     const auto piece = co_await content.next();
     if (!piece) co_return piece.error();
@@ -386,7 +395,9 @@ ring::Task<std::optional<Fault>> ClientConnection::send_pieces() {
     // The commands that led here go first, if they are not all gone.
     static_cast<void>(co_await flush());
     if (!co_await send_all(pieces)) co_return Fault{"send", 0, server_};
+    sent += octets.size();
     if (!at_end) continue;
+    if (reports_ != nullptr) reports_->watch.content_sent(sent, chunked_);
     // A server that has all of it may have taken it, whatever it says or does not say.
     delivered_unsaid_ = chunked_;
     co_return std::nullopt;

@@ -13,6 +13,7 @@
 #include "engine/mta/content_reader.h"
 #include "engine/mta/find_way.h"
 #include "engine/mta/outgoing_batch.h"
+#include "engine/mta/outgoing_reports.h"
 #include "engine/mta/relay_options.h"
 #include "engine/mta/seven_bit_content.h"
 #include "engine/mta/worker_parts.h"
@@ -110,6 +111,7 @@ class ClientConnection final {
   smtp::ClientSettings settings_;
   std::optional<ClientTransport> link_;
   std::optional<smtp::ClientSession> session_;
+  std::unique_ptr<OutgoingReports> reports_;  // null: nobody wants to hear
 
   OutgoingBatch* batch_ = nullptr;
   std::vector<OutgoingAttempt*> attempts_;  // those of the batch that are tried

@@ -71,6 +71,7 @@ ring::Task<bool> ClientConnection::encrypt(Instant deadline) {
     const tls::ChannelFacts facts = link_->facts();
     (facts.resumed ? metrics.tls_resumed : metrics.tls_full).add();
     encryption_ = text_of(facts);
+    if (reports_ != nullptr) reports_->encrypted(facts);
     co_return true;
   }
   metrics.tls_failed.add();

@@ -65,7 +65,8 @@ bool has_connection_options(const conf::RelaySettings& relay) {
   const bool by_source = relay.sources != nullptr || relay.helo_source != nullptr;
   const bool by_tls = relay.tls_required || !relay.verify || !relay.pki.empty() ||
                       !relay.ca.empty() || !relay.ciphers.empty() || !relay.protocols.empty();
-  return by_source || by_tls || relay.auth != nullptr || !relay.backup_name.empty();
+  return by_source || by_tls || relay.auth != nullptr || !relay.backup_name.empty() ||
+         relay.filter != nullptr;
 }
 
 std::optional<NextHop> with_options(std::optional<NextHop> next, const conf::Action& action) {

@@ -50,7 +50,7 @@ constexpr std::array relay_options = std::to_array<RelayOption>({
     {.word = "backup", .seen = &ActionOptions::backup, .works = true},
     {.word = "tls", .seen = &ActionOptions::tls, .works = true},
     {.word = "srs", .seen = &ActionOptions::srs, .works = true},
-    {.word = "filter", .seen = &ActionOptions::filter},
+    {.word = "filter", .seen = &ActionOptions::filter, .works = true},
 });
 
 }  // namespace

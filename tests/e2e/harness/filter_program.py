@@ -8,6 +8,7 @@ EVENT    a phase: its answer ("reject|550 no"); "hang": none; "die": it ends the
 line     content: each FROM in a line becomes TO; "line=same" hands every line back
 hold     content is handed back when all of it has come, as filter-rspamd does
 slow     it begins to read content a second late
+out      reports of smtp-out are wanted, and none of smtp-in
 quiet    nothing is registered but what has an answer
 flood    with each thing that it hears it says a hundred things that nobody asked, and two hundred
          lines of errors
@@ -38,7 +39,8 @@ def main():
         log.write(line.encode("utf-8", "replace").decode() + "\n")
         if line == "config|ready":
             for event in () if "quiet" in options else events:
-                say(f"register|report|smtp-in|{event}")
+                way = "smtp-out" if "out" in options else "smtp-in"
+                say(f"register|report|{way}|{event}")
             for phase in answers:
                 say(f"register|filter|smtp-in|{'data-line' if phase == 'line' else phase}")
             say("register|ready")

@@ -1,11 +1,13 @@
 """Filter processes: what they are told, what they decide, and what becomes of sessions when they
 fail."""
 import os
+import re
 import signal
 
 from harness import filter_program, ledger, maildir, smtp
 from harness.case import case
 from harness.daemon import free_port
+from harness.sink import Sink
 
 program = os.path.abspath(filter_program.__file__)
 
@@ -334,6 +336,50 @@ def dying_with_content(t):
         client.expect("NOOP", 250)
         client.quit()
     t.equal(maildir.count(daemon.maildir_of("alice")), 0)
+
+
+@case()
+def of_a_relay(t):
+    """It hears what is said to the other server, as subsystem smtp-out, and decides nothing."""
+    sink = Sink(t, rules=("rcpt recipient no@out.test reply 550 5.1.1 refused",))
+    log = t.path("filter.log")
+    with open(log, "w", encoding="utf-8"):
+        pass
+    os.chmod(log, 0o666)
+    daemon = t.daemon(text=(
+        'resolver 127.0.0.1:9 timeout 200ms attempts 1\nengine cores 2\n'
+        f'filter f proc-exec "{program} {log} out"\n'
+        'listen on 127.0.0.1 port {port} hostname relay.test\n'
+        f'action "out" relay host "{sink.address}" helo "relay.test" filter f\n'
+        'match from any for any action "out"\n'))
+    daemon.filter_log = log
+    t.eventually(lambda: daemon.events("filter.ready"), "the process")
+    with daemon.client() as client:
+        client.hello()
+        client.transaction(content, recipients=("a@out.test", "no@out.test"))
+        client.quit()
+    t.eventually(lambda: any("|link-disconnect|" in line for line in heard(daemon)), "the end", 30)
+    lines = heard(daemon)
+    t.true("config|subsystem|smtp-out" in lines, lines[:8])
+    session = [line.split("|")[5] for line in lines if "|link-connect|" in line][0]
+    told = [one for one in words(lines, session) if not one.startswith("protocol-")]
+    t.true(told[0].startswith("link-connect|<unknown>|error|127.0.0.1:0|127.0.0.1:"), told[0])
+    begun = [one.split("|")[1] for one in told if one.startswith("tx-begin|")]
+    told = "\n".join(told[2:])
+    for number, identifier in enumerate(begun):
+        told = told.replace(identifier, f"m{number}")
+    told = re.sub(r"(tx-commit\|..\|)\d+", r"\1N", told)
+    t.equal(told.split("\n"), [
+        "link-identify|EHLO|relay.test",
+        "tx-begin|m0", "tx-mail|m0|ok|sender@client.test", "tx-envelope|m0|m00000",
+        "tx-rcpt|m0|ok|a@out.test", "tx-envelope|m0|m00001", "tx-rcpt|m0|permfail|no@out.test",
+        "tx-data|m0|ok", "tx-commit|m0|N", "tx-reset|m0",
+        "tx-begin|m1", "tx-mail|m1|ok|", "tx-envelope|m1|m10000",  # the report to the sender
+        "tx-rcpt|m1|ok|sender@client.test", "tx-data|m1|ok", "tx-commit|m1|N", "tx-reset|m1",
+        "link-disconnect"])
+    spoken = [one for one in words(lines, session) if one.startswith("protocol-client|")]
+    t.equal(spoken[0], "protocol-client|EHLO relay.test")
+    t.true(all("|smtp-out|" in line for line in lines if line.startswith("report|")), "smtp-out")
 
 
 @case()
