@@ -57,7 +57,7 @@ It is configured in the language of OpenSMTPD's smtpd.conf.
 It needs a kernel with io_uring and, on amd64, a processor of the
 level x86-64-v2.")
 set(CPACK_DEBIAN_RINGPOST_PACKAGE_DEPENDS
-  "libpam-runtime, systemd | systemd-standalone-sysusers | systemd-sysusers, systemd | systemd-standalone-tmpfiles | systemd-tmpfiles")
+  "libpam-runtime, publicsuffix, systemd | systemd-standalone-sysusers | systemd-sysusers, systemd | systemd-standalone-tmpfiles | systemd-tmpfiles")
 set(CPACK_DEBIAN_RINGPOST_PACKAGE_RECOMMENDS ca-certificates)
 set(CPACK_DEBIAN_RINGPOST_PACKAGE_SUGGESTS "dovecot-imapd, ringpost-load")
 set(CPACK_DEBIAN_RINGPOST_PACKAGE_PROVIDES mail-transport-agent)

@@ -2,13 +2,17 @@
 // it is sendmail, mailq and newaliases. See ringpostctl(8) and ringpost-sendmail(8).
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/ring/clock.h"
+#include "proto/base/ascii.h"
+#include "tools/ringpostctl/auth_command.h"
 #include "tools/ringpostctl/encrypt.h"
+#include "tools/ringpostctl/psl.h"
 #include "tools/ringpostctl/run.h"
 #include "tools/ringpostctl/sendmail.h"
 
@@ -31,6 +35,25 @@ std::string take_home(std::vector<std::string>& words) {
   return home;
 }
 
+// RINGPOST_NOW, a Unix time, is the time of commands that judge a message.
+ringpost::WallTime judging_time() {
+  const char* const given = std::getenv("RINGPOST_NOW");
+  const auto unix_s = ringpost::ascii::parse_decimal<std::uint32_t>(given == nullptr ? "" : given);
+  return unix_s ? ringpost::WallTime{std::int64_t{*unix_s} * 1'000'000}
+                : ringpost::ring::wall_now();
+}
+
+// Those that read the standard input and need neither a daemon nor its folders.
+std::optional<int> run_offline(std::span<const std::string> words) {
+  using namespace ringpost;
+  if (words.empty()) return std::nullopt;
+  const auto rest = words.subspan(1);
+  if (words[0] == "encrypt") return ctl::run_encrypt(rest, stdin, stdout, stderr);
+  if (words[0] == "auth") return ctl::run_auth(rest, stdin, judging_time(), {});
+  if (words[0] == "psl") return ctl::run_psl(rest, stdin, {});
+  return std::nullopt;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,8 +65,7 @@ int main(int argc, char** argv) {
     alias = ctl::alias_of(words[0]);
     if (alias) words.erase(words.begin());
   }
-  if (!alias && !words.empty() && words[0] == "encrypt")
-    return ctl::run_encrypt(std::span(words).subspan(1), stdin, stdout, stderr);
+  if (const auto status = alias ? std::nullopt : run_offline(words)) return *status;
   if (!alias) return ctl::run(words, home, ring::wall_now(), {});
   return ctl::run_sendmail(*alias, words,
                            home.empty() ? mta::Home::standard() : mta::Home::below(home), {}, {});

@@ -1,0 +1,135 @@
+// `ringpostctl auth` and `psl` as a caller sees them, without a name server: what is asked of a
+// port that refuses is a temporary error.
+#include "tools/ringpostctl/auth_command.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/mta/control.h"
+#include "proto/base/base64.h"
+#include "tools/ringpostctl/auth_judge.h"
+#include "tools/ringpostctl/psl.h"
+
+namespace ringpost::ctl {
+namespace {
+
+using mta::Json;
+
+struct Ran {
+  int status = 0;
+  std::string out = {};
+  std::string err = {};
+};
+
+template <class Command>
+Ran run_with(std::string input, Command command) {
+  char* out = nullptr;
+  char* err = nullptr;
+  std::size_t out_octets = 0, err_octets = 0;
+  const Output output{open_memstream(&out, &out_octets), open_memstream(&err, &err_octets)};
+  std::FILE* in = fmemopen(input.data(), input.size(), "r");
+  Ran ran{.status = command(in, output)};
+  std::fclose(in);
+  std::fclose(output.out);
+  std::fclose(output.err);
+  ran.out.assign(out, out_octets);
+  ran.err.assign(err, err_octets);
+  std::free(out);
+  std::free(err);
+  return ran;
+}
+
+Ran auth(const std::vector<std::string>& words, std::string input) {
+  return run_with(std::move(input), [&](std::FILE* in, const Output& output) {
+    return run_auth(words, in, WallTime{}, output);
+  });
+}
+
+// A port of loopback at which nobody listens.
+const std::string nobody = "127.0.0.1:1";
+
+TEST(AuthCommand, OneMessageGivesOneObjectWithAllKeys) {
+  const Ran ran = auth({"--dns", nobody, "--ip=192.0.2.1", "--helo", "mail.example.com",
+                        "--mail-from", "<a@example.com>"},
+                       "From: a@example.com\n\nhello\n");
+  EXPECT_EQ(ran.status, exit_ok);
+  EXPECT_EQ(ran.out,
+            "{\"spf\":{\"result\":\"temperror\",\"domain\":\"example.com\",\"identity\":"
+            "\"mailfrom\",\"explanation\":\"the DNS could not be asked about example.com: "
+            "unreachable\",\"mechanism\":\"\"},\"dkim\":[],\"dmarc\":{\"result\":\"temperror\","
+            "\"domain\":\"example.com\",\"policy\":\"\",\"disposition\":\"none\",\"alignment\":"
+            "{\"spf\":false,\"dkim\":false}},\"arc\":{\"result\":\"none\",\"instances\":0}}\n");
+}
+
+TEST(AuthCommand, WithoutFromThereIsNoDmarc) {
+  const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "[192.0.2.1]"}, "x");
+  const Json object = Json::parse(ran.out, nullptr, false);
+  EXPECT_EQ(object["spf"]["result"], "none");
+  EXPECT_EQ(object["spf"]["identity"], "helo");
+  EXPECT_EQ(object["dmarc"]["result"], "none");
+  EXPECT_EQ(object["dmarc"]["domain"], "");
+}
+
+TEST(AuthCommand, WrongWordsAreAUsageError) {
+  EXPECT_EQ(auth({}, "x").status, exit_usage);
+  EXPECT_EQ(auth({"--ip"}, "x").status, exit_usage);
+  EXPECT_EQ(auth({"--ip", "x"}, "x").err, "ringpostctl: \"x\" is no IP address\n");
+  EXPECT_EQ(auth({"--ip", "::1", "--dns", "ns.example"}, "x").err,
+            "ringpostctl: \"ns.example\" is no address of a name server\n");
+  EXPECT_EQ(auth({"--ip", "::1", "--what"}, "x").status, exit_usage);
+}
+
+Json row(const std::string& id, const std::string& message) {
+  return {{"id", id},
+          {"dns", nobody},
+          {"ip", "192.0.2.1"},
+          {"helo", "[x]"},
+          {"mail_from", nullptr},
+          {"now", nullptr},
+          {"message", base64_encode(message)}};
+}
+
+TEST(AuthCommand, ABatchAnswersEveryLineInOrder) {
+  Json no_time = row("3", "x");
+  no_time["now"] = "soon";
+  Json no_text = row("4", "x");
+  no_text["helo"] = 5;
+  Json no_base64 = row("5", "x");
+  no_base64["message"] = "%%";
+  const Ran ran =
+      auth({"--batch"}, row("1", "Subject: x\n\n").dump() + "\n{\n[1]\n" + no_time.dump() + "\n" +
+                            no_text.dump() + "\n" + no_base64.dump() + "\n{\"id\":{\"a\":[7]}}\n" +
+                            row("8", "").dump());
+  EXPECT_EQ(ran.status, exit_ok);
+  std::vector<Json> answers;
+  for (std::size_t at = 0; at < ran.out.size(); at = ran.out.find('\n', at) + 1)
+    answers.push_back(Json::parse(ran.out.substr(at, ran.out.find('\n', at) - at), nullptr, false));
+  ASSERT_EQ(answers.size(), 8u);
+  EXPECT_EQ(answers[0]["id"], "1");
+  EXPECT_EQ(answers[0]["spf"]["result"], "none");
+  EXPECT_FALSE(answers[0].contains("error"));
+  EXPECT_EQ(answers[1]["error"], "the line is no JSON object");
+  EXPECT_TRUE(answers[2]["id"].is_null());
+  EXPECT_EQ(answers[3]["error"], "\"now\" is no Unix time");
+  EXPECT_EQ(answers[4]["error"], "\"helo\" is no text");
+  EXPECT_EQ(answers[5]["error"], "\"message\" is not base64");
+  EXPECT_EQ(answers[6]["id"].dump(), "{\"a\":[7]}");
+  EXPECT_EQ(answers[6]["error"], "\"\" is no IP address");
+  EXPECT_EQ(answers[7]["id"], "8");
+}
+
+TEST(AuthCommand, AddressesMayStandInBrackets) {
+  EXPECT_EQ(bare_address(" <a@b> "), "a@b");
+  EXPECT_EQ(bare_address("<>"), "");
+  EXPECT_EQ(bare_address("a@b"), "a@b");
+}
+
+TEST(AuthCommand, PslAnswersEveryLine) {
+  const Ran ran =
+      run_with("www.example.com\r\n\nCOM\n a.b.co.uk",
+               [&](std::FILE* in, const Output& output) { return run_psl({}, in, output); });
+  EXPECT_EQ(ran.status, exit_ok);
+  EXPECT_EQ(ran.out, "example.com\nnull\nnull\nb.co.uk\n");
+}
+
+}  // namespace
+}  // namespace ringpost::ctl

@@ -1,0 +1,100 @@
+// Rounds of evaluation and questions: see auth_judge.h.
+#include "tools/ringpostctl/auth_judge.h"
+
+#include <optional>
+
+#include "engine/ring/clock.h"
+#include "proto/auth/dns_memo.h"
+#include "proto/base/ascii.h"
+#include "proto/base/bytes.h"
+#include "proto/base/check.h"
+#include "proto/base/crc32c.h"
+#include "scan/sign/message_verifier.h"
+#include "tools/ringpostctl/dns_client.h"
+
+namespace ringpost::ctl {
+namespace {
+
+// As it would be on the wire: files have LF.
+std::string with_crlf(std::string_view text) {
+  std::string wire;
+  wire.reserve(text.size() + text.size() / 32);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    if (end == std::string_view::npos) return wire.append(text.substr(at));
+    wire.append(text.substr(at, end - at));
+    if (!wire.ends_with('\r')) wire += '\r';
+    wire += '\n';
+    at = end + 1;
+  }
+  return wire;
+}
+
+std::string_view identity_text(auth::SpfIdentity identity) {
+  return identity == auth::SpfIdentity::Helo ? "helo" : "mailfrom";
+}
+
+mta::Json json_of(const auth::DmarcResult& dmarc) {
+  return {{"result", to_text(dmarc.result)},
+          {"domain", dmarc.domain},
+          {"policy", dmarc.policy ? to_text(*dmarc.policy) : std::string_view()},
+          {"disposition", to_text(dmarc.disposition)},
+          {"alignment", {{"spf", dmarc.spf_aligned}, {"dkim", dmarc.dkim_aligned}}}};
+}
+
+}  // namespace
+
+AuthReport judge(const AuthQuestion& question, const auth::SuffixList* suffixes) {
+  const std::string message = with_crlf(question.message);
+  scan::MessageVerifier verifier;
+  verifier.take(bytes_of(message));
+  verifier.finish();
+  const std::vector<std::string> authors = auth::author_domains(verifier.header());
+  const unsigned sample = crc32c(0, bytes_of(message)) % 100;
+  DnsClient client(question.resolver);
+  auth::DnsMemo memo;
+  const Instant deadline = ring::monotonic_now() + judge_time_max;
+  while (true) {
+    auto spf = auth::evaluate_spf(question.session, memo);
+    auto dkim = verifier.evaluate_dkim(memo, question.session.now);
+    auto arc = verifier.evaluate_arc(memo, question.session.now);
+    std::optional<auth::DmarcResult> dmarc;
+    if (spf && dkim) {
+      const auth::DmarcInput input{authors, spf->result, spf->domain, *dkim, sample};
+      dmarc = auth::evaluate_dmarc(input, suffixes, memo);
+    }
+    if (dmarc && arc)
+      return {std::move(*spf), std::move(*dkim), std::move(*dmarc), std::move(*arc)};
+    CHECK(!memo.wants_nothing());
+    client.answer_all(memo, deadline);
+  }
+}
+
+mta::Json json_of(const AuthReport& report) {
+  const auth::SpfResult& spf = report.spf;
+  mta::Json signatures = mta::Json::array();
+  for (const auth::DkimResult& one : report.dkim) {
+    signatures.push_back({{"result", to_text(one.result)},
+                          {"domain", one.domain},
+                          {"selector", one.selector},
+                          {"algorithm", one.algorithm},
+                          {"reason", one.reason}});
+  }
+  return {{"spf",
+           {{"result", to_text(spf.result)},
+            {"domain", spf.domain},
+            {"identity", identity_text(spf.identity)},
+            {"explanation", spf.problem.empty() ? spf.explanation : spf.problem},
+            {"mechanism", spf.mechanism}}},
+          {"dkim", signatures},
+          {"dmarc", json_of(report.dmarc)},
+          {"arc", {{"result", to_text(report.arc.result)}, {"instances", report.arc.instances}}}};
+}
+
+std::string bare_address(std::string_view text) {
+  text = ascii::trim(text);
+  if (text.starts_with('<') && text.ends_with('>')) text = text.substr(1, text.size() - 2);
+  return std::string(text);
+}
+
+}  // namespace ringpost::ctl
