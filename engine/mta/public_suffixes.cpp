@@ -3,6 +3,8 @@
 
 #include <libpsl.h>
 
+#include "proto/base/utf8.h"
+
 namespace ringpost::mta {
 namespace {
 
@@ -23,7 +25,7 @@ PublicSuffixes::PublicSuffixes()
 std::string PublicSuffixes::registrable(std::string_view domain) const {
   if (domain.ends_with('.')) domain.remove_suffix(1);
   if (domain.empty() || domain.size() > domain_octets_max || domain.contains('\0') ||
-      domain.starts_with('.') || domain.contains(".."))
+      domain.starts_with('.') || domain.contains("..") || !is_utf8(domain))
     return {};
   if (list_ == nullptr) return std::string(domain);
   char* lower = nullptr;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include "engine/mta/public_suffixes.h"
 #include "engine/ring/clock.h"
@@ -108,6 +109,12 @@ std::string read_all(std::FILE* in) {
   return all;
 }
 
+std::string authserv_id_of(const Options& options) {
+  if (!options.auth_serv_id.empty()) return options.auth_serv_id;
+  utsname names{};
+  return uname(&names) == 0 ? names.nodename : "localhost";
+}
+
 int run_single(const Options& options, const auth::SuffixList* suffixes, std::FILE* in,
                WallTime now, const Output& output) {
   auto question = question_of(options);
@@ -117,7 +124,11 @@ int run_single(const Options& options, const auth::SuffixList* suffixes, std::FI
   }
   question->session.now = now;
   question->message = read_all(in);
-  output.put_line(json_of(judge(*question, suffixes)));
+  const AuthReport report = judge(*question, suffixes);
+  if (!options.writes_field)
+    output.put_line(json_of(report));
+  else
+    output.put(field_of(report, *question, authserv_id_of(options)));
   return exit_ok;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/ring/clock.h"
+#include "proto/auth/auth_results.h"
 #include "proto/auth/dns_memo.h"
 #include "proto/base/ascii.h"
 #include "proto/base/bytes.h"
@@ -89,6 +90,21 @@ mta::Json json_of(const AuthReport& report) {
           {"dkim", signatures},
           {"dmarc", json_of(report.dmarc)},
           {"arc", {{"result", to_text(report.arc.result)}, {"instances", report.arc.instances}}}};
+}
+
+std::string field_of(const AuthReport& report, const AuthQuestion& question,
+                     std::string_view authserv_id) {
+  std::string field;
+  auth::append_auth_results(field, {.service = authserv_id,
+                                    .spf = &report.spf,
+                                    .mail_from = question.session.mail_from,
+                                    .helo = question.session.helo,
+                                    .dkim = report.dkim,
+                                    .dmarc = &report.dmarc,
+                                    .disposition = to_text(report.dmarc.disposition),
+                                    .arc = &report.arc});
+  std::erase(field, '\r');
+  return field;
 }
 
 std::string bare_address(std::string_view text) {

@@ -38,6 +38,10 @@ AuthReport judge(const AuthQuestion& question, const auth::SuffixList* suffixes)
 // All keys are always there; texts that nothing is known of are empty.
 mta::Json json_of(const AuthReport& report);
 
+// The Authentication-Results field (RFC 8601), folded, lines ended by LF as in a file.
+std::string field_of(const AuthReport& report, const AuthQuestion& question,
+                     std::string_view authserv_id);
+
 // "<a@b>" or "a@b" as a bare address; "<>" is empty.
 std::string bare_address(std::string_view text);
 

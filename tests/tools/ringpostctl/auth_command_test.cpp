@@ -60,6 +60,16 @@ TEST(AuthCommand, OneMessageGivesOneObjectWithAllKeys) {
             "{\"spf\":false,\"dkim\":false}},\"arc\":{\"result\":\"none\",\"instances\":0}}\n");
 }
 
+TEST(AuthCommand, TheFieldStandsInPlaceOfTheObject) {
+  const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "mail.example.com",
+                        "--mail-from", "a@example.com", "--auth-results", "--auth-serv-id", "mx.x"},
+                       "Subject: x\n\n");
+  EXPECT_EQ(ran.out,
+            "Authentication-Results: mx.x;\n\tspf=temperror (the DNS could not be asked "
+            "about example.com: unreachable)\n\t smtp.mailfrom=a@example.com;\n\tdkim=none;\n"
+            "\tdmarc=none (no domain in a From field);\n\tarc=none\n");
+}
+
 TEST(AuthCommand, WithoutFromThereIsNoDmarc) {
   const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "[192.0.2.1]"}, "x");
   const Json object = Json::parse(ran.out, nullptr, false);
