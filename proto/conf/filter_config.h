@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
+#include "proto/conf/native_filter.h"
 #include "proto/conf/table.h"
 #include "proto/filter/vocabulary.h"
 
@@ -44,9 +46,8 @@ struct FilterProcess {
   Duration answer_max = filter_answer_max_default;  // `answer-timeout`
 };
 
-enum class FilterKind : std::uint8_t { Builtin, Process, Chain };
+enum class FilterKind : std::uint8_t { Builtin, Process, Chain, Native };
 enum class FilterCondition : std::uint8_t { Fcrdns, Rdns, Source, Auth, Helo, MailFrom, RcptTo };
-enum class FilterDecision : std::uint8_t { Reject, Disconnect, Rewrite, Report, Junk, Bypass };
 
 // One `filter NAME`, or a chain in braces, whose name is empty.
 struct Filter {
@@ -61,6 +62,7 @@ struct Filter {
   std::string text;                        // of the decision; empty with Junk and Bypass
   const FilterProcess* process = nullptr;  // Process
   std::vector<const Filter*> chain;        // Chain: not empty
+  std::optional<NativeSettings> native;    // Native
 };
 
 }  // namespace ringpost::conf

@@ -74,6 +74,7 @@ bool tests_client_name(const Filter& filter) {
   if (filter.kind == FilterKind::Chain)
     return std::ranges::any_of(filter.chain,
                                [](const Filter* link) { return tests_client_name(*link); });
+  if (filter.kind == FilterKind::Native) return false;
   // What a process is told begins with the name.
   return filter.kind == FilterKind::Process || filter.condition == FilterCondition::Fcrdns ||
          filter.condition == FilterCondition::Rdns;

@@ -230,8 +230,10 @@ bool Parser::parse_filter() {
     is_complete = parse_filter_phase(*filter);
   } else if (take_keyword("chain")) {
     is_complete = parse_filter_chain(*filter);
+  } else if (take_word("builtin")) {
+    is_complete = parse_native(*filter);
   } else {
-    expected("proc, proc-exec, phase or chain");
+    expected("proc, proc-exec, phase, chain or builtin");
   }
   if (!is_complete) return false;
   known->second = filter.get();

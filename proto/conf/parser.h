@@ -165,6 +165,29 @@ class Parser {
   bool parse_filter_reference(const Filter*& filter);
   const FilterProcess* add_process(FilterProcess process);
 
+  // `filter NAME builtin` (parse_native.cpp).
+  struct Flag {
+    std::string_view name;
+    std::string value;
+    Position position;
+  };
+  bool parse_native(Filter& filter);
+  bool parse_sender_score(Filter& filter);
+  const Table* load_address_list(const std::string& path, Position position);
+  bool at_new_option(std::set<std::string>& seen);
+  // Whether it was one; nothing after a syntax error.
+  std::optional<bool> parse_lookup_option(const Table*& allowed, Duration& timeout,
+                                          std::set<std::string>& seen);
+  void parse_score_flags(SenderScoreSettings& settings, const Token& flags);
+  void take_score_flag(SenderScoreSettings& settings, const Flag& flag);
+  bool parse_dns_lists(Filter& filter);
+  bool parse_list_option(DnsListSettings& settings);
+  bool parse_list_zone(DnsListSettings& settings);
+  bool parse_list_codes(ListZone& zone);
+  bool parse_list_step(DnsListSettings& settings);
+  bool parse_native_decision(FilterDecision& decision, std::string& text);
+  std::optional<dns::Name> expect_zone();
+
   void finish();
   void check_pkis();
 
