@@ -43,7 +43,8 @@ std::optional<std::uint64_t> sum(Count& counts) {
 
 ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                                  std::vector<const observe::CoreMetrics*> metrics,
-                                 const observe::FilterMetrics& filter_metrics, Reloader& reloader,
+                                 const observe::FilterMetrics& filter_metrics,
+                                 const observe::LabelledCounters& counters, Reloader& reloader,
                                  std::function<void()> discover, std::function<void()> stop,
                                  std::uint64_t restarts)
     : workers_(workers.begin(), workers.end()),
@@ -52,6 +53,7 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
       log_(log),
       metrics_(std::move(metrics)),
       filter_metrics_(filter_metrics),
+      counters_(counters),
       reloader_(reloader),
       discover_(std::move(discover)),
       stop_(std::move(stop)),
@@ -120,6 +122,7 @@ void ControlCommands::show_envelope(const ControlRequest& request, ControlReply&
 void ControlCommands::show_stats(const ControlRequest&, ControlReply& reply) {
   for (const observe::Sample& sample : observe::samples(metrics_)) reply.row(to_json(sample));
   for (const observe::Sample& sample : filter_metrics_.samples()) reply.row(to_json(sample));
+  for (const observe::Sample& sample : counters_.samples()) reply.row(to_json(sample));
   reply.row(to_json(observe::Sample{.name = "ringpost_process_engine_restarts_total",
                                     .help = "engines that crashed and were made anew",
                                     .kind = observe::SampleKind::Counter,

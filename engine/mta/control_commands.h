@@ -15,6 +15,7 @@
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
 #include "engine/observe/filter_metrics.h"
+#include "engine/observe/labelled_counters.h"
 #include "engine/observe/metrics.h"
 
 namespace ringpost::mta {
@@ -23,7 +24,8 @@ class ControlCommands {
  public:
   ControlCommands(std::span<Worker* const> workers, observe::EventLog& log,
                   std::vector<const observe::CoreMetrics*> metrics,
-                  const observe::FilterMetrics& filter_metrics, Reloader& reloader,
+                  const observe::FilterMetrics& filter_metrics,
+                  const observe::LabelledCounters& counters, Reloader& reloader,
                   std::function<void()> discover, std::function<void()> stop,
                   std::uint64_t restarts = 0);
 
@@ -45,6 +47,7 @@ class ControlCommands {
   observe::EventLog& log_;
   std::vector<const observe::CoreMetrics*> metrics_;
   const observe::FilterMetrics& filter_metrics_;
+  const observe::LabelledCounters& counters_;
   Reloader& reloader_;
   std::function<void()> discover_;
   std::function<void()> stop_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/mta/native_figures.h"
 #include "proto/filter/request.h"
 #include "proto/smtp/refusal.h"
 #include "proto/smtp/replies.h"
@@ -80,9 +81,12 @@ FilterRun::FilterRun(WorkerParts& parts, std::shared_ptr<const Generation> gener
     // A process has one question of a session at a time, and is told of a session once.
     const auto is_its = [&](const Place& place) { return place.filter->process == filter.process; };
     if (filter.process != nullptr && std::ranges::any_of(chain_, is_its)) return;
-    chain_.push_back({&filter, nullptr});
+    chain_.push_back({&filter, nullptr, nullptr});
     if (filter.kind == conf::FilterKind::Process)
       chain_.back().link = std::make_unique<FilterLink>(*parts_.filters, filter, session_, self);
+    NativeFilterOwner& asker = *this;
+    if (filter.kind == conf::FilterKind::Native)
+      chain_.back().native = make_native_filter({parts_, filter, asker});
   };
   if (root.kind != conf::FilterKind::Chain) add(root);
   for (const conf::Filter* const link : root.chain) add(*link);
@@ -131,6 +135,11 @@ bool FilterRun::decides(Phase phase) const {
 }
 
 bool FilterRun::ask(const Place& place) {
+  if (place.native != nullptr) {
+    if (!place.native->decides(phase_)) return false;
+    auto answer = place.native->ask(phase_);
+    return !answer || take_native(*place.filter, std::move(*answer));
+  }
   if (place.link == nullptr) {
     return place.filter->kind == conf::FilterKind::Builtin && place.filter->phase == phase_ &&
            judge(*place.filter);
@@ -155,6 +164,24 @@ void FilterRun::link_answered(FilterLink& link, FilterAnswer answer) {
   if (take(link, answer)) return;
   ++next_;
   go_on();
+}
+
+// The one that was asked last; it has no other question under way.
+void FilterRun::native_answered(FilterAnswer answer) {
+  if (take_native(*chain_[next_].filter, std::move(answer))) return;
+  ++next_;
+  go_on();
+}
+
+void FilterRun::hurry() {
+  if (next_ < chain_.size() && chain_[next_].native != nullptr) chain_[next_].native->hurry();
+}
+
+std::string FilterRun::fields() const {
+  std::string fields;
+  for (const Place& place : chain_)
+    if (place.native != nullptr) place.native->append_fields(fields);
+  return fields;
 }
 
 bool FilterRun::judge(const conf::Filter& filter) {
@@ -191,6 +218,15 @@ bool FilterRun::take(FilterLink& link, FilterAnswer& answer) {
   if (answer.kind != Report && !answer.text.empty())
     report(filter::ReportEvent::FilterResponse, {phase, to_text(word), answer.text});
   return conclude(link.filter, word, std::move(answer.text));
+}
+
+bool FilterRun::take_native(const conf::Filter& filter, FilterAnswer answer) {
+  parts_.native->answered(filter.name, answer.kind);
+  if (answer.kind == FilterAnswer::Kind::Proceed) return false;
+  if (answer.kind != FilterAnswer::Kind::Unavailable)
+    return conclude(filter, word_of(answer.kind), std::move(answer.text));
+  cannot_decide(filter, answer.text);
+  return true;
 }
 
 bool FilterRun::conclude(const conf::Filter& filter, FilterWord word, std::string text) {

@@ -13,6 +13,7 @@
 #include "engine/mta/filter_link.h"
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
+#include "engine/mta/native_filter.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/observe/filter_event.h"
 #include "proto/conf/filter_test.h"
@@ -49,7 +50,7 @@ class FilterRunOwner {
   ~FilterRunOwner() = default;
 };
 
-class FilterRun final : EnquiryAsker, FilterLinkOwner {
+class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
  public:
   // `root`: a filter or a chain of `generation`. `client`: as the log calls it; outlives the run.
   FilterRun(WorkerParts& parts, std::shared_ptr<const Generation> generation,
@@ -63,6 +64,10 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   // recipient counts in the phase rcpt-to.
   void begin(filter::Phase phase, std::vector<std::string> parameters,
              conf::AddressView recipient = {});
+  // The session is about to end: what merely lets time pass answers now.
+  void hurry();
+  // Fields that filters add to each message of the session.
+  std::string fields() const;
   // The client's name must be known before the phase connect.
   bool needs_client_name() const { return needs_client_name_; }
 
@@ -84,7 +89,8 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
  private:
   struct Place {  // in the chain
     const conf::Filter* filter;
-    std::unique_ptr<FilterLink> link;  // of a process
+    std::unique_ptr<FilterLink> link;      // of a process
+    std::unique_ptr<NativeFilter> native;  // of one that needs none
   };
   // One of the processes through which content goes.
   struct Stage {
@@ -101,13 +107,17 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner {
   void link_answered(FilterLink& link, FilterAnswer answer) override;
   void link_content(FilterLink& link, std::string_view lines) override;
   void link_room(FilterLink& link) override;
+  // NativeFilterOwner
+  void native_answered(FilterAnswer answer) override;
+  conf::SessionFacts session_facts() const override { return owner_.facts(); }
 
   void bind();
   void go_on();
-  // These four: true when the phase is over, or waits for an answer.
+  // These five: true when the phase is over, or waits for an answer.
   bool ask(const Place& place);
   bool judge(const conf::Filter& filter);
   bool take(FilterLink& link, FilterAnswer& answer);
+  bool take_native(const conf::Filter& filter, FilterAnswer answer);
   bool conclude(const conf::Filter& filter, observe::FilterWord word, std::string text);
   // True when the phase is over.
   bool do_without(FilterLink& link, std::string_view reason);

@@ -118,6 +118,8 @@ void Inbound::receive_ended(int error) {
     close_reason_ = observe::CloseReason::PeerReset;
     session_.disconnected();
   }
+  // Nobody is kept waiting who has gone.
+  if (waiting_ == Waiting::Filter) filters_->run.hurry();
   pump();
 }
 
@@ -318,6 +320,7 @@ void Inbound::shut_down() {
     return named({.state = ClientName::State::Failed});
   }
   if (waiting_ == Waiting::Auth) return auth_->hurry();
+  if (waiting_ == Waiting::Filter) filters_->run.hurry();
   // Not before opened(): who the client is decides which count it enters.
   if (!client_.empty()) pump();
 }

@@ -281,7 +281,8 @@ void Inbound::on(const smtp::ContentBegin&) {
 
 void Inbound::begin_content() {
   transaction_->begin_content();
-  transaction_->trace = spam_field();
+  if (filters_ != nullptr) transaction_->trace = filters_->run.fields();
+  transaction_->trace += spam_field();
   mail::ReceivedTrace trace;
   trace.hello_name = hello_;
   trace.extended = extended_;

@@ -29,6 +29,10 @@ struct ClientNameEnquiry {
   ClientNameAsker* asker;  // null: forgotten
 };
 
+struct DnsEnquiry {
+  DnsAsker* asker;  // null: forgotten
+};
+
 // A question of a task; lives in its frame.
 struct Resolver::Waiting {
   Waiting(Resolver& owner, Instant deadline) : resolver(owner), number(++owner.last_asker_) {
@@ -170,6 +174,30 @@ ring::Task<void> Resolver::tell_client_name(conf::NetAddress address, ClientName
 }
 
 void Resolver::forget(ClientNameAsker& asker) {
+  if (asker.under_way_ == nullptr) return;
+  asker.under_way_->asker = nullptr;
+  asker.under_way_ = nullptr;
+}
+
+// Most lists are asked about the same clients again and again: what is known costs no task.
+void Resolver::ask(dns::Question question, Instant deadline, DnsAsker& asker) {
+  CHECK(asker.under_way_ == nullptr);
+  if (!closing_)
+    if (dns::AnswerPointer known = link_->find(question)) return asker.found(std::move(known));
+  ring::Task<void>::spawn(scope_, tell_answer(std::move(question), deadline, asker));
+}
+
+ring::Task<void> Resolver::tell_answer(dns::Question question, Instant deadline, DnsAsker& asker) {
+  DnsEnquiry enquiry{&asker};
+  asker.under_way_ = &enquiry;
+  dns::AnswerPointer answer = co_await find(std::move(question), deadline);
+  DnsAsker* const still = enquiry.asker;
+  if (still == nullptr) co_return;
+  still->under_way_ = nullptr;
+  still->found(std::move(answer));
+}
+
+void Resolver::forget(DnsAsker& asker) {
   if (asker.under_way_ == nullptr) return;
   asker.under_way_->asker = nullptr;
   asker.under_way_ = nullptr;

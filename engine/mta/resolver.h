@@ -49,6 +49,22 @@ class ClientNameAsker {
   ClientNameEnquiry* under_way_ = nullptr;
 };
 
+struct DnsEnquiry;
+
+// Something that is no task and asks one question at a time.
+class DnsAsker {
+ public:
+  // Perhaps from inside ask(); the answer is never null.
+  virtual void found(dns::AnswerPointer answer) = 0;
+
+ protected:
+  ~DnsAsker() = default;
+
+ private:
+  friend class Resolver;
+  DnsEnquiry* under_way_ = nullptr;
+};
+
 struct HostAddresses {
   dns::Outcome outcome = dns::Outcome::Failed;  // Found: at least one address
   dns::Failure failure = dns::Failure::None;
@@ -82,6 +98,10 @@ class Resolver final : ResolverLinkOwner {
   void name_client(conf::NetAddress address, ClientNameAsker& asker);
   void forget(ClientNameAsker& asker);
 
+  // find() for what is no task: `asker` is told once, unless forget() is called before.
+  void ask(dns::Question question, Instant deadline, DnsAsker& asker);
+  void forget(DnsAsker& asker);
+
   // To be called once per turn: counts, and wakes sockets that lacked buffers.
   void end_of_turn();
   // Everything that is asked fails from now on; is idle soon after.
@@ -95,6 +115,7 @@ class Resolver final : ResolverLinkOwner {
       : core_(core), streams_(streams), metrics_(metrics) {}
   void finished(dns::Finished finished) override;
   ring::Task<void> tell_client_name(conf::NetAddress address, ClientNameAsker& asker);
+  ring::Task<void> tell_answer(dns::Question question, Instant deadline, DnsAsker& asker);
 
   ring::Core& core_;
   memory::BufferRing& streams_;

@@ -82,6 +82,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .parent = options_.parent,
                       .metrics = *metrics_[i],
                       .filter_metrics = filter_metrics_,
+                      .counters = counters_,
                       .events = log_->core(i),
                       .generation = generation_,
                       .offline_uid = intake_.uid_under_way(),
@@ -216,7 +217,7 @@ void Server::answer_control() {
                                          options_.config, generation_);
   reloader_->watch_files();
   commands_ = std::make_unique<ControlCommands>(
-      workers_, *log_, std::move(metrics), filter_metrics_, *reloader_,
+      workers_, *log_, std::move(metrics), filter_metrics_, counters_, *reloader_,
       [this] { intake_.look_now(); },
       [this, main_thread] {
         asked_to_stop_ = true;

@@ -79,6 +79,7 @@ class Server {
   std::unique_ptr<observe::EventLog> log_;
   std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
   observe::FilterMetrics filter_metrics_;
+  observe::LabelledCounters counters_;
   std::unique_ptr<TableSources> sources_;
   std::optional<Retirement> retirement_;  // outlives every generation
   std::shared_ptr<const Generation> generation_;

@@ -47,7 +47,8 @@ Worker::Worker(WorkerSetup setup, std::unique_ptr<ring::Core> core)
              .users = setup_.users,
              .generation = setup_.generation,
              .offline_uid = setup_.offline_uid,
-             .auth = &setup_.auth} {}
+             .auth = &setup_.auth},
+      native_(setup_.counters, setup_.index) {}
 
 std::expected<void, Fault> Worker::set_up() {
   memory::BufferRingOptions buffer_options;
@@ -79,6 +80,7 @@ std::expected<void, Fault> Worker::set_up() {
                                                            .metrics = setup_.filter_metrics,
                                                            .parent = setup_.parent});
   parts_.filters = filters_.get();
+  parts_.native = &native_;
   keys_ = std::make_unique<KeyLink>(*core_, setup_.parent);
   parts_.signer = keys_.get();
   client_sessions_ = std::make_unique<tls::SessionStore>(client_sessions_max);

@@ -15,6 +15,7 @@
 #include "engine/mta/filter_processes.h"
 #include "engine/mta/inbound.h"
 #include "engine/mta/key_link.h"
+#include "engine/mta/native_figures.h"
 #include "engine/mta/recover.h"
 #include "engine/mta/resolver.h"
 #include "engine/mta/spool_upkeep.h"
@@ -34,6 +35,7 @@ struct WorkerSetup {
   process::ParentLink* parent = nullptr;
   observe::CoreMetrics& metrics;
   observe::FilterMetrics& filter_metrics;  // shared by all cores
+  observe::LabelledCounters& counters;     // shared by all cores
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;
@@ -132,6 +134,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Authentications> authentications_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<FilterProcesses> filters_;
+  NativeFigures native_;
   std::unique_ptr<KeyLink> keys_;
   std::unique_ptr<tls::SessionStore> client_sessions_;
   std::vector<std::unique_ptr<OpenListener>> listeners_;

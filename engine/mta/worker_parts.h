@@ -29,6 +29,7 @@ class ConnectionCounts;
 class Dispatcher;
 class Enquiries;
 class FilterProcesses;
+class NativeFigures;
 class Resolver;
 class Spooler;
 class UserDirectory;
@@ -52,6 +53,7 @@ struct WorkerParts {
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;
+  NativeFigures* native = nullptr;
   Resolver* resolver = nullptr;
   tls::Signer* signer = nullptr;                 // by the private keys of the configuration
   tls::SessionStore* client_sessions = nullptr;  // with servers

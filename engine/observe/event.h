@@ -466,7 +466,8 @@ using AllEvents =
               Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
               TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
-              CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid>;
+              CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid,
+              ListRefused>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

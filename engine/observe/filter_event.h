@@ -65,4 +65,16 @@ struct FilterSaid {
   }
 };
 
+// A list in the DNS says that it does not answer us. Once in a while for each.
+struct ListRefused {
+  static constexpr std::string_view name = "filter.list-refused";
+  static constexpr Level level = Level::Brief;
+  std::string_view filter = {};
+  std::string_view zone = {};
+  std::string_view answer = {};  // the address that it answers with
+  void fields(auto&& field) const {
+    field("filter", filter), field("zone", zone), field("answer", answer);
+  }
+};
+
 }  // namespace ringpost::observe

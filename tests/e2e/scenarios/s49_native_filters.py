@@ -1,0 +1,224 @@
+"""Filters that need no program: senderscore, lists of addresses in the DNS."""
+import time
+
+from harness import nameserver
+from harness.case import case
+from scenarios import s34_proxy, s40_filters
+
+zones = {
+    "score.test": [
+        "2.0.0.127 A 127.0.4.5", "3.0.0.127 A 127.0.4.69", "4.0.0.127 A 127.0.4.70",
+        "5.0.0.127 A 127.0.4.10", "6.0.0.127 A 127.255.255.254", "7.0.0.127 A 192.0.2.99",
+        "8.0.0.127 A 127.0.4.100", "9.0.0.127 A 127.0.4.101",
+        "10.0.0.127 A 127.0.4.50", "10.0.0.127 A 127.0.4.60"],
+    "bad.test": [
+        "2.0.0.127 A 127.0.0.2", '2.0.0.127 TXT "see http://bad.test/?2"',
+        "3.0.0.127 A 127.0.0.4", "4.0.0.127 A 127.0.0.2",
+        "6.0.0.127 A 127.255.255.254", "7.0.0.127 A 192.0.2.99",
+        "7.0.0.0." + "0." * 20 + "8.b.d.0.1.0.0.2 A 127.0.0.2",
+        "11.0.0.127 A 127.0.0.2", '11.0.0.127 TXT "one\\013\\010250 two"'],
+    "worse.test": ["2.0.0.127 A 127.0.1.6", "3.0.0.127 A 127.0.1.1"],
+    "good.test": ["4.0.0.127 A 127.0.9.1"],
+}
+too_low = "550 your IP reputation is too low for this MX"
+ready = "220 mx.example.test ESMTP Ringpost"
+
+
+def start(t, line, zone_resolver=None, chain="f", **options):
+    resolver = zone_resolver or nameserver.Nsd(t, zones).address
+    return s40_filters.start(t, f"filter f builtin {line}\n", chain,
+                             f"resolver {resolver} timeout 300ms attempts 1", **options)
+
+
+def greetings(daemon, *last_octets):
+    return {one: s40_filters.greeting(daemon, f"127.0.0.{one}") for one in last_octets}
+
+
+def fields(daemon):
+    """The head of the last message that was delivered."""
+    with open(sorted(daemon.delivered())[-1], "rb") as file:
+        return file.read().split(b"\n\n", 1)[0].decode().splitlines()
+
+
+@case()
+def scores(t):
+    """Blocked below 10, junk below 70; what is no score, and an address without one, passes."""
+    daemon = start(t, 'senderscore "filter-senderscore -blockBelow 10 -junkBelow 70" zone score.test')
+    open_ = (ready, "open")
+    t.equal(greetings(daemon, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+            {2: (too_low, "closed"), 3: open_, 4: open_, 5: open_, 6: open_, 7: open_, 8: open_,
+             9: open_, 10: open_, 11: open_})
+    t.eventually(lambda: [(one["decision"], one["text"]) for one in daemon.events("filter.decided")]
+                 == [("disconnect", too_low), ("junk", "score 69"), ("junk", "score 10")],
+                 "the log has what was decided")
+    t.eventually(lambda: [(one["zone"], one["answer"])
+                          for one in daemon.events("filter.list-refused")]
+                 == [("score.test", "127.255.255.254")], "and the refusal of the list")
+    figures = daemon.statistics()
+
+    def said(word):
+        name = f'ringpost_filter_list_answers_total{{filter="f",zone="score.test",answer="{word}"}}'
+        return figures[name]
+    t.equal([said(word) for word in ("listed", "not-listed", "refused", "strange", "failed")],
+            [5, 1, 1, 3, 0])
+    t.equal(figures['ringpost_filter_native_answers_total{filter="f",kind="junk"}'], 2)
+
+
+@case()
+def junk_and_header(t):
+    """The score of a client stands in its mail, above the field of junk."""
+    daemon = start(t, 'senderscore "-junkBelow 70 -scoreHeader" zone score.test')
+    s40_filters.accepted(daemon, "127.0.0.3")
+    s40_filters.accepted(daemon, "127.0.0.4")
+    s40_filters.accepted(daemon, "127.0.0.11")
+    home = daemon.maildir_of("alice")
+    junk = list(s40_filters.subjects(home + "/.Junk"))
+    t.eventually(lambda: len(list(s40_filters.subjects(home + "/.Junk"))) == 1, f"one: {junk}")
+    daemon.wait_queue_empty()
+    heads = sorted(line for folder in (home, home + "/.Junk")
+                   for path in s40_filters.maildir.files(folder)
+                   for line in open(path, encoding="ascii") if line.startswith("X-S"))
+    t.equal(heads, ["X-SenderScore: 69\n", "X-SenderScore: 70\n", "X-Spam: Yes\n"])
+
+
+@case()
+def slow_down(t):
+    """Each reply waits by the score; others do not, and a client that has gone is not waited for."""
+    daemon = start(t, 'senderscore "-slowFactor 1000" zone score.test')
+    begin = time.monotonic()
+    with s40_filters.connect(daemon, source="127.0.0.3") as client:
+        greeted = time.monotonic() - begin
+        with s40_filters.connect(daemon, source="127.0.0.8") as other:
+            other.hello()
+            other.quit()
+        quick = time.monotonic() - begin - greeted
+        client.hello()
+        client.expect("NOOP", 250)
+        taken = time.monotonic() - begin
+        client.expect("MAIL FROM:<a@x.test>", 250)
+    t.true(0.3 <= greeted < 0.6, f"greeted after {greeted}")
+    t.true(quick < 0.25, f"another after {quick}")
+    t.true(0.6 <= taken - quick < 1.0, f"EHLO after {taken}")
+    gone = s40_filters.connect(daemon, source="127.0.0.2", banner=False)
+    time.sleep(0.1)
+    gone.socket.close()
+    daemon.wait_no_session(0.7)
+
+
+@case()
+def a_stop_waits_for_no_delay(t):
+    """The end of the daemon does not wait for those that are slowed down."""
+    daemon = start(t, 'senderscore "-slowFactor 60000" zone score.test')
+    client = s40_filters.connect(daemon, source="127.0.0.2", banner=False)
+    t.eventually(lambda: daemon.open_sessions() == 1, "a session")
+    begin = time.monotonic()
+    daemon.stop()
+    t.true(time.monotonic() - begin < 5, "it ends at once")
+    client.socket.close()
+
+
+@case()
+def a_later_phase(t):
+    """-blockPhase: the session goes on until then."""
+    daemon = start(t, 'senderscore "-blockBelow 10 -blockPhase mail-from" zone score.test')
+    with s40_filters.connect(daemon, source="127.0.0.2") as client:
+        client.hello()
+        t.equal(str(client.expect("MAIL FROM:<a@x.test>", 550)),
+                "550 5.7.1 your IP reputation is too low for this MX")
+        t.true(client.at_end(), "and ends there")
+
+
+@case()
+def an_allow_list(t):
+    """Addresses of the file have the best score, and nobody asks about them."""
+    path = t.path("friends")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# friends\n127.0.0.2/32\n2001:db8::/32\n")
+    silent = nameserver.Silent(t)
+    daemon = start(t, f'senderscore "-blockBelow 10 -allowlist {path}" zone score.test',
+                   silent.address)
+    before = silent.questions()
+    t.equal(greetings(daemon, 2), {2: (ready, "open")})
+    t.equal(silent.questions() - before, 1)  # the client's name
+
+
+@case()
+def the_dns_does_not_answer(t):
+    """A score that cannot be had costs its timeout, and lets the client through."""
+    daemon = start(t, 'senderscore "-blockBelow 100" zone score.test timeout 200ms',
+                   nameserver.Silent(t).address)
+    begin = time.monotonic()
+    t.equal(greetings(daemon, 2), {2: (ready, "open")})
+    t.true(time.monotonic() - begin < 1.5, "it does not wait longer")
+
+
+@case()
+def lists(t):
+    """Weights of lists add up; a list of friends takes some away; each step has its decision."""
+    daemon = start(t, 'dnsbl zone bad.test zone worse.test weight 2 codes { "&0.0.0.4" } '
+                   'zone good.test weight -1 at 1 junk at 3 reject')
+    refused = ("554 5.7.1 127.0.0.2 is listed by worse.test", "open")
+    open_ = (ready, "open")
+    t.equal(greetings(daemon, 2, 3, 4, 5, 6, 7),
+            {2: refused, 3: open_, 4: open_, 5: open_, 6: open_, 7: open_})
+    t.eventually(lambda: [(one["decision"], one["text"]) for one in daemon.events("filter.decided")]
+                 == [("reject", refused[0]), ("junk", "1: bad.test")], "the log has the lists")
+    t.equal([(one["zone"], one["answer"]) for one in daemon.events("filter.list-refused")],
+            [("bad.test", "127.255.255.254")])
+    figures = daemon.statistics()
+    t.equal([figures[f'ringpost_filter_list_answers_total{{filter="f",zone="bad.test",'
+                     f'answer="{word}"}}'] for word in ("listed", "refused", "strange")], [3, 1, 1])
+
+
+@case()
+def reasons_of_lists(t):
+    """The reply has the list's own words, made harmless; or those of the configuration."""
+    daemon = start(t, "dnsbl zone bad.test")
+    t.equal(greetings(daemon, 2, 3, 11),
+            {2: ("554 5.7.1 127.0.0.2 is listed by bad.test: see http://bad.test/?2", "open"),
+             3: ("554 5.7.1 127.0.0.3 is listed by bad.test", "open"),
+             11: ("554 5.7.1 127.0.0.11 is listed by bad.test: one??250 two", "open")})
+    daemon = start(t, 'dnsbl zone bad.test at 1 disconnect "550 5.7.1 away"')
+    t.equal(greetings(daemon, 2), {2: ("550 5.7.1 away", "closed")})
+    daemon = start(t, "dnsbl zone bad.test allow 127.0.0.2 at 1 report")
+    t.equal(greetings(daemon, 2, 3), {2: (ready, "open"), 3: (ready, "open")})
+    t.eventually(lambda: [(one["decision"], one["text"]) for one in daemon.events("filter.decided")]
+                 == [("report", "1: bad.test")], "the log has what is reported")
+
+
+@case()
+def lists_at_a_later_phase(t):
+    """At rcpt-to the lists are asked once, and every recipient is refused."""
+    daemon = start(t, "dnsbl zone bad.test phase rcpt-to")
+    with s40_filters.connect(daemon, source="127.0.0.2") as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@x.test>", 250)
+        for _ in range(2):
+            client.expect("RCPT TO:<alice@example.test>", 554, "5.7.1")
+    t.equal(daemon.statistics()['ringpost_filter_list_answers_total{filter="f",zone="bad.test",'
+                                'answer="listed"}'], 1)
+
+
+@case()
+def lists_that_do_not_answer(t):
+    """They count nothing; with `on-error defer` they put off whoever is not refused anyway."""
+    silent = nameserver.Silent(t).address
+    daemon = start(t, "dnsbl zone bad.test timeout 200ms", silent)
+    t.equal(greetings(daemon, 2), {2: (ready, "open")})
+    daemon = start(t, "dnsbl zone bad.test timeout 200ms on-error defer", silent)
+    t.equal(greetings(daemon, 2), {2: ("451 4.3.0 Local error; try again later", "open")})
+    daemon = start(t, "dnsbl zone bad.test zone elsewhere.invalid on-error defer")
+    t.equal(greetings(daemon, 3)[3][0], "554 5.7.1 127.0.0.3 is listed by bad.test")
+
+
+@case()
+def lists_of_ipv6(t):
+    """IPv6 is asked about by nibbles; the address is the one that the proxy says."""
+    server = nameserver.Nsd(t, zones)
+    daemon = s34_proxy.Proxied(t, "proxy-v2 filter f",
+                               f"resolver {server.address}\n"
+                               "filter f builtin dnsbl zone bad.test\n")
+    for address, code in (("2001:db8::7", 554), ("2001:db8::8", 220)):
+        with daemon.client() as client:
+            client.send(s34_proxy.binary(address))
+            client.expect_reply(code)
