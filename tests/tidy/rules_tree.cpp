@@ -62,6 +62,8 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"store/spool/envelope.h", "envelope"},
     {"store/log/recovery.h", "spool_recovery"},
     {"tools/load/script.h", "load_script"},
+    {"proto/auth/dkim_signature.h", "dkim_signature"},
+    {"scan/sign/message_verifier.h", "message_verifier"},
 });
 
 // tests/a/b/c_test.cpp is about a/b/c.{h,cpp}, about an aspect of it (c_aspect_test.cpp), or about
