@@ -12,24 +12,10 @@
 #include "proto/base/crc32c.h"
 #include "scan/sign/message_verifier.h"
 #include "tools/ringpostctl/dns_client.h"
+#include "tools/ringpostctl/message_input.h"
 
 namespace ringpost::ctl {
 namespace {
-
-// As it would be on the wire: files have LF.
-std::string with_crlf(std::string_view text) {
-  std::string wire;
-  wire.reserve(text.size() + text.size() / 32);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    if (end == std::string_view::npos) return wire.append(text.substr(at));
-    wire.append(text.substr(at, end - at));
-    if (!wire.ends_with('\r')) wire += '\r';
-    wire += '\n';
-    at = end + 1;
-  }
-  return wire;
-}
 
 std::string_view identity_text(auth::SpfIdentity identity) {
   return identity == auth::SpfIdentity::Helo ? "helo" : "mailfrom";

@@ -10,6 +10,8 @@
 
 #include "proto/base/queue_id.h"
 #include "proto/control/selection.h"
+#include "tools/ringpostctl/arc_seal.h"
+#include "tools/ringpostctl/dkim_commands.h"
 #include "tools/ringpostctl/make_map.h"
 
 namespace ringpost::ctl {
@@ -312,6 +314,7 @@ std::string usage() {
       "WHICH: ID[.N]..., or all, or conditions that must all be met: domain NAME, sender ADDRESS,\n"
       "  recipient ADDRESS, older TIME, newer TIME, status WORD, held, limit NUMBER\n";
   text += fmt::format("and without a daemon:\n  {}\n", make_map_usage);
+  text += fmt::format("  {}\n{}\n", arc_seal_usage, dkim_usage);
   return text;
 }
 

@@ -10,7 +10,9 @@
 
 #include "engine/ring/clock.h"
 #include "proto/base/ascii.h"
+#include "tools/ringpostctl/arc_seal.h"
 #include "tools/ringpostctl/auth_command.h"
+#include "tools/ringpostctl/dkim_commands.h"
 #include "tools/ringpostctl/encrypt.h"
 #include "tools/ringpostctl/psl.h"
 #include "tools/ringpostctl/run.h"
@@ -50,6 +52,8 @@ std::optional<int> run_offline(std::span<const std::string> words) {
   const auto rest = words.subspan(1);
   if (words[0] == "encrypt") return ctl::run_encrypt(rest, stdin, stdout, stderr);
   if (words[0] == "auth") return ctl::run_auth(rest, stdin, judging_time(), {});
+  if (words[0] == "arc-seal") return ctl::run_arc_seal(rest, stdin, judging_time(), {});
+  if (words[0] == "dkim") return ctl::run_dkim(rest, stdin, judging_time(), {});
   if (words[0] == "psl") return ctl::run_psl(rest, stdin, {});
   return std::nullopt;
 }
