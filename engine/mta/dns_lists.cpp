@@ -17,19 +17,6 @@ using dns::Listing;
 
 constexpr std::size_t reason_octets_max = 200;
 
-FilterAnswer::Kind kind_of(FilterDecision decision) {
-  switch (decision) {
-    case FilterDecision::Disconnect:
-      return FilterAnswer::Kind::Disconnect;
-    case FilterDecision::Junk:
-      return FilterAnswer::Kind::Junk;
-    case FilterDecision::Report:
-      return FilterAnswer::Kind::Report;
-    default:
-      return FilterAnswer::Kind::Reject;
-  }
-}
-
 bool refuses(FilterDecision decision) {
   return decision == FilterDecision::Reject || decision == FilterDecision::Disconnect;
 }
@@ -121,10 +108,10 @@ const conf::ListStep* DnsListsFilter::step() const {
 FilterAnswer DnsListsFilter::decide() const {
   const conf::ListStep* const reached = step();
   if (reached != nullptr && refuses(reached->decision))
-    return {kind_of(reached->decision), refusal(*reached)};
+    return {answer_kind_of(reached->decision), refusal(*reached)};
   if (any_failed_ && settings_.defers) return {.text = "a list cannot be asked"};
   if (reached == nullptr) return {FilterAnswer::Kind::Proceed};
-  return {kind_of(reached->decision), listed()};
+  return {answer_kind_of(reached->decision), listed()};
 }
 
 std::string DnsListsFilter::refusal(const conf::ListStep& step) const {

@@ -177,6 +177,16 @@ void FilterRun::hurry() {
   if (next_ < chain_.size() && chain_[next_].native != nullptr) chain_[next_].native->hurry();
 }
 
+void FilterRun::client_spoke() {
+  if (phase_ == Phase::Connect && next_ < chain_.size() && chain_[next_].native != nullptr)
+    chain_[next_].native->client_spoke();
+}
+
+void FilterRun::client_failed() {
+  for (const Place& place : chain_)
+    if (place.native != nullptr) place.native->client_failed();
+}
+
 std::string FilterRun::fields() const {
   std::string fields;
   for (const Place& place : chain_)

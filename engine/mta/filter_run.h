@@ -39,6 +39,9 @@ class FilterRunOwner {
   virtual void filtered(FilterVerdict verdict) = 0;
   // What is known of the session now. The views stay until the next call.
   virtual conf::SessionFacts facts() const = 0;
+  // See NativeFilterOwner.
+  virtual bool server_speaks_first() const = 0;
+  virtual bool client_has_spoken() const = 0;
   // Content that has gone through all processes, whole lines.
   virtual void content_came(std::string_view lines) = 0;
   // It has all come; or it will not, and the message must be refused so.
@@ -66,6 +69,9 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
              conf::AddressView recipient = {});
   // The session is about to end: what merely lets time pass answers now.
   void hurry();
+  // See NativeFilter.
+  void client_spoke();
+  void client_failed();
   // Fields that filters add to each message of the session.
   std::string fields() const;
   // The client's name must be known before the phase connect.
@@ -110,6 +116,8 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
   // NativeFilterOwner
   void native_answered(FilterAnswer answer) override;
   conf::SessionFacts session_facts() const override { return owner_.facts(); }
+  bool server_speaks_first() const override { return owner_.server_speaks_first(); }
+  bool client_has_spoken() const override { return owner_.client_has_spoken(); }
 
   void bind();
   void go_on();

@@ -106,6 +106,7 @@ void Inbound::received(memory::Buffer buffer) {
   input_.push_back(std::move(buffer));
   if (input_.size() >= waiting_buffers_max) stream_.hold();
   if (waiting_ == Waiting::Proxy && !read_proxy_header()) return;
+  if (waiting_ == Waiting::Filter) filters_->run.client_spoke();
   pump();
 }
 

@@ -112,6 +112,10 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   void filters_bound() override;
   void filtered(FilterVerdict verdict) override;
   conf::SessionFacts facts() const override;
+  bool server_speaks_first() const override {
+    return listener_.tls_mode != conf::TlsMode::Implicit;
+  }
+  bool client_has_spoken() const override { return !unread().empty(); }
   void content_came(std::string_view lines) override;
   void content_filtered(const smtp::ReplyView* refusal) override;
   void content_room() override;

@@ -53,6 +53,7 @@ void Inbound::auth_replied(const smtp::ReplyView& reply, const std::string& user
   const bool waited = waiting_ == Waiting::Auth;
   waiting_ = waited ? Waiting::Nothing : waiting_;
   if (!user.empty()) user_ = user;
+  if (reply.code == 535 && filters_ != nullptr) filters_->run.client_failed();
   if (reply.code != 334)
     tell(filter::ReportEvent::LinkAuth, {user, reply.code == 235   ? "pass"
                                                : reply.code == 535 ? "fail"

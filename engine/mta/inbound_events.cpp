@@ -219,7 +219,9 @@ void Inbound::answered(conf::Answer answer) {
 
 void Inbound::refuse_recipient(const conf::Expansion& expansion) {
   parts_.metrics.session.recipients_refused.add();
-  if (expansion.outcome == conf::Outcome::TemporaryFailure) {
+  const bool is_final = expansion.outcome != conf::Outcome::TemporaryFailure;
+  if (is_final && filters_ != nullptr) filters_->run.client_failed();
+  if (!is_final) {
     const std::string address = smtp::to_text(rcpt_->recipient);
     parts_.events.emit(
         parts_.core.wall(),

@@ -28,6 +28,10 @@ class NativeFilter {
   virtual std::optional<FilterAnswer> ask(filter::Phase phase) = 0;
   // The session is about to end: what merely lets time pass answers now, if it is asked.
   virtual void hurry() {}
+  // Phase connect: the client has said something, before it was greeted.
+  virtual void client_spoke() {}
+  // It has given a wrong password, or a recipient that was refused.
+  virtual void client_failed() {}
   // Fields for the messages of the session, each with its CRLF.
   virtual void append_fields(std::string&) const {}
 };
@@ -37,6 +41,9 @@ class NativeFilterOwner {
   virtual void native_answered(FilterAnswer answer) = 0;
   // What is known of the session now; views as FilterRunOwner has them.
   virtual conf::SessionFacts session_facts() const = 0;
+  // Phase connect. False: under TLS from the first octet on.
+  virtual bool server_speaks_first() const = 0;
+  virtual bool client_has_spoken() const = 0;
 
  protected:
   ~NativeFilterOwner() = default;
@@ -48,6 +55,9 @@ struct NativeFilterSetup {
   const conf::Filter& filter;  // Native
   NativeFilterOwner& owner;
 };
+
+// Of Reject, Disconnect, Junk and Report.
+FilterAnswer::Kind answer_kind_of(conf::FilterDecision decision);
 
 std::unique_ptr<NativeFilter> make_native_filter(const NativeFilterSetup& setup);
 

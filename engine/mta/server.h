@@ -17,6 +17,8 @@
 #include "engine/mta/listen_sockets.h"
 #include "engine/mta/local_socket.h"
 #include "engine/mta/offline_intake.h"
+#include "engine/mta/random.h"
+#include "engine/mta/rate_table.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/start_gate.h"
 #include "engine/mta/table_sources.h"
@@ -24,6 +26,7 @@
 #include "engine/mta/watchdog.h"
 #include "engine/mta/worker.h"
 #include "engine/process/parent_link.h"
+#include "engine/ring/clock.h"
 
 namespace ringpost::mta {
 
@@ -80,6 +83,7 @@ class Server {
   std::vector<std::unique_ptr<observe::CoreMetrics>> metrics_;
   observe::FilterMetrics filter_metrics_;
   observe::LabelledCounters counters_;
+  RateTable rates_{random_key(), rate_table_sets, ring::monotonic_now()};
   std::unique_ptr<TableSources> sources_;
   std::optional<Retirement> retirement_;  // outlives every generation
   std::shared_ptr<const Generation> generation_;

@@ -36,6 +36,7 @@ struct WorkerSetup {
   observe::CoreMetrics& metrics;
   observe::FilterMetrics& filter_metrics;  // shared by all cores
   observe::LabelledCounters& counters;     // shared by all cores
+  RateTable& rates;                        // shared by all cores
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;

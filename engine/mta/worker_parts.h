@@ -30,6 +30,7 @@ class Dispatcher;
 class Enquiries;
 class FilterProcesses;
 class NativeFigures;
+class RateTable;
 class Resolver;
 class Spooler;
 class UserDirectory;
@@ -54,6 +55,7 @@ struct WorkerParts {
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;
   NativeFigures* native = nullptr;
+  RateTable* rates = nullptr;  // shared by all cores
   Resolver* resolver = nullptr;
   tls::Signer* signer = nullptr;                 // by the private keys of the configuration
   tls::SessionStore* client_sessions = nullptr;  // with servers

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -54,6 +55,36 @@ struct DnsListSettings {
   Duration timeout = list_timeout_default;
 };
 
-using NativeSettings = std::variant<SenderScoreSettings, DnsListSettings>;
+// `builtin greet-delay`
+struct GreetDelaySettings {
+  Duration delay{};
+  FilterDecision decision = FilterDecision::Reject;  // about who does not wait
+  std::string text;                                  // of a refusal; empty: ours
+  const Table* allowed = nullptr;                    // who need not wait
+  Duration remembered = seconds(86'400);             // who has waited need not again
+};
+
+enum class RateKey : std::uint8_t { Address, Network, Account };
+enum class RateCounted : std::uint8_t { Connections, Messages, Recipients, Failures };
+
+// `count` at once, and as many again in each `period`.
+struct RateLimit {
+  RateCounted counted = RateCounted::Connections;
+  std::uint32_t count = 0;
+  Duration period{};
+};
+
+// `builtin rate`
+struct RateSettings {
+  RateKey key = RateKey::Address;
+  std::vector<RateLimit> limits;              // not empty
+  unsigned inet4_bits = 24, inet6_bits = 64;  // of a network
+  std::optional<FilterDecision> decision;     // nothing: 421 or 450
+  std::string text;                           // of a refusal; empty: ours
+  const Table* allowed = nullptr;             // addresses without limits
+};
+
+using NativeSettings =
+    std::variant<SenderScoreSettings, DnsListSettings, GreetDelaySettings, RateSettings>;
 
 }  // namespace ringpost::conf

@@ -23,6 +23,8 @@ constexpr int weight_most = 1'000;
 constexpr std::int64_t slow_factor_most_ms = 600'000;
 constexpr Duration timeout_least = milliseconds(50);
 constexpr Duration timeout_most = seconds(30);
+constexpr Duration greet_delay_most = seconds(120);  // RFC 5321 4.5.3.2.1: clients wait 5 minutes
+constexpr Duration rate_period_most = seconds(30 * 86'400);
 
 // Those of filter-senderscore.
 constexpr std::array block_phases =
@@ -55,24 +57,31 @@ bool Parser::parse_native(Filter& filter) {
   filter.kind = FilterKind::Native;
   if (take_word("senderscore")) return parse_sender_score(filter);
   if (take_word("dnsbl")) return parse_dns_lists(filter);
-  return expected("senderscore or dnsbl");
+  if (take_word("greet-delay")) return parse_greet_delay(filter);
+  if (take_word("rate")) return parse_rate(filter);
+  return expected("senderscore, dnsbl, greet-delay or rate");
 }
 
 // The options that all of them have.
 std::optional<bool> Parser::parse_lookup_option(const Table*& allowed, Duration& timeout,
                                                 std::set<std::string>& seen) {
-  const Token option = token_;
   if (!at_new_option(seen)) return false;
   if (take_word("allow")) {
-    if (!parse_table_use(TableUse::Addresses, "allow", allowed)) return std::nullopt;
-    if (allowed != nullptr && allowed->backend() != TableBackend::Memory)
-      error(option.position, "\"allow\" takes a table that is in memory");
+    if (!parse_allowed(allowed)) return std::nullopt;
     return true;
   }
   if (!take_word("timeout")) return false;
   const auto given = expect_delay("timeout", timeout_least, timeout_most);
   if (!given) return std::nullopt;
   timeout = *given;
+  return true;
+}
+
+bool Parser::parse_allowed(const Table*& allowed) {
+  const Position position = token_.position;
+  if (!parse_table_use(TableUse::Addresses, "allow", allowed)) return false;
+  if (allowed != nullptr && allowed->backend() != TableBackend::Memory)
+    error(position, "\"allow\" takes a table that is in memory");
   return true;
 }
 
@@ -285,6 +294,101 @@ bool Parser::parse_list_step(DnsListSettings& settings) {
   }
   if (!parse_native_decision(step.decision, step.text)) return false;
   settings.steps.push_back(std::move(step));
+  return true;
+}
+
+// DELAY [decision] [allow <table>] [remember D]
+bool Parser::parse_greet_delay(Filter& filter) {
+  GreetDelaySettings settings;
+  const auto delay = expect_delay("greet-delay", milliseconds(100), greet_delay_most);
+  if (!delay) return false;
+  settings.delay = *delay;
+  std::set<std::string> seen;
+  while (at_new_option(seen)) {
+    if (at_native_decision()) {
+      if (!parse_native_decision(settings.decision, settings.text)) return false;
+    } else if (take_word("allow")) {
+      if (!parse_allowed(settings.allowed)) return false;
+    } else if (take_word("remember")) {
+      const auto remembered = expect_delay("remember", seconds(1), rate_period_most);
+      if (!remembered) return false;
+      settings.remembered = *remembered;
+    } else {
+      return expected("reject, disconnect, junk, report, allow or remember");
+    }
+  }
+  filter.native = std::move(settings);
+  return true;
+}
+
+// per-address | per-network | per-account { connections | messages | recipients | failures N in D }
+// … [inet4-bits N] [inet6-bits N] [decision] [allow <table>]
+bool Parser::parse_rate(Filter& filter) {
+  static constexpr std::array keys =
+      std::to_array<std::pair<std::string_view, RateKey>>({{"per-address", RateKey::Address},
+                                                           {"per-network", RateKey::Network},
+                                                           {"per-account", RateKey::Account}});
+  static constexpr std::array counted = std::to_array<std::pair<std::string_view, RateCounted>>(
+      {{"connections", RateCounted::Connections},
+       {"messages", RateCounted::Messages},
+       {"recipients", RateCounted::Recipients},
+       {"failures", RateCounted::Failures}});
+  RateSettings settings;
+  const Position position = token_.position;
+  const auto key = std::ranges::find(keys, token_.text, &decltype(keys)::value_type::first);
+  if (token_.kind != TokenKind::Word || key == keys.end())
+    return expected("per-address, per-network or per-account");
+  settings.key = key->second;
+  advance();
+  std::set<std::string> seen;
+  while (at_new_option(seen)) {
+    const auto what =
+        std::ranges::find(counted, token_.text, &decltype(counted)::value_type::first);
+    if (token_.kind == TokenKind::Word && what != counted.end()) {
+      advance();
+      if (!parse_rate_limit(what->second, settings)) return false;
+    } else if (at_native_decision()) {
+      if (!parse_native_decision(settings.decision.emplace(), settings.text)) return false;
+    } else if (take_word("allow")) {
+      if (!parse_allowed(settings.allowed)) return false;
+    } else if (take_word("inet4-bits")) {
+      if (!parse_rate_bits(settings.inet4_bits, 32)) return false;
+    } else if (take_word("inet6-bits")) {
+      if (!parse_rate_bits(settings.inet6_bits, 128)) return false;
+    } else {
+      return expected("a limit, a decision, inet4-bits, inet6-bits or allow");
+    }
+  }
+  if (settings.limits.empty()) error(position, "a filter \"rate\" needs a limit");
+  filter.native = std::move(settings);
+  return true;
+}
+
+// N in D
+bool Parser::parse_rate_limit(RateCounted counted, RateSettings& settings) {
+  const Position position = token_.position;
+  const auto count = expect_number("how many");
+  if (!count) return false;
+  if (!take_word("in")) return expected("\"in\"");
+  const auto period = expect_delay("a period", seconds(1), rate_period_most);
+  if (!period) return false;
+  if (*count < 1 || *count > period->milliseconds()) {
+    error(position,
+          fmt::format("a limit of {} is out of range: 1 to 1000 for each second", *count));
+  }
+  settings.limits.push_back({counted, static_cast<std::uint32_t>(*count), *period});
+  return true;
+}
+
+bool Parser::parse_rate_bits(unsigned& bits, unsigned most) {
+  const Position position = token_.position;
+  const auto given = expect_number("a number of bits");
+  if (!given) return false;
+  if (*given < 1 || *given > most) {
+    error(position, fmt::format("{} bits are out of range: 1 to {}", *given, most));
+  } else {
+    bits = static_cast<unsigned>(*given);
+  }
   return true;
 }
 

@@ -185,6 +185,14 @@ class Parser {
   bool parse_list_zone(DnsListSettings& settings);
   bool parse_list_codes(ListZone& zone);
   bool parse_list_step(DnsListSettings& settings);
+  bool parse_greet_delay(Filter& filter);
+  bool parse_rate(Filter& filter);
+  bool parse_rate_limit(RateCounted counted, RateSettings& settings);
+  bool parse_rate_bits(unsigned& bits, unsigned most);
+  bool at_native_decision() const {
+    return at("reject") || at("disconnect") || at("junk") || at("report");
+  }
+  bool parse_allowed(const Table*& allowed);
   bool parse_native_decision(FilterDecision& decision, std::string& text);
   std::optional<dns::Name> expect_zone();
 

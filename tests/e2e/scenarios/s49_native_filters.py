@@ -1,4 +1,4 @@
-"""Filters that need no program: senderscore, lists of addresses in the DNS."""
+"""Filters that need no program: senderscore, lists in the DNS, greet-delay, rates."""
 import time
 
 from harness import nameserver
@@ -222,3 +222,118 @@ def lists_of_ipv6(t):
         with daemon.client() as client:
             client.send(s34_proxy.binary(address))
             client.expect_reply(code)
+
+
+early = ("554 5.5.1 Client spoke before it was greeted", "open")
+
+
+def timed(daemon, source, octets=b"", **options):
+    """The greeting of a client that first says this, and how long it took."""
+    begin = time.monotonic()
+    with s40_filters.connect(daemon, source=source, banner=False, **options) as client:
+        if octets:
+            client.send(octets)
+        return str(client.reply()), time.monotonic() - begin
+
+
+@case()
+def the_greeting_waits(t):
+    """Once for each address; not for those that are allowed, nor for who spoke already."""
+    daemon = start(t, "greet-delay 600ms allow 127.0.0.9")
+    text, taken = timed(daemon, "127.0.0.2")
+    t.equal(text, ready)
+    t.true(0.55 < taken < 1.2, f"greeted after {taken}")
+    t.true(timed(daemon, "127.0.0.2")[1] < 0.3, "not again")
+    t.true(timed(daemon, "127.0.0.9")[1] < 0.3, "not who is allowed")
+    text, taken = timed(daemon, "127.0.0.3", b"EHLO x.test\r\n")
+    t.equal(text, early[0])
+    t.true(taken < 0.4, f"at once, not after {taken}")
+    text, taken = timed(daemon, "127.0.0.3")
+    t.true(text == ready and taken > 0.55, f"who spoke early has not waited: {taken}")
+    t.eventually(lambda: s40_filters.decided(daemon) == [("f", "connect", "reject")], "the log")
+    daemon.control_ok("reload")
+    t.true(timed(daemon, "127.0.0.2")[1] < 0.3, "a reload forgets nobody")
+
+
+@case()
+def decisions_about_early_talkers(t):
+    """Disconnect with a text of its own; junk: the mail is taken and marked."""
+    daemon = start(t, 'greet-delay 600ms disconnect "554 5.7.1 not you"')
+    with s40_filters.connect(daemon, source="127.0.0.2", banner=False) as client:
+        client.send(b"EHLO x.test\r\n")
+        t.equal(str(client.reply()), "554 5.7.1 not you")
+        t.true(client.at_end(), "closed")
+    daemon = start(t, "greet-delay 600ms junk")
+    with s40_filters.connect(daemon, source="127.0.0.2", banner=False) as client:
+        client.send(b"EHLO x.test\r\n")
+        client.expect_reply(220)
+        client.expect_reply(250)
+        client.transaction(b"Subject: early\r\n\r\n")
+    junk = daemon.maildir_of("alice") + "/.Junk"
+    t.eventually(lambda: list(s40_filters.subjects(junk)) == ["early"], "it is junk")
+
+
+@case()
+def a_thousand_wait(t):
+    """A thousand clients that wait hold up nobody, and are all greeted."""
+    daemon = start(t, "greet-delay 2s allow 127.0.0.9")
+    clients = [s40_filters.connect(daemon, source=f"127.0.{i // 200 + 1}.{i % 200 + 1}",
+                                   banner=False) for i in range(1000)]
+    t.true(timed(daemon, "127.0.0.9")[1] < 0.5, "another is greeted meanwhile")
+    for client in clients:
+        client.expect_reply(220)
+        client.socket.close()
+
+
+@case()
+def rates_of_an_address(t):
+    """Connections, messages, recipients: each with its reply, and others are not concerned."""
+    daemon = start(t, "rate per-address connections 4 in 1h messages 2 in 1h recipients 3 in 1h")
+    with s40_filters.connect(daemon, source="127.0.0.2") as client:
+        client.hello()
+        for _ in range(2):
+            client.transaction(b"Subject: x\r\n\r\n")
+        t.equal(str(client.expect("MAIL FROM:<a@x.test>", 450)),
+                "450 4.7.1 Too many messages; try again later")
+    with s40_filters.connect(daemon, source="127.0.0.3") as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@x.test>", 250)
+        for _ in range(3):
+            client.expect("RCPT TO:<alice@example.test>", 250)
+        t.equal(str(client.expect("RCPT TO:<alice@example.test>", 450)),
+                "450 4.7.1 Too many recipients; try again later")
+    for _ in range(3):
+        t.equal(greetings(daemon, 2)[2], (ready, "open"))
+    full = ("421 4.7.0 Too many connections; try again later", "closed")
+    t.equal(greetings(daemon, 2, 4), {2: full, 4: (ready, "open")})
+    daemon.control_ok("reload")
+    t.equal(greetings(daemon, 2), {2: full})
+
+
+@case()
+def rates_of_a_network(t):
+    """Addresses of a network share; a decision and a text of its own; who is allowed has no share."""
+    daemon = start(t, 'rate per-network connections 2 in 1h inet4-bits 31 reject "450 4.7.0 later"'
+                   " allow 127.0.0.7")
+    later = ("450 4.7.0 later", "open")
+    open_ = (ready, "open")
+    t.equal(greetings(daemon, 2, 3), {2: open_, 3: open_})
+    t.equal(greetings(daemon, 2, 3, 4), {2: later, 3: later, 4: open_})
+    for _ in range(3):
+        t.equal(greetings(daemon, 7), {7: open_})
+
+
+@case()
+def failures(t):
+    """Recipients that are refused count; then the next command ends the session."""
+    daemon = start(t, "rate per-address failures 2 in 1h")
+    with s40_filters.connect(daemon, source="127.0.0.2") as client:
+        client.hello()
+        client.expect("MAIL FROM:<a@x.test>", 250)
+        for _ in range(2):
+            client.expect("RCPT TO:<nobody@elsewhere.test>", 550)
+        t.equal(str(client.expect("RCPT TO:<alice@example.test>", 421)),
+                "421 4.7.0 Too many failures; try again later")
+        t.true(client.at_end(), "closed")
+    t.equal(greetings(daemon, 2, 3), {2: ("421 4.7.0 Too many failures; try again later", "closed"),
+                                      3: (ready, "open")})

@@ -135,13 +135,65 @@ TEST(ParseNative, WhatIsWrongWithLists) {
             "1:47: \"timeout\" is given twice\n");
   EXPECT_EQ(error_of("dnsbl zone a.test colour red"),
             "1:36: expected zone, at, phase, allow, timeout or on-error, found \"colour\"\n");
-  EXPECT_EQ(error_of("surprise"), "1:18: expected senderscore or dnsbl, found \"surprise\"\n");
+  EXPECT_EQ(error_of("surprise"),
+            "1:18: expected senderscore, dnsbl, greet-delay or rate, found \"surprise\"\n");
+}
+
+TEST(ParseNative, GreetDelay) {
+  const auto plain = settings_of<GreetDelaySettings>("greet-delay 5s");
+  EXPECT_EQ(plain.delay, seconds(5));
+  EXPECT_EQ(plain.decision, FilterDecision::Reject);
+  EXPECT_EQ(plain.remembered, seconds(86'400));
+  const auto full = settings_of<GreetDelaySettings>(
+      "greet-delay 500ms disconnect \"554 go\" allow { 192.0.2.1 } remember 2h");
+  EXPECT_EQ(full.delay, milliseconds(500));
+  EXPECT_EQ(full.decision, FilterDecision::Disconnect);
+  EXPECT_EQ(full.text, "554 go");
+  EXPECT_EQ(full.remembered, seconds(7200));
+  EXPECT_NE(full.allowed, nullptr);
+  EXPECT_EQ(error_of("greet-delay 3m"),
+            "1:30: greet-delay \"3m\" is out of range: 100 ms to 120 s\n");
+  EXPECT_EQ(error_of("greet-delay 3s colour"),
+            "1:33: expected reject, disconnect, junk, report, allow or remember, found "
+            "\"colour\"\n");
+}
+
+TEST(ParseNative, Rates) {
+  const auto settings = settings_of<RateSettings>(
+      "rate per-network connections 30 in 1m messages 100 in 1h recipients 500 in 1d "
+      "failures 10 in 10m inet4-bits 22 inet6-bits 48 reject \"451 later\" allow 192.0.2.1");
+  EXPECT_EQ(settings.key, RateKey::Network);
+  ASSERT_EQ(settings.limits.size(), 4u);
+  EXPECT_EQ(settings.limits[1].counted, RateCounted::Messages);
+  EXPECT_EQ(settings.limits[1].count, 100u);
+  EXPECT_EQ(settings.limits[1].period, seconds(3600));
+  EXPECT_EQ(settings.inet4_bits, 22u);
+  EXPECT_EQ(settings.inet6_bits, 48u);
+  EXPECT_EQ(settings.decision, FilterDecision::Reject);
+  EXPECT_EQ(settings.text, "451 later");
+  EXPECT_NE(settings.allowed, nullptr);
+  EXPECT_FALSE(settings_of<RateSettings>("rate per-account messages 1 in 1s").decision);
+}
+
+TEST(ParseNative, WhatIsWrongWithRates) {
+  EXPECT_EQ(error_of("rate connections 1 in 1m"),
+            "1:23: expected per-address, per-network or per-account, found \"connections\"\n");
+  EXPECT_EQ(error_of("rate per-address"), "1:23: a filter \"rate\" needs a limit\n");
+  EXPECT_EQ(error_of("rate per-address messages 1 per 1m"),
+            "1:46: expected \"in\", found \"per\"\n");
+  EXPECT_EQ(error_of("rate per-address messages 0 in 1m").substr(0, 44),
+            "1:44: a limit of 0 is out of range: 1 to 100");
+  EXPECT_NE(error_of("rate per-address messages 1001 in 1s"), "");
+  EXPECT_NE(error_of("rate per-address messages 1 in 1m messages 2 in 1h"), "");
+  EXPECT_NE(error_of("rate per-network messages 1 in 1m inet4-bits 33"), "");
+  EXPECT_NE(error_of("rate per-network messages 1 in 1m inet6-bits 0"), "");
+  EXPECT_NE(error_of("rate per-network messages 1 in 1m often"), "");
 }
 
 TEST(ParseNative, AnExternalTableAllowsNobody) {
   EXPECT_EQ(errors_in(with_rule("table t proc:/bin/true\n"
                                 "filter f builtin dnsbl zone a.test allow <t>\n")),
-            "2:36: \"allow\" takes a table that is in memory\n");
+            "2:42: \"allow\" takes a table that is in memory\n");
 }
 
 }  // namespace
