@@ -15,6 +15,7 @@
 #include "tools/ringpostctl/auth_judge.h"
 #include "tools/ringpostctl/dns_client.h"
 #include "tools/ringpostctl/line_reader.h"
+#include "tools/ringpostctl/message_input.h"
 
 namespace ringpost::ctl {
 namespace {
@@ -101,14 +102,6 @@ std::expected<AuthQuestion, std::string> question_of(const Options& options) {
   };
 }
 
-std::string read_all(std::FILE* in) {
-  std::string all;
-  std::array<char, 65'536> room{};
-  while (const std::size_t octets = std::fread(room.data(), 1, room.size(), in))
-    all.append(room.data(), octets);
-  return all;
-}
-
 std::string authserv_id_of(const Options& options) {
   if (!options.auth_serv_id.empty()) return options.auth_serv_id;
   utsname names{};
@@ -122,8 +115,10 @@ int run_single(const Options& options, const auth::SuffixList* suffixes, std::FI
     output.fail(question.error());
     return exit_usage;
   }
+  auto message = read_message(in);
+  if (!message) return output.fail(to_text(message.error()));
   question->session.now = now;
-  question->message = read_all(in);
+  question->message = std::move(*message);
   const AuthReport report = judge(*question, suffixes);
   if (!options.writes_field)
     output.put_line(json_of(report));
