@@ -13,6 +13,7 @@
 #include "tools/ringpostctl/arc_seal.h"
 #include "tools/ringpostctl/auth_command.h"
 #include "tools/ringpostctl/dkim_commands.h"
+#include "tools/ringpostctl/dns_command.h"
 #include "tools/ringpostctl/encrypt.h"
 #include "tools/ringpostctl/psl.h"
 #include "tools/ringpostctl/run.h"
@@ -54,6 +55,7 @@ std::optional<int> run_offline(std::span<const std::string> words) {
   if (words[0] == "auth") return ctl::run_auth(rest, stdin, judging_time(), {});
   if (words[0] == "arc-seal") return ctl::run_arc_seal(rest, stdin, judging_time(), {});
   if (words[0] == "dkim") return ctl::run_dkim(rest, stdin, judging_time(), {});
+  if (words[0] == "dns") return ctl::run_dns(rest, stdin, {});
   if (words[0] == "psl") return ctl::run_psl(rest, stdin, {});
   return std::nullopt;
 }

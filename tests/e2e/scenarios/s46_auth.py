@@ -145,3 +145,34 @@ def registrable_domains(t):
     done = subprocess.run([t.program("ringpostctl"), "psl"], input="\n".join(asked) + "\n",
                           capture_output=True, encoding="utf-8", timeout=30)
     assert done.stdout.split("\n")[:-1] == wanted
+
+
+@case(seconds=120)
+def many_domains_are_checked_in_parallel(t):
+    """dns check over a list: sentences about what is wrong, progress, and silence that delays nobody."""
+    count = 10_000 if t.long else 2_000
+    server = Zones(t, {"mail.host.test": [("A", "192.0.2.1")],
+                       "1.2.0.192.in-addr.arpa": [("PTR", "mail.host.test")],
+                       "d1500.test": [silent]})
+    zone = subprocess.run([t.program("ringpostctl"), "dns", "print", "d1.test", "--host",
+                           "mail.host.test", "--address", "192.0.2.1"],
+                          capture_output=True, text=True, timeout=30).stdout
+    assert 'd1.test. IN TXT "v=spf1 ip4:192.0.2.1 -all"\n' in zone, zone
+    for i in range(count):
+        if i in (7, 1500):
+            continue
+        server.records[f"d{i}.test"] = [("MX", (10, "mail.host.test")), ("TXT", "v=spf1 mx -all")]
+        server.records[f"_dmarc.d{i}.test"] = [("TXT", "v=DMARC1; p=reject")]
+    server.freeze()
+    done = subprocess.run([t.program("ringpostctl"), "dns", "check", "--host", "mail.host.test",
+                           "--address", "192.0.2.1", "--dns", server.address],
+                          input="".join(f"d{i}.test\n" for i in range(count)),
+                          capture_output=True, text=True, timeout=110)
+    assert done.returncode == 1
+    lines = done.stdout.split("\n")[:-1]
+    fine = sum(line.endswith(": all is as it should be") for line in lines)
+    assert fine == count - 2, (fine, lines[:5])
+    assert "d7.test: the domain does not exist: it is not registered or not delegated" in lines
+    assert any(line.startswith("d1500.test: the mail exchangers of d1500.test could not")
+               for line in lines)
+    assert f"{count} of {count} domains checked" in done.stderr, done.stderr
