@@ -78,14 +78,16 @@ class FieldReader {
     return 0;
   }
 
-  std::string text(std::uint32_t octets_max) {
-    return std::string(text_of(take(number(octets_max))));
-  }
+  std::string text(std::uint32_t octets_max) { return std::string(view(octets_max)); }
+  // The same where it stands.
+  std::string_view view(std::uint32_t octets_max) { return text_of(take(number(octets_max))); }
 
   // Notes that a value cannot be, for reasons that only the caller knows.
   void require(bool condition) { ok_ = ok_ && condition; }
   bool ok() const { return ok_; }
   bool at_end() const { return left_.empty(); }
+  // All that is left.
+  std::string_view rest() { return text_of(take(left_.size())); }
 
  private:
   Bytes take(std::size_t octets) {

@@ -60,6 +60,7 @@ constexpr auto decoders = std::to_array<Decoder>({
     {"engine/process/key_frame.h", "key_frame"},
     {"scan/pattern/database.h", "pattern_image"},
     {"store/spool/envelope.h", "envelope"},
+    {"store/decision/chunk.h", "decision_chunk"},
     {"store/log/recovery.h", "spool_recovery"},
     {"tools/load/script.h", "load_script"},
     {"proto/auth/dkim_signature.h", "dkim_signature"},
