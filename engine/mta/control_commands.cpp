@@ -84,6 +84,9 @@ void ControlCommands::register_on(ControlServer& server) {
   server.on("pause", [this](Request q, ControlReply& r) { pause(q, r, true), note(q, r); });
   server.on("resume", [this](Request q, ControlReply& r) { pause(q, r, false), note(q, r); });
   server.on("log", [this](Request q, ControlReply& r) { log_level(q, r), note(q, r); });
+  server.on("trace", [this](Request q, ControlReply& r) { trace(q, r, true), note(q, r); });
+  server.on("untrace", [this](Request q, ControlReply& r) { trace(q, r, false), note(q, r); });
+  server.on("flush decisions", [this](Request, ControlReply& r) { flush_decisions(r); });
   server.on("reload", [this](Request q, ControlReply& r) { reload(r), note(q, r); });
   server.on("update table", [this](Request q, ControlReply& r) { update_table(q, r), note(q, r); });
   server.on("discover", [this](Request q, ControlReply& r) { discover_(), note(q, r); });
@@ -186,6 +189,27 @@ void ControlCommands::update_table(const ControlRequest& request, ControlReply& 
     return;
   }
   tell(reloader_.update_table(request.arguments.front()), reply);
+}
+
+void ControlCommands::trace(const ControlRequest& request, ControlReply& reply, bool wanted) {
+  const std::string word = request.arguments.size() == 1 ? request.arguments.front() : "";
+  const auto subsystem = observe::subsystem_of(word);
+  if (subsystem) {
+    log_.set_shown(observe::Shown::of(*subsystem), wanted);
+  } else if (word == "all") {
+    log_.set_shown(observe::Shown::all_subsystems(), wanted);
+  } else {
+    reply.fail(fmt::format("{}, and all can be traced", fmt::join(observe::subsystem_words, ", ")));
+  }
+}
+
+// What the cores have recorded is in the file, or lost, when this is answered.
+void ControlCommands::flush_decisions(ControlReply& reply) {
+  auto counts = std::make_shared<Count>(workers_.size());
+  for (Worker* worker : workers_)
+    worker->post(
+        [counts](Worker& on) { on.parts().decisions->flush([counts] { counts->answer(1); }); });
+  if (!sum(*counts)) reply.fail(too_slow);
 }
 
 void ControlCommands::log_level(const ControlRequest& request, ControlReply& reply) {

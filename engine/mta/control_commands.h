@@ -36,6 +36,8 @@ class ControlCommands {
   void show_envelope(const ControlRequest& request, ControlReply& reply);
   void show_stats(const ControlRequest& request, ControlReply& reply);
   void pause(const ControlRequest& request, ControlReply& reply, bool paused);
+  void trace(const ControlRequest& request, ControlReply& reply, bool wanted);
+  void flush_decisions(ControlReply& reply);
   void log_level(const ControlRequest& request, ControlReply& reply);
   void reload(ControlReply& reply);
   void update_table(const ControlRequest& request, ControlReply& reply);

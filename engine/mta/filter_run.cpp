@@ -198,6 +198,7 @@ bool FilterRun::judge(const conf::Filter& filter) {
   if (!lookups_) lookups_.emplace(parts_, *generation_);
   conf::FilterFinding finding = conf::test_filter(generation_->config, filter, owner_.facts(),
                                                   {recipient_user_, recipient_domain_}, *lookups_);
+  if (!finding.stop && !finding.holds) trace(filter, "its condition does not hold");
   if (!finding.stop)
     return finding.holds && conclude(filter, word_of(filter.decision), std::string(filter.text));
   if (!finding.stop->waiting_for) {
@@ -210,6 +211,7 @@ bool FilterRun::judge(const conf::Filter& filter) {
 }
 
 void FilterRun::answered(conf::Answer answer) {
+  owner_.looked_up(conf::describe(asked_), conf::word_of(answer.state));
   lookups_->remember(std::move(asked_), std::move(answer));
   go_on();
 }
@@ -219,6 +221,7 @@ bool FilterRun::take(FilterLink& link, FilterAnswer& answer) {
   const std::string_view phase = filter::response_word_of(phase_);
   if (answer.kind == Unavailable) return do_without(link, answer.text);
   if (answer.kind == Proceed) {
+    trace(link.filter, "proceed");
     report(filter::ReportEvent::FilterResponse, {phase, "proceed"});
     return false;
   }
@@ -280,6 +283,13 @@ void FilterRun::cannot_decide(const conf::Filter& filter, std::string_view reaso
   end({.kind = FilterVerdict::Kind::Reject, .reply = smtp::Reply(smtp::replies::local_error)});
 }
 
+void FilterRun::trace(const conf::Filter& filter, std::string_view result) {
+  parts_.events.emit(parts_.core.wall(), observe::FilterPassed{.session = session_,
+                                                               .filter = filter.name,
+                                                               .phase = filter::word_of(phase_),
+                                                               .result = result});
+}
+
 void FilterRun::log(const conf::Filter& filter, FilterWord word, std::string_view text,
                     std::string_view reason) {
   parts_.metrics.session.filtered[word].add();
@@ -290,6 +300,7 @@ void FilterRun::log(const conf::Filter& filter, FilterWord word, std::string_vie
                                                                 .decision = word,
                                                                 .text = text,
                                                                 .reason = reason});
+  owner_.filter_said(filter, phase_, word, text, reason);
 }
 
 void FilterRun::end(FilterVerdict verdict) {

@@ -48,6 +48,12 @@ class FilterRunOwner {
   virtual void content_filtered(const smtp::ReplyView* refusal) = 0;
   // More content may be given.
   virtual void content_room() = 0;
+  // For the record of decisions: what a filter said, everything but `proceed`, or why it could not.
+  virtual void filter_said(const conf::Filter& filter, filter::Phase phase,
+                           observe::FilterWord word, std::string_view text,
+                           std::string_view reason) = 0;
+  // Likewise: what had to be asked for, and what came of it ("table users key alice", "found").
+  virtual void looked_up(std::string_view what, std::string_view outcome) = 0;
 
  protected:
   ~FilterRunOwner() = default;
@@ -130,6 +136,7 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
   // True when the phase is over.
   bool do_without(FilterLink& link, std::string_view reason);
   void cannot_decide(const conf::Filter& filter, std::string_view reason);
+  void trace(const conf::Filter& filter, std::string_view result);
   void log(const conf::Filter& filter, observe::FilterWord word, std::string_view text,
            std::string_view reason = {});
   void end(FilterVerdict verdict);

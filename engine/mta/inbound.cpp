@@ -151,6 +151,7 @@ void Inbound::pump() {
 bool Inbound::take_event() {
   auto event = session_.next_event();
   if (!event) return false;
+  begin_stage(*event);
   std::visit([this](const auto& what) { on(what); }, *event);
   return true;
 }
@@ -233,14 +234,14 @@ void Inbound::command_read(std::string_view line) {
   ++commands_;
   parts_.metrics.session.commands.add();
   tell(filter::ReportEvent::ProtocolClient, {line});
-  if (parts_.events.wants(observe::Level::Verbose))
+  if (parts_.events.wants<observe::LineReceived>())
     parts_.events.emit(parts_.core.wall(), observe::LineReceived{.session = id_, .line = line});
 }
 
 // Counts replies by their first digit; the last line of each has a blank behind the code (RFC
 // 5321 4.2.1).
 void Inbound::note_replies(std::string_view replies) {
-  const bool told = parts_.events.wants(observe::Level::Verbose);
+  const bool told = parts_.events.wants<observe::ReplySent>();
   const bool reported =
       filters_ != nullptr && filters_->run.wants(filter::ReportEvent::ProtocolServer);
   while (!replies.empty()) {
@@ -335,6 +336,7 @@ void Inbound::closed() {
   if (waiting_ == Waiting::Proxy) parts_.metrics.session.connections.give_back();
   if (counted_) {
     parts_.connection_counts.leave(client_);
+    if (committing_ != nullptr) leave_record();
     if (transaction_ != nullptr) drop_transaction();
     tell(filter::ReportEvent::LinkDisconnect);
     report_closed();

@@ -9,6 +9,7 @@
 
 #include "engine/memory/buffer.h"
 #include "engine/mta/auth_dialogue.h"
+#include "engine/mta/decision_notes.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/filter_run.h"
 #include "engine/mta/generation.h"
@@ -119,6 +120,11 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   void content_came(std::string_view lines) override;
   void content_filtered(const smtp::ReplyView* refusal) override;
   void content_room() override;
+  void filter_said(const conf::Filter& filter, filter::Phase phase, observe::FilterWord word,
+                   std::string_view text, std::string_view reason) override;
+  void looked_up(std::string_view what, std::string_view outcome) override {
+    notes_.looked_up(what, outcome);
+  }
   // The filters of the phase, then passed() or its refusal. The parameters are those of
   // filter::append_question.
   void filter(filter::Phase phase, std::vector<std::string> parameters = {{}},
@@ -136,6 +142,20 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   std::string shown_client_name() const;
   std::string message_id() const { return to_text(transaction_->id()); }
   void drop_transaction();
+  // Records of decisions: inbound_decision.cpp.
+  void begin_stage(const smtp::Event& event);
+  std::string place_of(const conf::Rule* rule) const;
+  void trace_recipient(const conf::Expansion& expansion);
+  void with_record(store::DecisionVerdict verdict, QueueId id, const smtp::ReplyView& reply,
+                   const std::function<void(const store::DecisionRecord&)>& use) const;
+  void record_decision(store::DecisionVerdict verdict, QueueId id,
+                       const smtp::ReplyView& reply) const;
+  // Records a refusal, and gives the reply to be answered with.
+  smtp::Reply decline(const smtp::ReplyView& reply, bool is_last = false);
+  // The same, and answers.
+  void refuse(const smtp::ReplyView& reply, bool is_last = false);
+  // Of the message whose commit is under way, for when nobody is there to hear of it.
+  void leave_record();
   // Content through filter processes: inbound_filter_content.cpp.
   void begin_filtered_content();
   void give_pending();
@@ -199,6 +219,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   bool submits() const;
   const conf::Table* senders() const;
   void judge_sender();
+  void refuse_sender(const smtp::ReplyView& reply);
   void begin_header();
   void edit_header();
   void end_header();
@@ -248,6 +269,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   std::string user_;                       // as whom the client is authenticated; empty: not at all
   std::string hello_;
   bool extended_ = false;
+  DecisionNotes notes_;
   std::string auth_mechanisms_;
   std::unique_ptr<AuthDialogue> auth_;  // from the first AUTH on
   // Of a listener with filters: their run, and what waits for it.
@@ -258,6 +280,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     filter::Phase phase = filter::Phase::Connect;
     bool is_bound = false;      // the processes know of the session
     bool is_beginning = false;  // inside run.begin()
+    Instant began{};            // the phase
     smtp::HelloReceived hello = {};
     smtp::MailFrom mail = {};
     smtp::AuthStep auth = {};

@@ -58,7 +58,7 @@ void Inbound::auth_replied(const smtp::ReplyView& reply, const std::string& user
     tell(filter::ReportEvent::LinkAuth, {user, reply.code == 235   ? "pass"
                                                : reply.code == 535 ? "fail"
                                                                    : "error"});
-  answer(reply);
+  reply.code == 535 || reply.code == 454 ? refuse(reply) : answer(reply);
   if (waited) pump();
 }
 

@@ -53,6 +53,7 @@ observe::CloseReason reason_of(smtp::CloseReason reason) {
 }  // namespace
 
 void Inbound::answer(const smtp::Decision& decision) {
+  notes_.end(parts_.core.now());
   session_.answer(decision, parts_.core.now());
 }
 
@@ -123,6 +124,9 @@ void Inbound::begin_hello(const smtp::HelloReceived& event) {
 }
 
 void Inbound::on(const smtp::MailFrom& event) {
+  // RFC 3030 2: a refused BDAT ends a transaction without a word.
+  if (transaction_ != nullptr) drop_transaction();
+  notes_.begin_transaction(smtp::to_text(event.sender));
   if (!parts_.spooler->accepting()) {
     answer(replies::insufficient_storage);
     return;
@@ -134,8 +138,6 @@ void Inbound::on(const smtp::MailFrom& event) {
 }
 
 void Inbound::begin_transaction(const smtp::MailFrom& event) {
-  // RFC 3030 2: a refused BDAT ends a transaction without a word.
-  if (transaction_ != nullptr) drop_transaction();
   transaction_ = std::make_unique<Transaction>(parts_, *this, id_);
   transaction_->began = parts_.core.now();
   store::Envelope& envelope = transaction_->envelope;
@@ -149,6 +151,7 @@ void Inbound::begin_transaction(const smtp::MailFrom& event) {
   envelope.dsn_return = return_of(event.ret);
   envelope.smtputf8 = event.smtputf8;
   sender_ = event.sender.mailbox;
+  notes_.name_transaction(transaction_->id(), envelope.reverse_path);
   tell(filter::ReportEvent::TxBegin, {message_id()});
   if (senders() == nullptr) {
     tell_result(filter::ReportEvent::TxMail, 250, envelope.reverse_path);
@@ -161,6 +164,7 @@ void Inbound::begin_transaction(const smtp::MailFrom& event) {
 void Inbound::on(const smtp::RcptTo& event) {
   rcpt_ = std::make_unique<smtp::RcptTo>(event);
   lookups_.emplace(parts_, *generation_);
+  notes_.judge(smtp::to_text(event.recipient));
   const smtp::Mailbox& mailbox = rcpt_->recipient.mailbox;
   if (filters_ == nullptr) return judge_recipient();
   filter(filter::Phase::RcptTo, {smtp::to_text(event.recipient)}, {mailbox.local, mailbox.domain});
@@ -199,6 +203,8 @@ void Inbound::judge_recipient() {
     parts_.enquiries->ask(asked_, generation_, asker_);
     return;
   }
+  notes_.decided_by(place_of(expansion.rule));
+  trace_recipient(expansion);
   if (expansion.outcome == conf::Outcome::Deliver) {
     add_recipients(expansion);
   } else {
@@ -211,6 +217,7 @@ void Inbound::judge_recipient() {
 void Inbound::Asker::answered(conf::Answer answer) { inbound.answered(std::move(answer)); }
 
 void Inbound::answered(conf::Answer answer) {
+  notes_.looked_up(conf::describe(asked_), conf::word_of(answer.state));
   lookups_->remember(std::move(asked_), std::move(answer));
   waiting_ = Waiting::Nothing;
   rcpt_ != nullptr ? judge_recipient() : judge_sender();
@@ -230,7 +237,7 @@ void Inbound::refuse_recipient(const conf::Expansion& expansion) {
   std::string room;
   const smtp::ReplyView refusal = refusal_of(expansion, room);
   tell_result(filter::ReportEvent::TxRcpt, refusal.code, smtp::to_text(rcpt_->recipient));
-  answer(refusal);
+  refuse(refusal);
 }
 
 smtp::ReplyView Inbound::refusal_of(const conf::Expansion& expansion, std::string& room) const {
@@ -264,6 +271,7 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
     }
   }
   parts_.metrics.session.recipients_accepted.add();
+  notes_.accept();
   if (filters_ != nullptr) {
     const auto number = transaction_->envelope.recipients.size() - 1;
     tell(filter::ReportEvent::TxEnvelope,
@@ -313,6 +321,7 @@ void Inbound::begin_content() {
   append_pending();
   if (submits()) begin_header();
   answer(smtp::Decision::accept());
+  notes_.begin(store::Stage::Content, parts_.core.now());
 }
 
 void Inbound::on(const smtp::Content& event) {
@@ -407,6 +416,9 @@ void Inbound::committed(bool durable) {
     tell(filter::ReportEvent::TxCommit, {to_text(id), octets});
     tell(filter::ReportEvent::TxReset, {to_text(id)});
     const std::string text = "Ok: queued as " + to_text(id);
+    notes_.end(parts_.core.now());
+    record_decision(store::DecisionVerdict::Accepted, id, {});
+    notes_.end_transaction();
     answer(smtp::ReplyView{250, {2, 0, 0}, text});
   } else {
     refuse_content(replies::local_error);
@@ -426,14 +438,17 @@ void Inbound::refuse_content(const smtp::ReplyView& reply, bool is_last) {
                                           : std::string_view{},
                               .octets = transaction_ != nullptr ? transaction_->content_octets : 0,
                               .reply = text});
+  const smtp::Reply told = decline(reply, is_last);
   drop_transaction();
-  answer(is_last ? smtp::Decision::last(reply) : smtp::Decision(reply));
+  answer(is_last ? smtp::Decision::last(told.view()) : smtp::Decision(told));
 }
 
 void Inbound::on(const smtp::ContentAborted& event) {
   if (event.reason == smtp::AbortReason::TooBig || event.reason == smtp::AbortReason::BareLineEnd ||
-      event.reason == smtp::AbortReason::TooManyReceived)
+      event.reason == smtp::AbortReason::TooManyReceived) {
     parts_.metrics.session.messages_refused.add();
+    decline(smtp::verdict(event.reason));  // the dialogue has its own words
+  }
   drop_transaction();
 }
 

@@ -32,6 +32,7 @@ void Inbound::filter(Phase phase, std::vector<std::string> parameters,
   if (filters_ == nullptr) return passed(phase);
   filters_->phase = phase;
   filters_->is_beginning = true;
+  filters_->began = parts_.core.now();
   waiting_ = Waiting::Filter;
   filters_->run.begin(phase, std::move(parameters), recipient);
   filters_->is_beginning = false;
@@ -41,6 +42,7 @@ void Inbound::filter(Phase phase, std::vector<std::string> parameters,
 void Inbound::filtered(FilterVerdict verdict) {
   CHECK(waiting_ == Waiting::Filter);
   waiting_ = Waiting::Nothing;
+  notes_.spent(store::Stage::Filters, parts_.core.now() - filters_->began);
   const bool is_beginning = filters_->is_beginning;
   const Phase phase = filters_->phase;
   if (verdict.kind != FilterVerdict::Kind::Proceed) {
@@ -151,23 +153,23 @@ void Inbound::drop_transaction() {
     }
   }
   transaction_.reset();
+  notes_.end_transaction();
 }
 
 void Inbound::refused_by_filter(const FilterVerdict& verdict) {
   const smtp::ReplyView reply = verdict.reply.view();
   const bool is_last = verdict.kind == FilterVerdict::Kind::Disconnect;
-  const auto decision = is_last ? smtp::Decision::last(reply) : smtp::Decision(reply);
   switch (filters_->phase) {
     case Phase::RcptTo:
       parts_.metrics.session.recipients_refused.add();
       tell_result(ReportEvent::TxRcpt, reply.code, smtp::to_text(rcpt_->recipient));
       rcpt_.reset();
       lookups_.reset();
-      return answer(decision);
+      return refuse(reply, is_last);
     case Phase::Commit:
       return refuse_content(reply, is_last);
     default:
-      return answer(decision);
+      return refuse(reply, is_last);
   }
 }
 

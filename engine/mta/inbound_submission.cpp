@@ -39,18 +39,22 @@ void Inbound::judge_sender() {
       answer(smtp::Decision::accept());
       break;
     case Refused:
-      drop_transaction();
-      answer(smtp::replies::not_your_address);
+      refuse_sender(smtp::replies::not_your_address);
       break;
     case TemporaryFailure:
       parts_.events.emit(
           parts_.core.wall(),
           observe::LookupFailed{.session = id_, .recipient = user_, .reason = verdict.reason});
-      drop_transaction();
-      answer(smtp::replies::local_error);
+      refuse_sender(smtp::replies::local_error);
       break;
   }
   lookups_.reset();
+}
+
+void Inbound::refuse_sender(const smtp::ReplyView& reply) {
+  const smtp::Reply told = decline(reply);
+  drop_transaction();
+  answer(told);
 }
 
 void Inbound::begin_header() {

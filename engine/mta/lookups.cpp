@@ -28,7 +28,22 @@ conf::Answer LookupMemo::ask(const conf::Question& question) {
   conf::Answer answer = known_at_once(question);
   if (answer.state == conf::AnswerState::Later && parts_->enquiries->full())
     return failure("too many questions wait");
+  if (answer.state != conf::AnswerState::Later) trace(question, answer);
   return answer;
+}
+
+void LookupMemo::remember(conf::Question question, conf::Answer answer) {
+  trace(question, answer);
+  kept_.insert_or_assign(std::move(question), std::move(answer));
+}
+
+// Values may be secrets only where credentials are asked for, which is not here.
+void LookupMemo::trace(const conf::Question& question, const conf::Answer& answer) const {
+  if (!parts_->events.wants<observe::LookedUp>()) return;
+  const std::string what = describe(question);
+  parts_->events.emit(
+      parts_->core.wall(),
+      observe::LookedUp{.what = what, .outcome = word_of(answer.state), .text = answer.text});
 }
 
 conf::Answer LookupMemo::known_at_once(const conf::Question& question) const {

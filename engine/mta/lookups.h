@@ -20,12 +20,11 @@ class LookupMemo final : public conf::Lookups {
 
   conf::Answer ask(const conf::Question& question) override;
   bool matches_regex(const conf::Table& table, std::string_view text) override;
-  void remember(conf::Question question, conf::Answer answer) {
-    kept_.insert_or_assign(std::move(question), std::move(answer));
-  }
+  void remember(conf::Question question, conf::Answer answer);
 
  private:
   conf::Answer known_at_once(const conf::Question& question) const;
+  void trace(const conf::Question& question, const conf::Answer& answer) const;
 
   WorkerParts* parts_;
   const Generation* generation_;

@@ -76,6 +76,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
   for (unsigned i = 0; i < cores; ++i) {
     WorkerSetup setup{.index = i,
                       .segments = *segments_,
+                      .decisions = decisions_.get(),
                       .connection_counts = connection_counts_,
                       .users = *users_,
                       .auth = *auth_,
@@ -124,7 +125,19 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
   auto recovered = recover(*segments_, cores, *log_);
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
+  open_decisions(config);
   return {};
+}
+
+// Mail goes on without it.
+void Server::open_decisions(const conf::Config& config) {
+  auto file = DecisionFile::open(spool_folder(options_.home, config) + "/decisions",
+                                 config.spool.decisions_octets);
+  if (file) {
+    decisions_ = std::move(*file);
+  } else {
+    log_->emit(ring::wall_now(), observe::FaultSeen{.where = "decisions", .fault = file.error()});
+  }
 }
 
 // All cores listen on the same one: who connects there is few.

@@ -63,6 +63,7 @@ class Server {
   std::expected<void, Fault> open(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_tables(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
+  void open_decisions(const conf::Config& config);
   std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
   std::expected<void, Fault> start_intake();
   std::expected<void, Fault> start_workers();
@@ -91,6 +92,7 @@ class Server {
   std::optional<UserDirectory> users_;  // made at the start, gone before the end is complete:
   std::optional<AuthService> auth_;     // likewise
   std::unique_ptr<SegmentStore> segments_;
+  std::unique_ptr<DecisionFile> decisions_;  // none: it could not be opened
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread
   std::unique_ptr<StartGate> gate_;

@@ -1,6 +1,7 @@
 // A message in the making: see transaction.h.
 #include "engine/mta/transaction.h"
 
+#include "engine/mta/decision_log.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/inbound.h"
 
@@ -61,9 +62,15 @@ void Transaction::settled(Commit& commit, bool durable) {
   const std::unique_ptr<Transaction> self(&static_cast<Transaction&>(commit));
   if (durable) {
     self->report(self->parts_.core.wall());
+    if (self->inbound_ == nullptr) self->put_left_record();
     self->parts_.dispatcher->accepted(self->id_, std::move(self->envelope), self->where_);
   }
   if (self->inbound_ != nullptr) self->inbound_->committed(durable);
+}
+
+void Transaction::put_left_record() const {
+  store::DecisionRecord& record = parts_.decisions->blank();
+  if (store::decode(bytes_of(left_record_), record)) parts_.decisions->put(record);
 }
 
 void Transaction::report(WallTime now) const {

@@ -38,6 +38,8 @@ class Transaction : public Commit {
   static Begun commit(std::unique_ptr<Transaction>& transaction);
   // The connection has gone: nobody is to be told any more.
   void forget_inbound() { inbound_ = nullptr; }
+  // What is recorded of the decision then, once it is durable: a store::DecisionRecord, encoded.
+  void leave_record(std::string record) { left_record_ = std::move(record); }
 
   QueueId id() const { return id_; }
   store::Envelope envelope;
@@ -54,6 +56,7 @@ class Transaction : public Commit {
  private:
   static void settled(Commit& commit, bool durable);
   void report(WallTime now) const;
+  void put_left_record() const;
 
   WorkerParts& parts_;
   Inbound* inbound_;
@@ -63,6 +66,7 @@ class Transaction : public Commit {
   store::Extent where_{};
   ContentLeases leases_;
   std::unordered_set<std::string> deliveries_;
+  std::string left_record_;
 };
 
 }  // namespace ringpost::mta

@@ -91,6 +91,9 @@ std::expected<void, Fault> Worker::set_up() {
   spooler_ = std::make_unique<Spooler>(parts_, setup_.segments, index_, spooler_options,
                                        std::move(*staging), setup_.recovered.last_id);
   parts_.spooler = spooler_.get();
+  decisions_ = std::make_unique<DecisionLog>(*core_, setup_.decisions, setup_.metrics.decision,
+                                             setup_.events);
+  parts_.decisions = decisions_.get();
   dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, DispatcherOptions{});
   parts_.dispatcher = dispatcher_.get();
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
@@ -253,6 +256,7 @@ void Worker::end_of_turn() {
   dispatcher_->end_of_turn();
   upkeep_->run_due();
   spooler_->flush();
+  decisions_->end_of_turn();
   resolver_->end_of_turn();
   relieve_buffers();
   buffers_->serve_waiters();
@@ -310,7 +314,7 @@ bool Worker::finished() {
       std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
   const bool nothing_left = draining_ && connections_ == 0 && listeners_done &&
                             dispatcher_->idle() && upkeep_->idle() && spooler_->idle() &&
-                            enquiries_->idle() && authentications_->idle();
+                            decisions_->idle() && enquiries_->idle() && authentications_->idle();
   if (nothing_left) {
     resolver_->close();
     keys_->close();

@@ -10,6 +10,7 @@
 
 #include "engine/mta/agents.h"
 #include "engine/mta/authentications.h"
+#include "engine/mta/decision_log.h"
 #include "engine/mta/dispatcher.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/filter_processes.h"
@@ -29,6 +30,7 @@ namespace ringpost::mta {
 struct WorkerSetup {
   unsigned index = 0;
   SegmentStore& segments;
+  DecisionFile* decisions = nullptr;  // shared by all cores
   ConnectionCounts& connection_counts;
   UserDirectory& users;
   AuthService& auth;
@@ -128,6 +130,7 @@ class Worker final : InboundOwner {
   store::Index index_;
   WorkerParts parts_;
   std::unique_ptr<Agents> agents_;
+  std::unique_ptr<DecisionLog> decisions_;
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;

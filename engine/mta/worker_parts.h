@@ -26,6 +26,7 @@ namespace ringpost::mta {
 class Agents;
 class Authentications;
 class ConnectionCounts;
+class DecisionLog;
 class Dispatcher;
 class Enquiries;
 class FilterProcesses;
@@ -51,6 +52,7 @@ struct WorkerParts {
   memory::BufferRing* buffers = nullptr;
   store::Index* index = nullptr;
   Spooler* spooler = nullptr;
+  DecisionLog* decisions = nullptr;
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;

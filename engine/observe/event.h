@@ -13,6 +13,7 @@
 #include "engine/observe/logfmt.h"
 #include "engine/observe/reason.h"
 #include "engine/observe/tls_event.h"
+#include "engine/observe/trace_event.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/queue_id.h"
@@ -425,6 +426,7 @@ struct LinesDropped {
 struct SessionOpened {
   static constexpr std::string_view name = "session.opened";
   static constexpr Level level = Level::Verbose;
+  static constexpr Subsystem subsystem = Subsystem::Smtp;
   SessionId session = {};
   std::string_view client = {};
   std::string_view proxy = {};  // as in SessionClosed
@@ -439,6 +441,7 @@ struct SessionOpened {
 struct LineReceived {
   static constexpr std::string_view name = "session.received";
   static constexpr Level level = Level::Verbose;
+  static constexpr Subsystem subsystem = Subsystem::Smtp;
   SessionId session = {};
   std::string_view line = {};  // the command without its CRLF
   void fields(auto&& field) const { field("session", session), field("line", line); }
@@ -447,6 +450,7 @@ struct LineReceived {
 struct ReplySent {
   static constexpr std::string_view name = "session.sent";
   static constexpr Level level = Level::Verbose;
+  static constexpr Subsystem subsystem = Subsystem::Smtp;
   SessionId session = {};
   std::string_view line = {};  // one line of the reply without its CRLF
   void fields(auto&& field) const { field("session", session), field("line", line); }
@@ -467,9 +471,18 @@ using AllEvents =
               TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
               CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid,
-              ListRefused>;
+              ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;
+
+// Whether lines of this event are wanted; a brief one always is.
+template <Event E>
+constexpr bool is_wanted(Shown shown) {
+  if constexpr (E::level == Level::Brief)
+    return true;
+  else
+    return shown.wants(E::level, E::subsystem);
+}
 
 }  // namespace ringpost::observe

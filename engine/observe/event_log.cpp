@@ -77,7 +77,8 @@ std::expected<std::unique_ptr<EventLog>, Fault> EventLog::open(EventLogOptions o
   return log;
 }
 
-EventLog::EventLog(EventLogOptions options) : options_(std::move(options)), level_(options_.level) {
+EventLog::EventLog(EventLogOptions options) : options_(std::move(options)) {
+  set_level(options_.level);
   for (unsigned core = 0; core < options_.cores; ++core) {
     sinks_.push_back(std::make_unique<EventSink>(*this, core, options_.ring_octets));
   }

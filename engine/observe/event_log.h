@@ -28,14 +28,14 @@ class EventSink {
  public:
   EventSink(EventLog& owner, unsigned core, std::size_t ring_octets);
 
-  // True when an event of this level would be written: ask before gathering what only a verbose
-  // line needs.
-  bool wants(Level level) const;
+  // True when such an event would be written: ask before gathering what only its line needs.
+  template <Event E>
+  bool wants() const;
 
   // Never blocks, never allocates. `now` is the turn's wall clock.
   template <Event E>
   void emit(WallTime now, const E& event) {
-    if (!wants(E::level)) return;
+    if (!wants<E>()) return;
     LogLine line(now, core_, E::name);
     event.fields(line);
     push(line.finish());
@@ -79,8 +79,13 @@ class EventLog {
   }
 
   // Any thread.
-  void set_level(Level level) { level_.store(level, std::memory_order_relaxed); }
-  Level level() const { return level_.load(std::memory_order_relaxed); }
+  void set_level(Level level) { set_shown(Shown::verbose(), level != Level::Brief); }
+  // Traces, or ends it.
+  void set_shown(Shown what, bool shown) {
+    shown ? shown_.fetch_or(what.bits(), std::memory_order_relaxed)
+          : shown_.fetch_and(~what.bits(), std::memory_order_relaxed);
+  }
+  Shown shown() const { return Shown(shown_.load(std::memory_order_relaxed)); }
   std::uint64_t lines_dropped() const;
 
   // Any thread, and from a signal handler: the writer opens the path anew (after a rotation).
@@ -105,7 +110,7 @@ class EventLog {
 
   EventLogOptions options_;
   int wake_descriptor_ = -1;
-  std::atomic<Level> level_;
+  std::atomic<std::uint32_t> shown_{0};
   std::atomic<bool> writer_sleeps_{false};
   std::atomic<bool> reopen_wanted_{false};
   std::atomic<bool> stop_wanted_{false};
@@ -125,6 +130,9 @@ class EventLog {
   std::thread writer_;
 };
 
-inline bool EventSink::wants(Level level) const { return level <= owner_.level(); }
+template <Event E>
+bool EventSink::wants() const {
+  return is_wanted<E>(owner_.shown());
+}
 
 }  // namespace ringpost::observe

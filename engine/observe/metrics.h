@@ -251,6 +251,21 @@ struct RingMetrics {
   }
 };
 
+struct DecisionMetrics {
+  Counter written;  // records
+  Counter lost;
+  Counter octets;
+  Counter faults;  // failed writes
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_decision_written_total", "records of decisions written", self.written);
+    visit("ringpost_decision_lost_total", "records of decisions that found no room", self.lost);
+    visit("ringpost_decision_octets_total", "octets of those that were written", self.octets);
+    visit("ringpost_decision_faults_total", "failed writes of decisions", self.faults);
+  }
+};
+
 struct alignas(64) CoreMetrics {
   SessionMetrics session;
   SpoolMetrics spool;
@@ -260,6 +275,7 @@ struct alignas(64) CoreMetrics {
   LookupMetrics lookup;
   ResolverMetrics resolver;
   RingMetrics ring;
+  DecisionMetrics decision;
 
   // Calls visit(name, help, field) for every figure, in the order in which they are shown. A
   // LimitGauge's name is the limit's own, without prefix.
@@ -273,6 +289,7 @@ struct alignas(64) CoreMetrics {
     LookupMetrics::each(self.lookup, visit);
     ResolverMetrics::each(self.resolver, visit);
     RingMetrics::each(self.ring, visit);
+    DecisionMetrics::each(self.decision, visit);
   }
 };
 

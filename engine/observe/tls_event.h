@@ -25,6 +25,7 @@ struct HandshakeFailed {
 struct HandshakeDone {
   static constexpr std::string_view name = "tls.started";
   static constexpr Level level = Level::Verbose;
+  static constexpr Subsystem subsystem = Subsystem::Smtp;
   SessionId session = {};
   std::string_view version = {};
   std::string_view cipher = {};

@@ -38,6 +38,7 @@ inline constexpr Duration queue_ttl_default = seconds(4 * 86'400);
 inline constexpr Duration queue_retry_interval_default = seconds(10);
 inline constexpr Duration srs_ttl_default = seconds(4 * 86'400);
 inline constexpr std::uint64_t spool_segment_octets_default = 64ULL << 20;
+inline constexpr std::uint64_t spool_decisions_octets_default = 64ULL << 20;
 inline constexpr std::uint32_t spool_segments_ready_default = 4;
 inline constexpr std::uint64_t spool_free_octets_min_default = 512ULL << 20;
 inline constexpr std::uint32_t deliveries_max_default = 50;
@@ -203,6 +204,7 @@ struct SpoolSettings {
   std::uint64_t segment_octets = spool_segment_octets_default;  // a multiple of 1 MiB
   std::uint32_t segments_ready = spool_segments_ready_default;  // zeroed in advance, per core
   std::uint64_t free_octets_min = spool_free_octets_min_default;
+  std::uint64_t decisions_octets = spool_decisions_octets_default;  // of the records of decisions
 };
 
 struct EngineSettings {

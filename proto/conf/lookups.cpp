@@ -21,6 +21,20 @@ struct Describer {
 
 }  // namespace
 
+std::string_view word_of(AnswerState state) {
+  switch (state) {
+    case AnswerState::Found:
+      return "found";
+    case AnswerState::NotFound:
+      return "not found";
+    case AnswerState::Later:
+      return "not known yet";
+    case AnswerState::TemporaryFailure:
+      break;
+  }
+  return "failed";
+}
+
 std::string describe(const Question& question) { return std::visit(Describer{}, question); }
 
 }  // namespace ringpost::conf

@@ -80,6 +80,8 @@ class Lookups {
   ~Lookups() = default;
 };
 
+// For logs: "found", "not found", "failed".
+std::string_view word_of(AnswerState state);
 // For logs: "user alice", "table users key alice@example.org", "~/.forward of alice".
 std::string describe(const Question& question);
 

@@ -21,6 +21,8 @@ constexpr std::uint64_t message_octets_least = 64 << 10;  // RFC 5321 4.5.3.1.7
 constexpr std::uint64_t message_octets_most = 1ULL << 32;
 constexpr std::uint64_t segment_octets_least = 1ULL << 20;
 constexpr std::uint64_t segment_octets_most = 1ULL << 30;
+constexpr std::uint64_t decisions_octets_least = 1ULL << 20;
+constexpr std::uint64_t decisions_octets_most = 1ULL << 40;
 constexpr std::uint64_t free_octets_most = 1ULL << 50;
 constexpr std::uint32_t count_most = 10'000'000;
 constexpr std::size_t warn_intervals_max = 4;
@@ -381,7 +383,12 @@ bool Parser::parse_spool() {
     spool.free_octets_min = *size;
     return true;
   }
-  return expected("path, segment-size, segments-ready or min-free");
+  if (take_word("decisions")) {
+    const auto size = expect_size("size", decisions_octets_least, decisions_octets_most);
+    if (size) spool.decisions_octets = *size;
+    return size.has_value();
+  }
+  return expected("path, segment-size, segments-ready, min-free or decisions");
 }
 
 // ADDRESS[:PORT]... and options. A second directive replaces the first.

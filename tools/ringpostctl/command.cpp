@@ -10,6 +10,7 @@
 
 #include "proto/base/queue_id.h"
 #include "proto/control/selection.h"
+#include "store/decision/token.h"
 #include "tools/ringpostctl/arc_seal.h"
 #include "tools/ringpostctl/dkim_commands.h"
 #include "tools/ringpostctl/make_map.h"
@@ -28,7 +29,9 @@ enum class Takes {
   MaybePaused,
   LogWord,
   Name,
-  Folder
+  Folder,
+  Decision,
+  Subsystem
 };
 
 struct CommandEntry {
@@ -40,7 +43,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 25> commands{{
+constexpr std::array<CommandEntry, 28> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
@@ -66,6 +69,10 @@ constexpr std::array<CommandEntry, 25> commands{{
      "the opposite"},
     {Verb::Log, "log", "", Takes::LogWord, "log brief|verbose|reopen",
      "what is logged; open the file anew"},
+    {Verb::Explain, "explain", "", Takes::Decision, "explain ID|TOKEN",
+     "why a message was accepted or refused"},
+    {Verb::Trace, "trace", "", Takes::Subsystem, "trace SUBSYSTEM", "log each step of it"},
+    {Verb::Untrace, "untrace", "", Takes::Subsystem, "untrace SUBSYSTEM", "the opposite"},
     {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
     {Verb::UpdateTable, "update", "table", Takes::Name, "update table NAME", "read one table anew"},
     {Verb::Discover, "discover", "", Takes::Nothing, "discover", "take in offline mail now"},
@@ -80,6 +87,10 @@ constexpr std::array<CommandEntry, 25> commands{{
 }};
 
 constexpr std::array<std::string_view, 3> pausable{"mda", "mta", "smtp"};
+// Those of smtpctl(8).
+constexpr std::array<std::string_view, 13> traceable{
+    "imsg",   "io",     "smtp", "filters", "mta",   "bounce", "scheduler",
+    "expand", "lookup", "stat", "rules",   "mproc", "all"};
 constexpr std::array<std::string_view, 3> log_words{"brief", "verbose", "reopen"};
 
 using Words = std::vector<std::string_view>;
@@ -188,6 +199,8 @@ constexpr std::pair<std::size_t, std::size_t> counts(Takes takes) {
     case Takes::LogWord:
     case Takes::Name:
     case Takes::Folder:
+    case Takes::Decision:
+    case Takes::Subsystem:
       return {1, 1};
   }
   return {0, 0};
@@ -226,6 +239,12 @@ std::expected<std::vector<std::string>, std::string> check_arguments(
       return pausable_words(entry, words);
     case Takes::LogWord:
       return keyword(words, log_words);
+    case Takes::Subsystem:
+      return keyword(words, traceable);
+    case Takes::Decision:
+      if (parse_queue_id(words[0]) || store::parse_token(words[0])) return arguments;
+      return std::unexpected(fmt::format(
+          "\"{}\" is neither an id (16 hex digits) nor a token (8 letters and digits)", words[0]));
     case Takes::Nothing:
     case Takes::Name:
     case Takes::Folder:

@@ -36,6 +36,9 @@ enum class Verb {
   SpoolCat,
   SpoolVerify,
   SpoolExport,
+  Explain,
+  Trace,
+  Untrace,
 };
 
 struct Invocation {

@@ -6,6 +6,7 @@
 
 #include "tools/ringpostctl/command.h"
 #include "tools/ringpostctl/daemon_client.h"
+#include "tools/ringpostctl/explain.h"
 #include "tools/ringpostctl/make_map.h"
 #include "tools/ringpostctl/show.h"
 #include "tools/ringpostctl/spool_commands.h"
@@ -102,6 +103,10 @@ std::string done_text(const Invocation& invocation, const Json& last) {
     case Verb::Log:
       return invocation.arguments[0] == "reopen" ? "log file opened anew\n"
                                                  : "log " + invocation.arguments[0] + "\n";
+    case Verb::Trace:
+      return fmt::format("{} is traced\n", invocation.arguments[0]);
+    case Verb::Untrace:
+      return fmt::format("{} is not traced any more\n", invocation.arguments[0]);
     case Verb::Reload:
       return "the configuration was read anew and is in use\n";
     case Verb::UpdateTable:
@@ -136,12 +141,34 @@ bool reads_the_spool(Verb verb) {
          verb == Verb::SpoolVerify || verb == Verb::SpoolExport;
 }
 
+// What smtpctl(8) can trace, and Ringpost shows elsewhere.
+std::string_view told_elsewhere(std::string_view subsystem) {
+  if (subsystem == "mta") return "each attempt is in the log; `why ID` tells what comes next";
+  if (subsystem == "bounce") return "each report to a sender is in the log";
+  if (subsystem == "scheduler") return "see `show queue`, `show destinations` and `why ID`";
+  if (subsystem == "stat") return "see `show stats`";
+  if (subsystem == "io") return "the lines of sessions are traced with `trace smtp`";
+  if (subsystem == "imsg" || subsystem == "mproc") return "there are no such messages in Ringpost";
+  return {};
+}
+
+int trace(const Invocation& invocation, WallTime now, const Output& output) {
+  const std::string& subsystem = invocation.arguments.front();
+  const std::string_view elsewhere = told_elsewhere(subsystem);
+  if (elsewhere.empty()) return ask_daemon(invocation, now, output);
+  output.put(fmt::format("nothing to trace for {}: {}\n", subsystem, elsewhere));
+  return exit_ok;
+}
+
 int run(const Invocation& invocation, WallTime now, const Output& output) {
   if (invocation.help) {
     output.put(usage());
     return exit_ok;
   }
   if (reads_the_spool(invocation.verb)) return run_spool_command(invocation, now, output);
+  if (invocation.verb == Verb::Explain) return explain(invocation, output);
+  if (invocation.verb == Verb::Trace || invocation.verb == Verb::Untrace)
+    return trace(invocation, now, output);
   return ask_daemon(invocation, now, output);
 }
 

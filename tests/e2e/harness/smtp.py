@@ -1,7 +1,11 @@
 """A raw SMTP client that shows every reply and can misbehave in every way a case needs."""
 import random
+import re
 import socket
 import struct
+
+
+token_behind = re.compile(r" \[([0-9A-HJKMNP-TV-Z]{8})\]$")
 
 
 class Reply:
@@ -27,6 +31,16 @@ class Reply:
             if len(word) == 16 and all(digit in "0123456789abcdef" for digit in word):
                 return word
         raise AssertionError(f"no queue id in {self!r}")
+
+    @property
+    def token(self):
+        """The token of a decision behind the text of a refusal, or an empty string."""
+        found = token_behind.search(self.lines[-1])
+        return found.group(1) if found else ""
+
+    def __str__(self):
+        """Without the token, which is another one each time."""
+        return token_behind.sub("", repr(self))
 
     def __repr__(self):
         return self.raw.decode("utf-8", "replace").rstrip().replace("\r\n", " | ")

@@ -115,7 +115,7 @@ def every_form_of_hash(t):
     for user in hashes():
         t.equal(world.plain(user, password).code, 235, user)
         begun = time.monotonic()
-        t.equal(repr(world.plain(user, wrong)), "535 5.7.8 Authentication credentials invalid")
+        t.equal(str(world.plain(user, wrong)), "535 5.7.8 Authentication credentials invalid")
         t.true(time.monotonic() - begun >= 0.95, "a failure is delayed")
     t.equal(world.plain("nobody", password).code, 535)
     accepted = world.daemon.events("auth.accepted")

@@ -47,7 +47,7 @@ def figures(daemon):
 
 
 def words(lines, session):
-    """Lines of one session as "event|fields", without version, time and session."""
+    """Lines of one session as "event|fields", without version, time, session and tokens."""
     result = []
     for line in lines:
         parts = line.split("|")
@@ -55,7 +55,7 @@ def words(lines, session):
             continue
         head = parts[4] if parts[0] == "report" else "? " + parts[4]
         rest = parts[6:] if parts[0] == "report" else parts[7:]
-        result.append("|".join([head, *rest]))
+        result.append(smtp.token_behind.sub("", "|".join([head, *rest])))
     return result
 
 

@@ -99,10 +99,10 @@ TEST_F(EventLogTest, WritesVerboseLinesOnlyWhileTheyAreWanted) {
   auto log = EventLog::open({.path = path("log")});
   ASSERT_TRUE(log);
   EventSink& sink = (*log)->core(0);
-  EXPECT_FALSE(sink.wants(Level::Verbose));
+  EXPECT_FALSE(sink.wants<LineReceived>());
   sink.emit({0}, LineReceived{.line = "NOOP first"});
   (*log)->set_level(Level::Verbose);
-  EXPECT_TRUE(sink.wants(Level::Verbose));
+  EXPECT_TRUE(sink.wants<LineReceived>());
   sink.emit({0}, LineReceived{.line = "NOOP second"});
   (*log)->set_level(Level::Brief);
   sink.emit({0}, LineReceived{.line = "NOOP third"});
@@ -110,6 +110,27 @@ TEST_F(EventLogTest, WritesVerboseLinesOnlyWhileTheyAreWanted) {
   const std::string text = contents(path("log"));
   EXPECT_EQ(count(text, "\n"), 1u);
   EXPECT_TRUE(text.contains("line=\"NOOP second\""));
+}
+
+TEST_F(EventLogTest, TracesASubsystemWithoutTheOthers) {
+  auto log = EventLog::open({.path = path("log")});
+  ASSERT_TRUE(log);
+  EventSink& sink = (*log)->core(0);
+  (*log)->set_shown(Shown::of(Subsystem::Smtp), true);
+  EXPECT_TRUE(sink.wants<LineReceived>());
+  EXPECT_FALSE(sink.wants<FilterPassed>());
+  (*log)->set_shown(Shown::of(Subsystem::Filters), true);
+  EXPECT_TRUE(sink.wants<FilterPassed>());
+  (*log)->set_level(Level::Brief);
+  EXPECT_TRUE(sink.wants<LineReceived>());
+  (*log)->set_shown(Shown::all_subsystems(), false);
+  EXPECT_FALSE(sink.wants<LineReceived>());
+  EXPECT_FALSE(sink.wants<FilterPassed>());
+  // Verbose is what it always was: no traces.
+  (*log)->set_level(Level::Verbose);
+  EXPECT_TRUE(sink.wants<LineReceived>());
+  EXPECT_FALSE(sink.wants<FilterPassed>());
+  EXPECT_TRUE(sink.wants<SessionClosed>());
 }
 
 TEST_F(EventLogTest, ReopensItsFileAfterARotation) {
