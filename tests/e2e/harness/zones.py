@@ -69,7 +69,10 @@ class Zones:
             if len(answer) > 1232:  # truncated: the header and the question alone
                 end = self.end_of_question(question)
                 answer = answer[:2] + b"\x87\x80" + b"\0\1\0\0\0\0\0\0" + question[12:end]
-            self.datagrams.sendto(answer, client)
+            try:
+                self.datagrams.sendto(answer, client)
+            except OSError:  # the case has ended
+                return
 
     def serve_stream(self):
         while True:
