@@ -3,7 +3,7 @@ import time
 
 from harness import nameserver
 from harness.case import case
-from scenarios import s34_proxy, s40_filters
+from scenarios import s32_auth, s34_proxy, s40_filters
 
 zones = {
     "score.test": [
@@ -337,3 +337,44 @@ def failures(t):
         t.true(client.at_end(), "closed")
     t.equal(greetings(daemon, 2, 3), {2: ("421 4.7.0 Too many failures; try again later", "closed"),
                                       3: (ready, "open")})
+
+
+@case()
+def rates_of_an_account(t):
+    """An account has its shares wherever it comes from; others have their own."""
+    world = s32_auth.World(t, auth="auth <creds> filter a", more=(
+        "filter a builtin rate per-account connections 3 in 1h messages 2 in 1h\n"))
+
+    def session(user, mails):
+        client = world.client()
+        t.equal(world.plain(user, s32_auth.password, client).code, 235)
+        codes = []
+        for _ in range(mails):
+            codes.append(client.command("MAIL FROM:<a@x.test>").code)
+            if codes[-1] != 250:
+                break
+            client.expect("RCPT TO:<alice@example.test>", 250)
+            client.expect("DATA", 354)
+            client.send(b"Subject: x\r\n\r\n.\r\n")
+            client.expect_reply(250)
+        client.close()
+        return codes
+    t.equal(session("sha512", 1), [250])
+    t.equal(session("sha512", 2), [250, 450])
+    t.equal(session("bcrypt", 1), [250])
+    t.equal(session("sha512", 1), [450])
+    t.equal(session("sha512", 1), [421])
+
+
+@case()
+def wrong_passwords_are_failures(t):
+    """They close the door for the address; and with smtps nobody waits for a greeting."""
+    world = s32_auth.World(t, auth="auth <creds> filter { g, a }", more=(
+        "filter g builtin greet-delay 3s\n"
+        'filter a builtin rate per-address failures 1 in 1h disconnect "421 4.7.0 enough"\n'))
+    begin = time.monotonic()
+    client = world.client()
+    t.true(time.monotonic() - begin < 2, "no delay under TLS from the first octet on")
+    t.equal(world.plain("sha512", s32_auth.wrong, client).code, 535)
+    t.equal(str(world.plain("sha512", s32_auth.password, client)), "421 4.7.0 enough")
+    client.close()

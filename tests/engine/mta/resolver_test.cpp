@@ -320,6 +320,38 @@ TEST_F(ResolverTest, TellsWhoAskedAndDidNotForget) {
   EXPECT_EQ(asker.told.size(), 2u) << "what is known is told at once";
 }
 
+struct AskingDns final : DnsAsker {
+  void found(dns::AnswerPointer answer) override { told.push_back(std::move(answer)); }
+  std::vector<dns::AnswerPointer> told;
+};
+
+TEST_F(ResolverTest, AnswersThoseThatAreNoTasks) {
+  DnsServer server(one_host);
+  use({server.address()});
+  const dns::Question question{name("list.example"), Type::A};
+  AskingDns asker, forgetful;
+  const Instant deadline = core_->now() + seconds(5);
+  resolver_->ask(question, deadline, asker);
+  resolver_->ask(question, deadline, forgetful);
+  resolver_->forget(forgetful);
+  EXPECT_TRUE(asker.told.empty());
+  ASSERT_TRUE(run([&] { return !asker.told.empty(); }));
+  EXPECT_EQ(asker.told[0]->outcome, Outcome::Found);
+  EXPECT_TRUE(forgetful.told.empty());
+  resolver_->ask(question, deadline, asker);
+  EXPECT_EQ(asker.told.size(), 2u) << "what is known is told at once";
+}
+
+TEST_F(ResolverTest, TellsThoseThatAreNoTasksThatTimeIsUp) {
+  DnsServer server(silence);
+  use({server.address()});
+  AskingDns asker;
+  resolver_->ask({name("list.example"), Type::A}, core_->now() + milliseconds(50), asker);
+  ASSERT_TRUE(run([&] { return !asker.told.empty(); }));
+  EXPECT_EQ(asker.told[0]->outcome, Outcome::Failed);
+  EXPECT_EQ(asker.told[0]->failure, dns::Failure::Timeout);
+}
+
 TEST_F(ResolverTest, TellsThatAClientCannotBeNamed) {
   DnsServer server([](const Message& question, bool) {
     return std::optional(DnsServer::response(question, dns::ResponseCode::ServerFailure));
