@@ -16,6 +16,7 @@
 #include "engine/mta/relay_tls.h"
 #include "engine/net/address.h"
 #include "engine/tls/server_context.h"
+#include "proto/auth/suffix_list.h"
 #include "proto/conf/config.h"
 #include "proto/conf/ruleset.h"
 #include "proto/dns/host_file.h"
@@ -62,6 +63,8 @@ struct Generation {
   ConnectionLimits connection_limits;
   sasl::AttemptLimits attempt_limits;
   dns::ResolverSettings resolver;
+  // Where a listener checks senders; read anew with every load. Null: none does.
+  std::shared_ptr<const auth::SuffixList> suffixes;
   dns::HostFile host_file;       // names that need no name server
   std::optional<mail::Srs> srs;  // nothing without a key
   RelayTls relay_tls;

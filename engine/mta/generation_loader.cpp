@@ -16,6 +16,7 @@
 #include "engine/mta/listen_addresses.h"
 #include "engine/mta/lmdb_table.h"
 #include "engine/mta/pattern_cache.h"
+#include "engine/mta/public_suffixes.h"
 #include "engine/mta/sender_rewriting.h"
 #include "engine/ring/clock.h"
 #include "scan/pattern/posix.h"
@@ -88,6 +89,11 @@ std::shared_ptr<Generation> generation_of(const LoadWish& wish, conf::Config con
   if (const auto hosts = read_text_file("/etc/hosts"))
     generation->host_file = dns::HostFile::parse(*hosts);
   generation->srs = srs_of(config.srs);
+  const auto checks = [](const conf::Listener& listener) {
+    return listener.sender_auth.is_checked;
+  };
+  if (std::ranges::any_of(config.listeners, checks))
+    generation->suffixes = std::make_shared<const PublicSuffixes>();
   generation->needs_client_name = tests_client_name(config);
   generation->config = std::move(config);
   return generation;

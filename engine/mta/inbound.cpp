@@ -68,6 +68,7 @@ Inbound::~Inbound() {
   parts_.core.timers().disarm(timer_);
   parts_.spooler->forget(room_);
   parts_.enquiries->forget(asker_);
+  sender_check_.reset();
   parts_.resolver->forget(name_asker_);
   clear_set_aside();
   if (committing_ != nullptr) committing_->forget_inbound();
@@ -197,7 +198,7 @@ void Inbound::give_back_buffers() {
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
   const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
                        waiting_ == Waiting::Auth || waiting_ == Waiting::Filter ||
-                       waiting_ == Waiting::Content ||
+                       waiting_ == Waiting::Content || waiting_ == Waiting::Sender ||
                        (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;

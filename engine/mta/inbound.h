@@ -15,6 +15,7 @@
 #include "engine/mta/generation.h"
 #include "engine/mta/lookups.h"
 #include "engine/mta/resolver.h"
+#include "engine/mta/sender_check.h"
 #include "engine/mta/transaction.h"
 #include "engine/mta/worker_parts.h"
 #include "engine/net/stream.h"
@@ -27,6 +28,9 @@ namespace ringpost::mta {
 
 class Inbound;
 
+// What files a message as junk is a field like any other, as upstream's.
+inline constexpr std::string_view spam_mark = "X-Spam: Yes\r\n";
+
 class InboundOwner {
  public:
   // Nothing of the connection is in flight any more; it may be freed now.
@@ -36,7 +40,7 @@ class InboundOwner {
   ~InboundOwner() = default;
 };
 
-class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
+class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, SenderCheckOwner {
  public:
   // `listener` is one of `generation`, on which the session will end.
   Inbound(WorkerParts& parts, InboundOwner& owner, std::shared_ptr<const Generation> generation,
@@ -73,6 +77,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
     Auth,
     Filter,
     Content,
+    Sender,
     Commit
   };
 
@@ -223,6 +228,13 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   void begin_header();
   void edit_header();
   void end_header();
+  // Of senders: inbound_sender_auth.cpp.
+  void sender_checked() override;
+  void begin_sender_check();
+  void remove_results();
+  void end_results();
+  void content_is_there();
+  void write_results(const SenderCheck& check);
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
@@ -314,7 +326,9 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner {
   std::string sending_;
   Instant sending_since_{};
   std::unique_ptr<Transaction> transaction_;
-  Transaction* committing_ = nullptr;  // owned by the spooler meanwhile
+  std::unique_ptr<SenderCheck> sender_check_;  // of the content under way
+  bool judges_sender_ = false;                 // inside content_is_there()
+  Transaction* committing_ = nullptr;          // owned by the spooler meanwhile
   std::uint64_t committed_octets_ = 0;
   Instant commit_began_{};
   std::unique_ptr<smtp::RcptTo> rcpt_;  // being judged

@@ -317,6 +317,7 @@ void Inbound::begin_content() {
   mail::append_received(transaction_->trace, trace);
   transaction_->pending = bytes_of(transaction_->trace);
   tell_result(filter::ReportEvent::TxData, 250);
+  begin_sender_check();
   begin_filtered_content();
   append_pending();
   if (submits()) begin_header();
@@ -326,7 +327,9 @@ void Inbound::begin_content() {
 
 void Inbound::on(const smtp::Content& event) {
   transaction_->pending = event.slice;
+  if (sender_check_ != nullptr) sender_check_->take(event.slice);
   if (transaction_->header != nullptr) edit_header();
+  if (transaction_->results != nullptr) remove_results();
   append_pending();
 }
 
@@ -361,8 +364,7 @@ void Inbound::room_again() {
   }
   waiting_ = Waiting::Nothing;
   if (transaction_ != nullptr) append_pending();
-  if (waiting_ == Waiting::Nothing && std::exchange(end_waits_, false))
-    filter(filter::Phase::Commit);
+  if (waiting_ == Waiting::Nothing && std::exchange(end_waits_, false)) content_is_there();
   if (waiting_ == Waiting::Nothing && commit_waits_) commit();
   pump();
 }
@@ -371,10 +373,11 @@ void Inbound::on(const smtp::ContentEnd& event) {
   transaction_->content_octets = event.octets;
   commit_began_ = parts_.core.now();
   if (transaction_->header != nullptr) end_header();
+  if (transaction_->results != nullptr) end_results();
   append_pending();
   if (filters_ != nullptr && filters_->has_content) return end_filtered_content();
   end_waits_ = waiting_ == Waiting::Room;
-  if (!end_waits_) filter(filter::Phase::Commit);
+  if (!end_waits_) content_is_there();
 }
 
 void Inbound::commit() {
@@ -384,7 +387,8 @@ void Inbound::commit() {
     return;
   }
   Transaction* const transaction = transaction_.get();
-  switch (Transaction::commit(transaction_)) {
+  const bool has_room = transaction->append_front();
+  switch (has_room ? Transaction::commit(transaction_) : Transaction::Begun::NoRoom) {
     case Transaction::Begun::Waiting:
       committing_ = transaction;
       committed_octets_ = transaction->content_octets;

@@ -12,8 +12,6 @@ namespace {
 using filter::Phase;
 using filter::ReportEvent;
 
-constexpr std::string_view spam_yes = "X-Spam: Yes\r\n";
-
 // "<a@b>" and "a@b" are the same to whoever writes filters.
 std::string_view without_brackets(std::string_view value) {
   const bool has_both = value.size() >= 2 && value.starts_with('<') && value.ends_with('>');
@@ -141,6 +139,7 @@ void Inbound::tell_result(ReportEvent event, unsigned code, std::string_view val
 
 // What was begun comes to nothing.
 void Inbound::drop_transaction() {
+  sender_check_.reset();
   if (filters_ != nullptr) {
     filters_->run.forget_content();
     if (std::exchange(filters_->waits_for_room, false)) parts_.spooler->forget(room_);
@@ -194,10 +193,9 @@ void Inbound::rewrite(const std::string& value) {
   }
 }
 
-// As upstream's: what files a message as junk is a field like any other.
 std::string_view Inbound::spam_field() const {
   const bool is_junk = filters_ != nullptr && (filters_->junk_session || filters_->junk_message);
-  return is_junk ? spam_yes : std::string_view{};
+  return is_junk ? spam_mark : std::string_view{};
 }
 
 }  // namespace ringpost::mta

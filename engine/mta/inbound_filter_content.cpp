@@ -84,7 +84,7 @@ void Inbound::settle_filtered_content() {
   if (filters.refusal != nullptr) {
     refuse_content(*filters.refusal);
   } else {
-    filter(filter::Phase::Commit);
+    content_is_there();
   }
   if (!is_beginning) pump();
 }

@@ -43,6 +43,19 @@ std::size_t Transaction::append(Bytes octets, const memory::Buffer& buffer) {
   return taken;
 }
 
+bool Transaction::append_front() {
+  while (!front.empty()) {
+    const std::size_t taken =
+        parts_.spooler->append_content(id_, bytes_of(front), memory::Buffer(), front_extents_);
+    leases_.hold_last(front_extents_);
+    if (taken == 0) return false;
+    front.erase(0, taken);
+  }
+  envelope.extents.insert(envelope.extents.begin(), front_extents_.begin(), front_extents_.end());
+  front_extents_.clear();
+  return true;
+}
+
 bool Transaction::is_intact() const { return epoch_ == parts_.spooler->epoch(); }
 
 Transaction::Begun Transaction::commit(std::unique_ptr<Transaction>& transaction) {

@@ -11,6 +11,7 @@
 #include "engine/mta/content_leases.h"
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
+#include "proto/auth/results_remover.h"
 #include "proto/submission/header_editor.h"
 #include "store/spool/envelope.h"
 
@@ -30,6 +31,9 @@ class Transaction : public Commit {
   void begin_content();
   // How much of `octets` was taken; less than all: wait for room.
   std::size_t append(Bytes octets, const memory::Buffer& buffer);
+  // `front`, when all else was appended: as an extent of its own before the others, so that nothing
+  // has to be written twice. False: wait for room and call it again.
+  bool append_front();
   // False once a write failed that held content of this message.
   bool is_intact() const;
 
@@ -49,7 +53,9 @@ class Transaction : public Commit {
   Bytes pending;                                     // content that found no room yet
   Bytes pending_after;                               // what comes behind it
   std::unique_ptr<submission::HeaderEditor> header;  // of submitted content, until the header ends
-  std::string edited;                                // what became of it
+  std::unique_ptr<auth::ResultsRemover> results;     // of content from strangers, the same
+  std::string front;   // fields above all others, which are known last; see append_front()
+  std::string edited;  // what became of it
   bool failed =
       false;  // no room came: what follows is thrown away, the message is refused at its end
 
@@ -65,6 +71,7 @@ class Transaction : public Commit {
   std::uint32_t epoch_ = 0;
   store::Extent where_{};
   ContentLeases leases_;
+  std::vector<store::Extent> front_extents_;
   std::unordered_set<std::string> deliveries_;
   std::string left_record_;
 };

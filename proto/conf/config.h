@@ -13,6 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
 #include "proto/conf/filter_config.h"
+#include "proto/conf/sender_auth.h"
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/net_address.h"
 #include "proto/conf/table.h"
@@ -80,6 +81,7 @@ struct Listener {
   bool mask_source = false, no_dsn = false, received_auth = false, proxy_v2 = false;
   const Table* proxies = nullptr;  // `proxy-v2 from`; nullptr: every client is one
   const Filter* filter = nullptr;
+  SenderAuth sender_auth = {};  // `dmarc`
 };
 
 enum class Method : std::uint8_t { Maildir, Mbox, Mda, Lmtp, ForwardOnly, ExpandOnly, Relay };

@@ -40,6 +40,7 @@ constexpr std::array services = std::to_array<Service>({
 struct ListenOptions {
   bool family = false, port = false, hostname = false, hostnames = false, tag = false;
   bool filter = false, mask_src = false, no_dsn = false, senders = false, received_auth = false;
+  bool dmarc = false;
   bool proxy = false, ca = false, auth = false, tls = false, ciphers = false, protocols = false;
   std::vector<Token> pkis;
   Position auth_position, tls_position, pki_position;
@@ -62,7 +63,11 @@ bool Parser::parse_listen() {
     listener.position = source->position;
   }
   ListenOptions options;
-  while (token_.kind == TokenKind::Keyword) {
+  const auto at_option = [this] {
+    const bool is_ours = token_.kind == TokenKind::Word && token_.text == "dmarc";
+    return is_ours || token_.kind == TokenKind::Keyword;
+  };
+  while (at_option()) {
     if (!parse_listen_option(listener, options)) return false;
   }
   if (token_.kind != TokenKind::Newline && token_.kind != TokenKind::End) {
@@ -128,7 +133,46 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
     listener.proxy_v2 = true;
     return !take_keyword("from") || parse_listen_proxies(listener);
   }
+  if (is("dmarc") && take_word("dmarc")) {
+    once(options.dmarc, option);
+    return parse_listen_dmarc(listener.sender_auth);
+  }
   return parse_secure_listen_option(listener, options);
+}
+
+// none | junk | reject [override <table>] [trust <table>]
+bool Parser::parse_listen_dmarc(SenderAuth& auth) {
+  const auto action = token_.kind == TokenKind::Symbol || token_.kind == TokenKind::Quoted
+                          ? std::nullopt
+                          : dmarc_action_of(token_.text);
+  if (!action) return expected("none, junk or reject");
+  advance();
+  auth.is_checked = true;
+  auth.action = *action;
+  while (true) {
+    const Position position = token_.position;
+    const bool overrides = take_word("override");
+    if (!overrides && !take_word("trust")) return true;
+    const Table*& table = overrides ? auth.overrides : auth.sealers;
+    if (table != nullptr) error(position, "the option is given twice");
+    const TableUse use = overrides ? TableUse::OtherMap : TableUse::DomainList;
+    if (!parse_table_use(use, overrides ? "dmarc override" : "dmarc trust", table)) return false;
+    if (table == nullptr) continue;
+    if (table->backend() != TableBackend::Memory) {
+      error(position, "this table must be in the configuration or in a file");
+    } else if (overrides) {
+      check_dmarc_overrides(position, *table);
+    }
+  }
+}
+
+void Parser::check_dmarc_overrides(Position position, const Table& table) {
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto row = table.row(i);
+    if (dmarc_action_of(row.value)) continue;
+    error(position, fmt::format("table \"{}\" says \"{}\" of {}, which is not none, junk or reject",
+                                table.name(), row.value, row.key));
+  }
 }
 
 // A proxy is judged before anything else of its connection, so the answer must be there at once.

@@ -125,6 +125,8 @@ class Parser {
   // Options (parse_listen.cpp, parse_action.cpp, parse_match.cpp, parse_settings.cpp).
   bool parse_listen_option(Listener& listener, ListenOptions& options);
   bool parse_listen_proxies(Listener& listener);
+  bool parse_listen_dmarc(SenderAuth& auth);
+  void check_dmarc_overrides(Position position, const Table& table);
   bool parse_secure_listen_option(Listener& listener, ListenOptions& options);
   void check_host_names(const Table& table, Position position);
   bool parse_listen_table(Listener& listener, ListenOptions& options, const Token& option);

@@ -184,6 +184,13 @@ const Case outside_the_grammar[] = {
     {"listen on lo proxy-v2 from",
      "1:27: expected <table>, { list } or a value for \"proxy-v2 "
      "from\", found the end of the line"},
+    {"listen on lo dmarc", "1:19: expected none, junk or reject, found the end of the line"},
+    {"listen on lo dmarc maybe", "1:20: expected none, junk or reject, found \"maybe\""},
+    {"listen on lo dmarc junk dmarc none", "1:25: \"dmarc\" is given twice"},
+    {"table t { \"a\" = \"b\" }\nlisten on lo dmarc junk override <t>",
+     "2:25: table \"t\" says \"b\" of a, which is not none, junk or reject"},
+    {"table t { \"a\" }\nlisten on lo dmarc junk trust <t> trust <t>",
+     "2:35: the option is given twice"},
     {"listen on lo for", "1:14: expected an option of \"listen on\", found \"for\""},
     {"listen on lo x", "1:14: expected an option of \"listen on\", found \"x\""},
     {"listen on \"/tmp/s\"", "1:11: \"/tmp/s\" is not an interface or address"},
