@@ -68,6 +68,8 @@ void DecisionNotes::end_transaction() {
   recipients_.clear();
   said_.resize(said_in_session_);
   looked_up_.resize(looked_up_in_session_);
+  authenticated_.clear();
+  is_junk_ = false;
   for (const Stage stage :
        {Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Content, Stage::Commit, Stage::Filters})
     spent_us_[std::to_underlying(stage)] = 0;
@@ -89,6 +91,14 @@ void DecisionNotes::looked_up(std::string_view what, std::string_view outcome) {
   LookedUp& note = added(looked_up_, store::lookups_made_max);
   note = {.what = noted(what, store::decision_name_octets_max), .outcome = noted(outcome)};
   if (!in_transaction_) looked_up_in_session_ = looked_up_.size();
+}
+
+void DecisionNotes::authenticated(std::string_view method, std::string_view result,
+                                  std::string_view detail) {
+  if (authenticated_.size() == store::authentication_words_max) return;
+  authenticated_.push_back({.method = std::string(method),
+                            .result = std::string(result),
+                            .detail = noted(detail, store::decision_name_octets_max)});
 }
 
 void DecisionNotes::judge(std::string recipient) {
@@ -118,6 +128,9 @@ void DecisionNotes::fill(store::DecisionRecord& record) const {
                            .text = said.text,
                            .reason = said.reason});
   for (const LookedUp& one : looked_up_) record.lookups.push_back({one.what, one.outcome});
+  for (const Authenticated& one : authenticated_)
+    record.authentication.push_back({one.method, one.result, one.detail});
+  record.is_junk = is_junk_;
   record.spent_us = spent_us_;
 }
 

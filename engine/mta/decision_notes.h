@@ -37,6 +37,9 @@ class DecisionNotes {
   void filter_said(const conf::Filter& filter, filter::Phase phase, observe::FilterWord word,
                    std::string_view text, std::string_view reason);
   void looked_up(std::string_view what, std::string_view outcome);
+  // What SPF, DKIM, DMARC or ARC says of the message, in the words of RFC 8601.
+  void authenticated(std::string_view method, std::string_view result, std::string_view detail);
+  void called_junk() { is_junk_ = true; }
   // A recipient is being judged; then by the rule that stands there (DecidedRecipient::rule).
   void judge(std::string recipient);
   void decided_by(std::string rule) { rule_ = std::move(rule); }
@@ -54,6 +57,9 @@ class DecisionNotes {
   };
   struct LookedUp {
     std::string what, outcome;
+  };
+  struct Authenticated {
+    std::string method, result, detail;
   };
   struct Recipient {
     std::string address, rule;
@@ -74,6 +80,9 @@ class DecisionNotes {
   std::size_t said_in_session_ = 0;
   std::vector<LookedUp> looked_up_;
   std::size_t looked_up_in_session_ = 0;
+  // Of the transaction.
+  std::vector<Authenticated> authenticated_;
+  bool is_junk_ = false;
 };
 
 // What is said to a client that is refused: its reply, with the token of the decision behind the

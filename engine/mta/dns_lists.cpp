@@ -77,6 +77,7 @@ void DnsListsFilter::take_listing(Enquiry& enquiry, const dns::Answer& answer) {
   if (enquiry.listing == Listing::Listed) total_ += zone.weight;
   if (enquiry.listing == Listing::Refused)
     complain_of_list(setup_.parts, figures, setup_.filter.name, zone.text, answer);
+  setup_.owner.native_looked_up(zone.text, dns::word_of(enquiry.listing));
   // What a list of friends would have said can only lower the sum.
   any_failed_ = any_failed_ || enquiry.listing == Listing::Failed;
 }

@@ -124,6 +124,9 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
   conf::SessionFacts session_facts() const override { return owner_.facts(); }
   bool server_speaks_first() const override { return owner_.server_speaks_first(); }
   bool client_has_spoken() const override { return owner_.client_has_spoken(); }
+  void native_looked_up(std::string_view what, std::string_view outcome) override {
+    owner_.looked_up(what, outcome);
+  }
 
   void bind();
   void go_on();

@@ -235,6 +235,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, Sende
   void end_results();
   void content_is_there();
   void write_results(const SenderCheck& check);
+  void note_results(const SenderCheck& check);
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;

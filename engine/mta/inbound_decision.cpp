@@ -113,7 +113,7 @@ void Inbound::with_record(store::DecisionVerdict verdict, QueueId id, const smtp
   record.session = id_.value;
   record.at = parts_.core.wall();
   record.verdict = verdict;
-  record.is_junk = filters_ != nullptr && (filters_->junk_session || filters_->junk_message);
+  record.is_junk = record.is_junk || !spam_field().empty();
   record.code = reply.code;
   record.reply = text;
   record.client = client_;

@@ -80,6 +80,7 @@ void Inbound::sender_checked() {
   waiting_ = Waiting::Nothing;
   const std::unique_ptr<SenderCheck> check = std::move(sender_check_);
   write_results(*check);
+  note_results(*check);
   if (check->fate() == SenderCheck::Fate::Reject) {
     const std::string text = check->refusal();
     refuse_content({550, {5, 7, 26}, text});
@@ -102,6 +103,16 @@ void Inbound::write_results(const SenderCheck& check) {
                                     .client_name = iprev_of(client_name_),
                                     .client_address = client_});
   if (check.fate() == SenderCheck::Fate::Junk) front += spam_mark;
+}
+
+// For `ringpostctl explain`.
+void Inbound::note_results(const SenderCheck& check) {
+  notes_.authenticated("spf", to_text(check.spf().result), check.spf().domain);
+  for (const auth::DkimResult& one : check.dkim())
+    notes_.authenticated("dkim", to_text(one.result), one.domain);
+  notes_.authenticated("dmarc", to_text(check.dmarc().result), check.dmarc().domain);
+  if (check.arc().instances > 0) notes_.authenticated("arc", to_text(check.arc().result), "");
+  if (check.fate() == SenderCheck::Fate::Junk) notes_.called_junk();
 }
 
 }  // namespace ringpost::mta

@@ -8,8 +8,6 @@
 namespace ringpost::mta {
 namespace {
 
-constexpr std::array<std::string_view, 5> listing_words{"not-listed", "listed", "failed", "refused",
-                                                        "strange"};
 constexpr std::array<std::string_view, 7> answer_words{
     "proceed", "junk", "reject", "disconnect", "rewrite", "report", "undecided"};
 constexpr Duration complaint_pause = seconds(3600);
@@ -20,11 +18,11 @@ ListFigures& NativeFigures::list(const std::string& filter, const std::string& z
   auto& figures = lists_[fmt::format("{}\n{}", filter, zone)];
   if (figures != nullptr) return *figures;
   figures = std::make_unique<ListFigures>();
-  for (std::size_t i = 0; i < listing_words.size(); ++i)
+  for (std::size_t i = 0; i < dns::listings; ++i)
     figures->answers[i] = &counters_.of(
         "ringpost_filter_list_answers_total", "answers of lists in the DNS, by what they said",
         fmt::format("filter=\"{}\",zone=\"{}\",answer=\"{}\"", observe::label_value(filter),
-                    observe::label_value(zone), listing_words[i]),
+                    observe::label_value(zone), dns::word_of(static_cast<dns::Listing>(i))),
         core_);
   return *figures;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/mta/filter_question.h"
 #include "engine/mta/worker_parts.h"
@@ -44,6 +45,8 @@ class NativeFilterOwner {
   // Phase connect. False: under TLS from the first octet on.
   virtual bool server_speaks_first() const = 0;
   virtual bool client_has_spoken() const = 0;
+  // For whoever asks later why this was decided.
+  virtual void native_looked_up(std::string_view what, std::string_view outcome) = 0;
 
  protected:
   ~NativeFilterOwner() = default;

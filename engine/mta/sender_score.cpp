@@ -66,6 +66,8 @@ void SenderScoreFilter::found(dns::AnswerPointer answer) {
   figures.answers[std::to_underlying(found.listing)]->add();
   if (found.listing == dns::Listing::Refused)
     complain_of_list(setup_.parts, figures, setup_.filter.name, zone, *answer);
+  setup_.owner.native_looked_up(zone, score_ < 0 ? std::string(dns::word_of(found.listing))
+                                                 : "score " + std::to_string(score_));
   const bool is_awaited = std::exchange(state_, State::Known) == State::Asking;
   if (!is_awaited) return;
   if (auto given = give()) setup_.owner.native_answered(std::move(*given));

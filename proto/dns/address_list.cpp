@@ -2,6 +2,8 @@
 #include "proto/dns/address_list.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -49,6 +51,12 @@ void for_each_number(const Answer& answer, Take take) {
 }
 
 }  // namespace
+
+std::string_view word_of(Listing listing) {
+  constexpr std::array<std::string_view, listings> words{"not-listed", "listed", "failed",
+                                                         "refused", "strange"};
+  return words[std::to_underlying(listing)];
+}
 
 std::optional<ReturnCode> parse_return_code(std::string_view text) {
   if (text.starts_with('&')) {

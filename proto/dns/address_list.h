@@ -35,6 +35,10 @@ enum class Listing : std::uint8_t {
   Refused,  // the list says that it does not answer us
   Strange,  // nothing that a list would say
 };
+inline constexpr std::size_t listings = 5;
+// "not-listed", "listed", "failed", "refused", "strange".
+std::string_view word_of(Listing listing);
+
 // `answer` is to a question of type A. Without `codes` every word of the list counts.
 Listing judge_listing(const Answer& answer, std::span<const ReturnCode> codes);
 

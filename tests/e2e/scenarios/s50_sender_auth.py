@@ -108,6 +108,8 @@ def what_is_done(t):
             t.true(str(reply).startswith("550 5.7.26 Not accepted: strict.test says by DMARC"),
                    str(reply))
             t.true(daemon.events("message.refused"), "in the log")
+            told = daemon.control_ok("explain", reply.token).decode()
+            t.true("dmarc=fail" in told and "spf=fail" in told, told)
             t.equal(maildir.count(daemon.maildir_of("alice")), 0)
         else:
             t.equal(reply.code, 250, f"{action} {domain}")
