@@ -79,12 +79,12 @@ bool Parser::parse_listen() {
 }
 
 bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
-  struct Flag {
+  struct Switch {
     std::string_view word;
     bool ListenOptions::* seen;
     bool Listener::* value;
   };
-  static constexpr std::array flags = std::to_array<Flag>({
+  static constexpr std::array flags = std::to_array<Switch>({
       {"mask-src", &ListenOptions::mask_src, &Listener::mask_source},
       {"no-dsn", &ListenOptions::no_dsn, &Listener::no_dsn},
       {"received-auth", &ListenOptions::received_auth, &Listener::received_auth},
@@ -97,7 +97,7 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
       std::ranges::find(socket_options, option.text) == socket_options.end()) {
     return expected("filter, mask-src, no-dsn or tag (\"listen on socket\" has no other options)");
   }
-  if (const auto flag = std::ranges::find(flags, option.text, &Flag::word); flag != flags.end()) {
+  if (const auto flag = std::ranges::find(flags, option.text, &Switch::word); flag != flags.end()) {
     advance();
     once(options.*flag->seen, option);
     listener.*flag->value = true;
