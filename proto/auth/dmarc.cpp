@@ -132,20 +132,41 @@ bool is_worse(const DmarcResult& a, const DmarcResult& b) {
   return place(a) != place(b) ? place(a) > place(b) : a.disposition > b.disposition;
 }
 
+void add_domain(std::string_view text, std::vector<std::string>& domains) {
+  std::string domain = clean_domain(text);
+  if (domain.empty() || domains.size() > author_domains_max) return;
+  if (std::ranges::find(domains, domain) == domains.end()) domains.push_back(std::move(domain));
+}
+
+// What stands behind each '@' of a list that cannot be read: readers may show any of it, so that
+// breaking the syntax must not hide an author from the policy of the domain.
+void add_domains_of_broken(std::string_view text, std::vector<std::string>& domains) {
+  for (std::size_t at = text.find('@'); at != text.npos; at = text.find('@', at + 1)) {
+    const std::string_view rest =
+        text.substr(std::min(text.find_first_not_of(" \t\r\n", at + 1), text.size()));
+    const auto end = std::ranges::find_if_not(rest, [](char c) {
+      return ascii::is_alnum(c) || ascii::is_high(c) || c == '-' || c == '_' || c == '.';
+    });
+    const std::string_view domain = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
+    if (domain.contains('.') && !domain.starts_with('.')) add_domain(domain, domains);
+    if (domains.size() > author_domains_max) return;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> author_domains(const MessageHeader& header) {
   std::vector<std::string> domains;
   for (const std::size_t place : header.places("from")) {
-    const auto list = mail::parse_address_list(header.fields()[place].value);
+    const std::string_view value = header.fields()[place].value;
+    const auto list = mail::parse_address_list(value);
     for (const mail::ListedAddress& address : list.addresses) {
       const std::size_t at = address.spec.rfind('@');
-      if (at == std::string::npos) continue;
-      std::string domain = clean_domain(std::string_view(address.spec).substr(at + 1));
-      if (domain.empty() || std::ranges::find(domains, domain) != domains.end()) continue;
-      domains.push_back(std::move(domain));
-      if (domains.size() > author_domains_max) return domains;
+      if (at != std::string::npos)
+        add_domain(std::string_view(address.spec).substr(at + 1), domains);
     }
+    if (list.malformed) add_domains_of_broken(value, domains);
+    if (domains.size() > author_domains_max) break;
   }
   return domains;
 }

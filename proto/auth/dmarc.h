@@ -23,7 +23,7 @@ inline constexpr std::size_t author_domains_max = 5;
 inline constexpr std::size_t walk_names_max = 8;
 
 // The domains of all addresses in all From fields, each once, lower case, in their order; at most
-// one more than author_domains_max.
+// one more than author_domains_max. Of a field that cannot be read: all that follow an '@'.
 std::vector<std::string> author_domains(const MessageHeader& header);
 
 struct DmarcInput {

@@ -224,5 +224,20 @@ TEST(Dmarc, DomainsOfFromFields) {
   EXPECT_EQ(authors(many + "\r\n").size(), author_domains_max + 1);
 }
 
+// Else whoever forges mail would only have to break the syntax.
+TEST(Dmarc, AFromFieldThatCannotBeReadHidesNobody) {
+  using Domains = std::vector<std::string>;
+  EXPECT_EQ(authors("From: Boss <boss@Bank.com> (\r\n"), Domains{"bank.com"});
+  EXPECT_EQ(authors("From: Boss <boss@\r\n bank.com\r\n"), Domains{"bank.com"});
+  EXPECT_EQ(authors("From: @x <boss@bank.com.>\r\n"), Domains{"bank.com"});
+  EXPECT_EQ(authors("From: \"Boss <boss@bank.com>\r\n"), Domains{"bank.com"});
+  EXPECT_EQ(authors("From: boss@bank.com@evil.com\r\n"), (Domains{"bank.com", "evil.com"}));
+  EXPECT_EQ(authors("From: a@evil.com, <boss@bank.com>>\r\n"), (Domains{"evil.com", "bank.com"}));
+  EXPECT_EQ(authors("From: ((@\r\n"), Domains{});
+  std::string many = "From: (";
+  for (int i = 0; i < 1000; ++i) many += "a@a" + std::to_string(i) + ".com ";
+  EXPECT_EQ(authors(many + "\r\n").size(), author_domains_max + 1);
+}
+
 }  // namespace
 }  // namespace ringpost::auth
