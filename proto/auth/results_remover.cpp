@@ -2,6 +2,7 @@
 #include "proto/auth/results_remover.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "proto/base/ascii.h"
@@ -17,8 +18,8 @@ bool is_results(std::string_view line) {
          ascii::equal_ignoring_case(ascii::trim(line.substr(0, colon)), field_name);
 }
 
-// RFC 5322 3.2.2: blanks, line ends and comments, which nest.
-void skip_comments(std::string_view& text) {
+// RFC 5322 3.2.2: blanks, line ends and comments, which nest. False: a comment has no end.
+bool skip_comments(std::string_view& text) {
   unsigned depth = 0;
   std::size_t at = 0;
   for (; at < text.size(); ++at) {
@@ -34,27 +35,37 @@ void skip_comments(std::string_view& text) {
     }
   }
   text.remove_prefix(std::min(at, text.size()));
+  return depth == 0;
 }
 
-// RFC 2045 5.1: a token or a quoted string.
-std::string take_value(std::string_view text) {
-  std::string value;
+// RFC 2045 5.1: a token or a quoted string. Nothing: the string has no end.
+std::optional<std::string> take_value(std::string_view text) {
   if (!text.starts_with('"')) {
     const std::size_t end = text.find_first_of(" \t\r\n;(");
     return std::string(text.substr(0, end));
   }
-  for (std::size_t at = 1; at < text.size() && text[at] != '"'; ++at) {
+  std::string value;
+  for (std::size_t at = 1; at < text.size(); ++at) {
+    if (text[at] == '"') return value;
     if (text[at] == '\\' && at + 1 < text.size()) ++at;
     if (text[at] != '\r' && text[at] != '\n') value += text[at];
   }
-  return value;
+  return std::nullopt;
+}
+
+// As lenient readers see a name: without blanks around it and a dot behind it.
+std::string_view plain_id(std::string_view id) {
+  id = ascii::trim(id);
+  if (id.ends_with('.')) id.remove_suffix(1);
+  return id;
 }
 
 }  // namespace
 
 bool names_service(std::string_view value, std::string_view service) {
-  skip_comments(value);
-  return ascii::equal_ignoring_case(take_value(value), service);
+  if (!skip_comments(value)) return true;
+  const auto id = take_value(value);
+  return !id || ascii::equal_ignoring_case(plain_id(*id), plain_id(service));
 }
 
 std::size_t ResultsRemover::edit(Bytes octets, std::string& target) {

@@ -45,8 +45,9 @@ class ResultsRemover {
   unsigned removed_ = 0;
 };
 
-// Whether an Authentication-Results field with this value (RFC 8601 2.2) is from `service`; the
-// value may be folded and have comments.
+// Whether an Authentication-Results field with this value (RFC 8601 2.2) is from `service`, or
+// could be read as if it were: a comment or a quoted string without an end before the name may be
+// ended anywhere by who reads it. The value may be folded and have comments.
 bool names_service(std::string_view value, std::string_view service);
 
 }  // namespace ringpost::auth

@@ -45,6 +45,23 @@ TEST(ResultsRemover, LeavesWhatIsNoHeader) {
       ASSERT_EQ(without(content, cut), content) << cut;
 }
 
+// Nobody writes such a field in earnest, and readers end what has no end as they like.
+TEST(ResultsRemover, TakesOutWhatCouldBeReadAsOurs) {
+  for (const std::string_view value :
+       {"mx.test.; spf=pass", "\" mx.test. \"; spf=pass", "(open mx.test; spf=pass",
+        "((open) mx.test; spf=pass", "(open\\) mx.test; spf=pass", "\"mx.test; spf=pass",
+        "\"mx.test\\\"; spf=pass"})
+    EXPECT_EQ(without(std::string("Authentication-Results: ").append(value) + "\r\nA: b\r\n\r\n"),
+              "A: b\r\n\r\n")
+        << value;
+  const std::string comment = "(" + std::string(ResultsRemover::field_octets_max, 'x') + "\r\n )";
+  EXPECT_EQ(
+      without("Authentication-Results:\r\n " + comment + " mx.test; spf=pass\r\nA: b\r\n\r\n"),
+      "A: b\r\n\r\n");
+  EXPECT_FALSE(names_service("a.test; x=(", "mx.test"));
+  EXPECT_FALSE(names_service("mx.test..; none", "mx.test"));
+}
+
 TEST(ResultsRemover, EndsWithTheContent) {
   EXPECT_EQ(without("A: b\r\nAuthentication-Results: mx.test"), "A: b\r\n");
   EXPECT_EQ(without("A: b\r\nAuthentication-Results: mx.test\r\n ;none\r\n"), "A: b\r\n");
