@@ -97,7 +97,9 @@ void ResultsRemover::line_ended(std::string& target) {
   if (!goes_on) {
     settle(target);
     fate_ = is_results(line) ? Fate::Unknown : Fate::Pass;
-    done_ = line == "\r\n" || line == "\n" || !line.contains(':');
+    // A line that is no field does not end the header: others pass over it and read on, as
+    // MessageHeader does.
+    done_ = line == "\r\n" || line == "\n";
   }
   if (fate_ == Fate::Pass) target += line;
   if (fate_ == Fate::Unknown) held_ += line;

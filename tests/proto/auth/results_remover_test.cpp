@@ -39,10 +39,17 @@ TEST(ResultsRemover, TakesOutWhatClaimsToBeOurs) {
 
 TEST(ResultsRemover, LeavesWhatIsNoHeader) {
   for (const std::string_view content :
-       {"", "\r\n", "text\r\nAuthentication-Results: mx.test; none\r\n",
+       {"", "\r\n", "text\r\n", "\r\nAuthentication-Results: mx.test; none\r\n",
         " begins with a blank\r\nSubject: x\r\n\r\nbody", "Subject: no end"})
     for (std::size_t cut = 0; cut <= content.size(); ++cut)
       ASSERT_EQ(without(content, cut), content) << cut;
+}
+
+TEST(ResultsRemover, ALineThatIsNoFieldHidesNothing) {
+  const std::string_view content =
+      "text\r\nAuthentication-Results: mx.test; spf=pass\r\nA: b\r\n\r\nbody";
+  for (std::size_t cut = 0; cut <= content.size(); ++cut)
+    ASSERT_EQ(without(content, cut), "text\r\nA: b\r\n\r\nbody") << cut;
 }
 
 // Nobody writes such a field in earnest, and readers end what has no end as they like.
