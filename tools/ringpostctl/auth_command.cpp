@@ -26,6 +26,7 @@ constexpr std::string_view usage_text =
     "usage: ringpostctl auth [--dns ADDR:PORT] --ip IP --helo NAME --mail-from ADDR\n"
     "                        [--auth-results] [--auth-serv-id ID] [--tree-walk] < MESSAGE\n"
     "       ringpostctl auth --batch [--tree-walk] < LINES";
+constexpr std::size_t depth_max = 32;
 constexpr std::int64_t now_s_max = std::numeric_limits<std::int64_t>::max() / 1'000'000;
 
 struct Options {
@@ -169,8 +170,29 @@ std::expected<AuthQuestion, std::string> question_in(const Json& line) {
   return question;
 }
 
+// Values in values are copied and printed by functions that call themselves: what is too deep for
+// the stack is not read at all.
+bool is_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c == '\\') ++at;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > depth_max) return true;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 Json answer_to(std::string_view text, const auth::SuffixList* suffixes) {
-  const Json line = Json::parse(text, nullptr, false);
+  const Json line = is_too_deep(text) ? Json() : Json::parse(text, nullptr, false);
   Json answer{{"id", nullptr}};
   if (line.is_object() && line.contains("id")) answer["id"] = line["id"];
   const auto question = question_in(line);

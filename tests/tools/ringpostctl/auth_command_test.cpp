@@ -127,6 +127,16 @@ TEST(AuthCommand, ABatchAnswersEveryLineInOrder) {
   EXPECT_EQ(answers[7]["id"], "8");
 }
 
+TEST(AuthCommand, ALineOfValuesInValuesIsRefused) {
+  const std::string deep =
+      "{\"id\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}\n";
+  const Ran ran = auth({"--batch"}, deep + "{\"id\":\"[\\\"[{\"}\n");
+  EXPECT_EQ(ran.status, exit_ok);
+  EXPECT_EQ(ran.out,
+            "{\"id\":null,\"error\":\"the line is no JSON object\"}\n"
+            "{\"id\":\"[\\\"[{\",\"error\":\"\\\"\\\" is no IP address\"}\n");
+}
+
 TEST(AuthCommand, AddressesMayStandInBrackets) {
   EXPECT_EQ(bare_address(" <a@b> "), "a@b");
   EXPECT_EQ(bare_address("<>"), "");
