@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "engine/mta/ascii_domain.h"
 #include "engine/ring/clock.h"
 #include "proto/auth/auth_results.h"
 #include "proto/auth/dns_memo.h"
@@ -36,13 +37,17 @@ AuthReport judge(const AuthQuestion& question, const auth::SuffixList* suffixes)
   scan::MessageVerifier verifier;
   verifier.take(bytes_of(message));
   verifier.finish();
-  const std::vector<std::string> authors = auth::author_domains(verifier.header());
+  std::vector<std::string> authors = auth::author_domains(verifier.header());
+  for (std::string& domain : authors) domain = mta::ascii_domain(domain);
+  auth::SpfInput session = question.session;
+  session.helo = mta::ascii_domain(session.helo);
+  session.mail_from = mta::with_ascii_domain(session.mail_from);
   const unsigned sample = crc32c(0, bytes_of(message)) % 100;
   DnsClient client(question.resolver);
   auth::DnsMemo memo;
   const Instant deadline = ring::monotonic_now() + judge_time_max;
   while (true) {
-    auto spf = auth::evaluate_spf(question.session, memo);
+    auto spf = auth::evaluate_spf(session, memo);
     auto dkim = verifier.evaluate_dkim(memo, question.session.now);
     auto arc = verifier.evaluate_arc(memo, question.session.now);
     std::optional<auth::DmarcResult> dmarc;

@@ -60,6 +60,16 @@ TEST(AuthCommand, OneMessageGivesOneObjectWithAllKeys) {
             "{\"spf\":false,\"dkim\":false}},\"arc\":{\"result\":\"none\",\"instances\":0}}\n");
 }
 
+TEST(AuthCommand, InternationalDomainsAreAskedForInAscii) {
+  const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "mail.example.com",
+                        "--mail-from", "j\u00fcrg@b\u00fccher.example"},
+                       "From: j\u00fcrg@b\u00fccher.example\n\n");
+  const Json object = Json::parse(ran.out, nullptr, false);
+  EXPECT_EQ(object["spf"]["domain"], "xn--bcher-kva.example");
+  EXPECT_EQ(object["spf"]["result"], "temperror");
+  EXPECT_EQ(object["dmarc"]["domain"], "xn--bcher-kva.example");
+}
+
 TEST(AuthCommand, TheFieldStandsInPlaceOfTheObject) {
   const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "mail.example.com",
                         "--mail-from", "a@example.com", "--auth-results", "--auth-serv-id", "mx.x"},
