@@ -175,8 +175,10 @@ std::optional<DmarcResult> evaluate_dmarc(const DmarcInput& input, const SuffixL
                                           DnsMemo& memo) {
   if (input.author_domains.empty()) return DmarcResult{.problem = "no domain in a From field"};
   if (input.author_domains.size() > author_domains_max)
+    // RFC 7489 6.6.1: refused. To pass it on would be a way around the policy of each of them.
     return DmarcResult{.result = Result::PermError,
                        .domain = input.author_domains[0],
+                       .disposition = DmarcPolicy::Reject,
                        .problem = "too many domains in From fields"};
   std::optional<DmarcResult> worst;
   bool waits = false;

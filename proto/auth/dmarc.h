@@ -17,7 +17,7 @@
 
 namespace ringpost::auth {
 
-// More domains in From fields are nobody's mail.
+// More domains in From fields are nobody's mail: such a message is to be rejected.
 inline constexpr std::size_t author_domains_max = 5;
 // RFC 9989 4.10: names that one walk asks for at most.
 inline constexpr std::size_t walk_names_max = 8;

@@ -164,6 +164,7 @@ TEST(Dmarc, SeveralDomainsInFromAreJudgedAndTheWorstCounts) {
   EXPECT_EQ(judge(zone, given).result, Result::None);
   given.from = {"a.com", "b.com", "c.com", "d.com", "e.com", "f.com"};
   EXPECT_EQ(judge(zone, given).result, Result::PermError);
+  EXPECT_EQ(judge(zone, given).disposition, DmarcPolicy::Reject);
 }
 
 TEST(Dmarc, AWalkFindsTheOrganizationWithTheFewestLabels) {
