@@ -93,8 +93,12 @@ void MessageVerifier::plan_arc() {
     return;
   }
   DkimSignature& message = chain->message_signature;
-  if (message.form_is_assumed) message.header_form = message.body_form = Canonical::Relaxed;
   chain_message_.field = chain->sets.back().message;
+  if (message.form_is_assumed) {
+    const std::size_t hash = body_.want(message.body_form, message.length);
+    other_reading_ = Signed{chain_message_.field, message, hash};
+    message.header_form = message.body_form = Canonical::Relaxed;
+  }
   chain_message_.body_hash = body_.want(message.body_form, message.length);
   chain_message_.signature = std::move(message);
   chain_ = std::move(*chain);
@@ -222,7 +226,9 @@ std::optional<MessageVerifier::Verdict> MessageVerifier::check_seals(auth::DnsMe
 
 std::optional<auth::ArcResult> MessageVerifier::evaluate_arc(auth::DnsMemo& dns, WallTime now) {
   if (!chain_) return arc_;
-  const auto message = check(chain_message_, dns, now);
+  auto message = check(chain_message_, dns, now);
+  if (message && message->result == Result::Fail && other_reading_)
+    message = check(*other_reading_, dns, now);
   // A message signature that is wrong already decides; else both ask the DNS at once.
   const bool decided = message && message->result != Result::Pass;
   const auto seals = decided ? Verdict{} : check_seals(dns);

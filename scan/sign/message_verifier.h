@@ -79,6 +79,8 @@ class MessageVerifier {
   std::vector<Dkim> dkim_;
   std::optional<auth::ArcChain> chain_;  // sound, and not yet judged
   Signed chain_message_ = {};
+  // The same without c= as RFC 8617 has it, simple/simple; above as the drafts of ARC had it.
+  std::optional<Signed> other_reading_ = {};
   auth::ArcResult arc_ = {};
 };
 

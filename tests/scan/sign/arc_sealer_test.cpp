@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/base/base64.h"
 #include "scan/sign/message_verifier.h"
 #include "scan/sign/private_key.h"
 #include "tests/scan/sign/published_keys.h"
@@ -104,6 +105,45 @@ TEST(ArcSealer, SeesEveryChange) {
   text.replace(text.rfind("i=1; mx.example; spf=pass"), 25, "i=1; mx.example; spf=fail");
   EXPECT_EQ(judge(text).result, auth::Result::Fail);
   EXPECT_EQ(changed("cv=none", "cv=pass").reason, "cv= of a seal does not fit its place");
+}
+
+// A chain of one set whose message signature has no c=; made by hand, in this form.
+std::string sealed_without_forms(auth::Canonical form) {
+  const auto key = PrivateKey::parse(rsa_private_pem);
+  const std::size_t end = published_message.find("\r\n\r\n") + 2;
+  BodyHashes body;
+  const std::size_t place = body.want(form, {});
+  body.feed(bytes_of(std::string_view(published_message).substr(end + 2)));
+  body.finish();
+  const std::string tags = " i=1; a=rsa-sha256; d=football.example.com; s=test;";
+  const auto signed_field = [&](const std::string& before, auth::Canonical in, std::string text) {
+    append_canonical_field(in, before, text);
+    text.resize(text.size() - 2);
+    return UnsignedField{.before = before}.complete(key->sign(Sha256::of(text)));
+  };
+  std::string chosen;
+  auth::MessageHeader(std::string_view(published_message).substr(0, end))
+      .append_chosen(std::vector<std::string>{"from"}, form, chosen);
+  const std::string hash = base64_encode(text_of(Bytes(body.hash(place))));
+  const std::string message =
+      signed_field("ARC-Message-Signature:" + tags + " h=From; bh=" + hash + "; b=", form, chosen);
+  const std::string results = "ARC-Authentication-Results: i=1; mx.example; none\r\n";
+  std::string set;
+  append_canonical_field(auth::Canonical::Relaxed, results, set);
+  append_canonical_field(auth::Canonical::Relaxed, message, set);
+  const std::string seal =
+      signed_field("ARC-Seal:" + tags + " cv=none; b=", auth::Canonical::Relaxed, set);
+  return seal + message + results + published_message;
+}
+
+TEST(ArcSealer, ReadsSignaturesWithoutFormsBothWays) {
+  for (const auto form : {auth::Canonical::Relaxed, auth::Canonical::Simple}) {
+    const std::string message = sealed_without_forms(form);
+    EXPECT_EQ(judge(message).result, auth::Result::Pass) << judge(message).reason;
+    std::string changed = message;
+    changed.replace(changed.find("hungry"), 6, "thirsty");
+    EXPECT_EQ(judge(changed).result, auth::Result::Fail);
+  }
 }
 
 TEST(ArcSealer, StopsAtFifty) {
