@@ -173,6 +173,12 @@ std::vector<std::string> author_domains(const MessageHeader& header) {
 
 std::optional<DmarcResult> evaluate_dmarc(const DmarcInput& input, const SuffixList* suffixes,
                                           DnsMemo& memo) {
+  // Padding in front of From must not hide it from the policy of its domain.
+  if (input.header_is_cut)
+    return DmarcResult{.result = Result::PermError,
+                       .domain = input.author_domains.empty() ? "" : input.author_domains[0],
+                       .disposition = DmarcPolicy::Reject,
+                       .problem = "the header is too large"};
   if (input.author_domains.empty()) return DmarcResult{.problem = "no domain in a From field"};
   if (input.author_domains.size() > author_domains_max)
     // RFC 7489 6.6.1: refused. To pass it on would be a way around the policy of each of them.

@@ -31,7 +31,8 @@ struct DmarcInput {
   Result spf = Result::None;  // of MAIL FROM, or of HELO when that is null
   std::string spf_domain = {};
   std::span<const DkimResult> dkim = {};
-  unsigned sample = 0;  // 0 to 99: a record with pct=N means it for those below N
+  unsigned sample = 0;         // 0 to 99: a record with pct=N means it for those below N
+  bool header_is_cut = false;  // there may be authors whom nobody has read
 };
 
 struct DmarcResult {

@@ -39,6 +39,8 @@ class MessageVerifier {
 
   // The fields of the message; valid as long as this is.
   const auth::MessageHeader& header() const { return *header_; }
+  // The header is larger than what is kept of it: what else it has, nobody knows here.
+  bool header_is_cut() const { return gatherer_.is_cut(); }
 
   // Nothing: waits for the DNS. What is known once is not computed again. One result for each
   // DKIM-Signature, from the top down; none: the message is not signed.

@@ -52,7 +52,8 @@ AuthReport judge(const AuthQuestion& question, const auth::SuffixList* suffixes)
     auto arc = verifier.evaluate_arc(memo, question.session.now);
     std::optional<auth::DmarcResult> dmarc;
     if (spf && dkim) {
-      const auth::DmarcInput input{authors, spf->result, spf->domain, *dkim, sample};
+      const auth::DmarcInput input{authors, spf->result, spf->domain,
+                                   *dkim,   sample,      verifier.header_is_cut()};
       dmarc = auth::evaluate_dmarc(input, suffixes, memo);
     }
     if (dmarc && arc)

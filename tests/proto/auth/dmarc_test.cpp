@@ -167,6 +167,15 @@ TEST(Dmarc, SeveralDomainsInFromAreJudgedAndTheWorstCounts) {
   EXPECT_EQ(judge(zone, given).disposition, DmarcPolicy::Reject);
 }
 
+TEST(Dmarc, AHeaderThatWasNotReadWholeIsNoWayAroundAPolicy) {
+  DnsMemo memo;
+  const auto result = evaluate_dmarc({.header_is_cut = true}, nullptr, memo);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->result, Result::PermError);
+  EXPECT_EQ(result->disposition, DmarcPolicy::Reject);
+  EXPECT_TRUE(memo.wants_nothing());
+}
+
 TEST(Dmarc, AWalkFindsTheOrganizationWithTheFewestLabels) {
   Zone zone;
   zone.txt("_dmarc.example.com", "v=DMARC1; p=reject; sp=none");

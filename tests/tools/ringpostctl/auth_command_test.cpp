@@ -89,6 +89,14 @@ TEST(AuthCommand, WithoutFromThereIsNoDmarc) {
   EXPECT_EQ(object["dmarc"]["domain"], "");
 }
 
+TEST(AuthCommand, AHeaderThatIsTooLargeHidesNoAuthor) {
+  const Ran ran = auth({"--dns", nobody, "--ip", "192.0.2.1", "--helo", "[192.0.2.1]"},
+                       "X: " + std::string(600'000, 'x') + "\nFrom: a@example.com\n\nhello\n");
+  const Json object = Json::parse(ran.out, nullptr, false);
+  EXPECT_EQ(object["dmarc"]["result"], "permerror");
+  EXPECT_EQ(object["dmarc"]["disposition"], "reject");
+}
+
 TEST(AuthCommand, WrongWordsAreAUsageError) {
   EXPECT_EQ(auth({}, "x").status, exit_usage);
   EXPECT_EQ(auth({"--ip"}, "x").status, exit_usage);
