@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/mta/ascii_domain.h"
+
 namespace ringpost::mta {
 namespace {
 
@@ -21,7 +23,10 @@ SenderCheck::SenderCheck(WorkerParts& parts, std::shared_ptr<const Generation> g
       generation_(std::move(generation)),
       wish_(wish),
       input_(std::move(spf)),
-      sample_(sample) {}
+      sample_(sample) {
+  input_.helo = ascii_domain(input_.helo);
+  input_.mail_from = with_ascii_domain(input_.mail_from);
+}
 
 SenderCheck::~SenderCheck() {
   for (Enquiry& enquiry : enquiries_) parts_.resolver->forget(enquiry);
@@ -36,6 +41,7 @@ void SenderCheck::finish(SenderCheckOwner& owner) {
   owner_ = &owner;
   verifier_.finish();
   authors_ = auth::author_domains(verifier_.header());
+  for (std::string& domain : authors_) domain = ascii_domain(domain);
   all_there_ = true;
   deadline_ = parts_.core.now() + all_max;
   if (pending_ == 0) step();
@@ -78,7 +84,8 @@ bool SenderCheck::evaluate() {
                                .spf = spf_->result,
                                .spf_domain = spf_->domain,
                                .dkim = *dkim_,
-                               .sample = sample_};
+                               .sample = sample_,
+                               .header_is_cut = verifier_.header_is_cut()};
   dmarc_ = auth::evaluate_dmarc(input, generation_->suffixes.get(), memo_);
   return dmarc_.has_value();
 }
@@ -93,7 +100,10 @@ bool SenderCheck::is_vouched_for() const {
 }
 
 SenderCheck::Fate SenderCheck::fate() const {
-  if (dmarc_->result != auth::Result::Fail || is_vouched_for()) return Fate::Accept;
+  // A message whose authors cannot be judged is no failure, but nobody asks for it either.
+  const bool is_wrong =
+      dmarc_->result == auth::Result::Fail || dmarc_->disposition != auth::DmarcPolicy::None;
+  if (!is_wrong || is_vouched_for()) return Fate::Accept;
   if (wish_.overrides != nullptr) {
     const auto word = wish_.overrides->find(dmarc_->domain);
     const auto action = word ? conf::dmarc_action_of(*word) : std::nullopt;
@@ -108,6 +118,8 @@ SenderCheck::Fate SenderCheck::fate() const {
 
 // RFC 7489 10.3; RFC 7372 3.3.
 std::string SenderCheck::refusal() const {
+  if (dmarc_->result != auth::Result::Fail)
+    return fmt::format("Not accepted: who wrote this cannot be told ({})", dmarc_->problem);
   return fmt::format("Not accepted: {} says by DMARC that mail like this is not from there",
                      dmarc_->domain);
 }
