@@ -33,9 +33,13 @@ Bytes HeaderGatherer::take(Bytes octets) {
 }
 
 void HeaderGatherer::keep(std::string_view text) {
-  const std::size_t room = header_octets_max - header_.size();
-  if (text.size() > room) cut_ = true;
-  header_ += text.substr(0, room);
+  if (cut_) return;
+  std::size_t kept = std::min(text.size(), header_octets_max - header_.size());
+  if (lines_ >= header_lines_max) kept = 0;
+  for (std::size_t end = text.find('\n'); end < kept; end = text.find('\n', end + 1))
+    if (++lines_ == header_lines_max) kept = end + 1;
+  cut_ = kept < text.size();
+  header_ += text.substr(0, kept);
 }
 
 }  // namespace ringpost::scan

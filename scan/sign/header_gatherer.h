@@ -12,6 +12,8 @@
 namespace ringpost::scan {
 
 inline constexpr std::size_t header_octets_max = std::size_t{512} << 10;
+// Each field costs whoever looks at the header many times its octets.
+inline constexpr std::size_t header_lines_max = 5000;
 
 class HeaderGatherer {
  public:
@@ -29,6 +31,7 @@ class HeaderGatherer {
   void keep(std::string_view text);
 
   std::string header_;
+  std::size_t lines_ = 0;    // of it
   std::size_t matched_ = 2;  // octets of CRLF CRLF; a line end seems to stand before the content
   bool complete_ = false, cut_ = false;
 };

@@ -34,5 +34,18 @@ TEST(HeaderGatherer, CutsWhatIsTooLarge) {
   EXPECT_EQ(text_of(gatherer.take(bytes_of("\r\nbody"))), "body");
 }
 
+TEST(HeaderGatherer, CutsWhatHasTooManyLines) {
+  for (const std::size_t step : {1u, 7u, 100'000u}) {
+    std::string text;
+    for (std::size_t i = 0; i < header_lines_max + 10; ++i) text += "A:\r\n";
+    HeaderGatherer gatherer;
+    for (std::size_t at = 0; at < text.size(); at += step)
+      EXPECT_TRUE(gatherer.take(bytes_of(std::string_view(text).substr(at, step))).empty());
+    EXPECT_TRUE(gatherer.is_cut());
+    EXPECT_EQ(gatherer.header().size(), header_lines_max * 4);
+    EXPECT_EQ(text_of(gatherer.take(bytes_of("\r\nbody"))), "body");
+  }
+}
+
 }  // namespace
 }  // namespace ringpost::scan
