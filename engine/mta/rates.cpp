@@ -73,17 +73,20 @@ std::optional<FilterAnswer> RateFilter::ask(Phase phase) {
   const Instant now = setup_.parts.core.now();
   RateTable& table = *setup_.parts.rates;
   std::optional<FilterAnswer> answer;
-  bool has_counted = has_counted_session_;
+  bool is_counted = false, is_refused = false;  // the session
   for (const conf::RateLimit& limit : settings_.limits) {
     const Use use = use_of(limit, phase);
     if (use == Use::Nothing) continue;
     const Share share{limit.count, limit.period};
     const bool is_left = use == Use::Take ? table.take(key(limit, whose), share, now)
                                           : table.has(key(limit, whose), share, now);
-    has_counted = has_counted || limit.counted == RateCounted::Connections;
+    const bool is_of_session = limit.counted == RateCounted::Connections;
+    is_counted = is_counted || is_of_session;
+    is_refused = is_refused || (is_of_session && !is_left);
     if (!is_left && !answer) answer = exceeded(limit);
   }
-  has_counted_session_ = has_counted;
+  // A client that merely asks again has no more of a share than before.
+  if (is_counted) has_counted_session_ = !is_refused;
   return answer ? std::move(answer) : FilterAnswer{FilterAnswer::Kind::Proceed};
 }
 

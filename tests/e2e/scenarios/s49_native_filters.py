@@ -367,6 +367,19 @@ def rates_of_an_account(t):
 
 
 @case()
+def a_refused_session_stays_refused(t):
+    """Whose connections are used up gets nowhere by asking twice."""
+    world = s32_auth.World(t, auth="auth <creds> filter a", more=(
+        'filter a builtin rate per-account connections 1 in 1h reject "450 4.7.0 later"\n'))
+    for codes in ((250,), (450, 450, 450)):
+        client = world.client()
+        t.equal(world.plain("sha512", s32_auth.password, client).code, 235)
+        for code in codes:
+            t.equal(client.command("MAIL FROM:<a@x.test>").code, code)
+        client.close()
+
+
+@case()
 def wrong_passwords_are_failures(t):
     """They close the door for the address; and with smtps nobody waits for a greeting."""
     world = s32_auth.World(t, auth="auth <creds> filter { g, a }", more=(
