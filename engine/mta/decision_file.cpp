@@ -44,6 +44,11 @@ std::expected<std::unique_ptr<DecisionFile>, Fault> DecisionFile::open(const std
 
 DecisionFile::~DecisionFile() { close(file_); }
 
+// A write that is under way has a quarter of the file's time to end.
+bool DecisionFile::is_current(std::uint64_t sequence) const {
+  return last_.load(std::memory_order_relaxed) - sequence < chunks_ - chunks_ / 4;
+}
+
 DecisionFile::Chunk DecisionFile::claim() {
   const std::uint64_t sequence = last_.fetch_add(1, std::memory_order_relaxed) + 1;
   return {sequence, store::chunk_offset(sequence, chunks_)};

@@ -29,6 +29,9 @@ class DecisionFile {
     std::uint64_t offset = 0;
   };
   Chunk claim();
+  // Any thread: the file has not nearly gone round since the chunk was claimed, so it is still the
+  // only one there.
+  bool is_current(std::uint64_t sequence) const;
 
   int file() const { return file_; }
   const std::string& path() const { return path_; }

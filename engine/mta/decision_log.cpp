@@ -35,8 +35,10 @@ void DecisionLog::put(const store::DecisionRecord& record) {
 
 bool DecisionLog::append(const store::DecisionRecord& record) {
   Piece& piece = pieces_[current_];
-  if (piece.writer.sequence() != 0 && piece.writer.append(record)) return true;
-  if (piece.writer.sequence() == 0) return begin(piece) && piece.writer.append(record);
+  const std::uint64_t sequence = piece.writer.sequence();
+  const bool is_usable = sequence != 0 && !piece.is_broken && file_->is_current(sequence);
+  if (is_usable && piece.writer.append(record)) return true;
+  if (sequence == 0) return begin(piece) && piece.writer.append(record);
   is_due_ = true;
   Piece& other = pieces_[1 - current_];
   // The disk is slower than the decisions.
@@ -52,6 +54,7 @@ bool DecisionLog::begin(Piece& piece) {
   piece.writer.begin(chunk.sequence);
   piece.offset = chunk.offset;
   piece.begun = 0;
+  piece.is_broken = false;
   return true;
 }
 
@@ -90,6 +93,7 @@ void DecisionLog::written(ring::Completion completion) {
   if (result == -EINTR || result == -EAGAIN) return go_on();
   if (result <= 0) {
     report(result == 0 ? EIO : -result);
+    writing_of_->is_broken = true;
     return settle(false);
   }
   metrics_.octets.add(static_cast<std::uint64_t>(result));

@@ -46,6 +46,7 @@ class DecisionLog {
     std::uint64_t offset = 0;   // in the file
     std::size_t begun = 0;      // octets that were written, or are being written
     std::uint64_t records = 0;  // of those that are not
+    bool is_broken = false;     // a write of it failed: who reads it might not get that far
     bool has_rest() const { return begun < writer.octets().size(); }
   };
 
@@ -76,7 +77,7 @@ class DecisionLog {
   std::deque<Waiter> waiters_;
   // The write that is under way.
   Bytes writing_;
-  const Piece* writing_of_ = nullptr;
+  Piece* writing_of_ = nullptr;
   std::uint64_t writing_at_ = 0;  // in the file
   std::uint64_t writing_records_ = 0;
   ring::OperationOf<DecisionLog, &DecisionLog::written> operation_{*this};

@@ -2,6 +2,7 @@
 // round and round, and where the disk takes nothing.
 #include "engine/mta/decision_log.h"
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <vector>
@@ -111,6 +112,28 @@ TEST_F(DecisionLogTest, TheOldestGoFirstWhenTheFileIsFull) {
   // Without a gap, and most of the room is used.
   EXPECT_EQ(kept.size(), id - kept.front() + 1);
   EXPECT_GT(kept.size() * 300, std::size_t{700'000});
+}
+
+// The chunk of the one that has little to say is another's by then.
+TEST_F(DecisionLogTest, AQuietCoreDoesNotWriteIntoTheChunksOfOthers) {
+  const auto file = open();
+  DecisionLog quiet(*core, file.get(), metrics, events->core(0));
+  DecisionLog busy(*core, file.get(), metrics, events->core(0));
+  core->at_turn_end([&] { quiet.end_of_turn(), busy.end_of_turn(); });
+  quiet.put({.id = {1'000'000}});
+  EXPECT_TRUE(test::run_until(*core, [&] { return quiet.idle(); }));
+  const std::string text(70, 'x');
+  std::uint64_t id = 0;
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 100; ++i)
+      busy.put({.id = {++id}, .client = text, .client_name = text, .hello = text, .sender = text});
+    EXPECT_TRUE(test::run_until(*core, [&] { return busy.idle(); }));
+  }
+  quiet.put({.id = {1'000'001}});
+  EXPECT_TRUE(test::run_until(*core, [&] { return quiet.idle(); }));
+  const std::vector<std::uint64_t> kept = ids();
+  EXPECT_NE(std::ranges::find(kept, std::uint64_t{1'000'001}), kept.end());
+  EXPECT_EQ(kept.size(), id - kept.front() + 2);
 }
 
 TEST_F(DecisionLogTest, MoreThanTheDiskTakesIsLostAndCounted) {
