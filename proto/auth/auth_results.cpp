@@ -60,7 +60,7 @@ void add_spf(std::string& target, const AuthResults& results) {
 
 void add_dkim(std::string& target, std::span<const DkimResult> signatures) {
   if (signatures.empty()) return add(target, "dkim", Result::None, {});
-  for (const DkimResult& one : signatures)
+  for (const DkimResult& one : signatures.first(std::min(signatures.size(), told_signatures_max)))
     add(target, "dkim", one.result,
         comment_of(one.reason) + property("header.d", one.domain) +
             property("header.s", one.selector) + property("header.a", one.algorithm) +

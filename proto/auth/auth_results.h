@@ -15,6 +15,9 @@
 
 namespace ringpost::auth {
 
+// Signatures that are told of, the topmost ones: strangers choose how many there are.
+inline constexpr std::size_t told_signatures_max = 20;
+
 // What is to be said; what is null or absent was not looked at.
 struct AuthResults {
   std::string_view service = {};  // authserv-id: the name of this server

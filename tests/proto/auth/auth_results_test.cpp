@@ -57,6 +57,15 @@ TEST(AuthResults, NamesTheIdentityThatSpfLookedAt) {
   EXPECT_NE(field.find("spf=softfail\r\n\t smtp.helo=h.test"), std::string::npos);
 }
 
+TEST(AuthResults, TellsOfSomeSignatures) {
+  const std::vector<DkimResult> many(30'000, {.result = Result::PermError, .reason = "no"});
+  std::string field;
+  append_auth_results(field, {.service = "mx.test", .dkim = std::span(many)});
+  std::size_t told = 0;
+  for (std::size_t at = 0; (at = field.find("dkim=", at)) != field.npos; ++at) ++told;
+  EXPECT_EQ(told, told_signatures_max);
+}
+
 TEST(AuthResults, CannotBeForgedFromOutside) {
   const SpfResult spf{.result = Result::Fail, .problem = "x)\r\nBcc: a"};
   std::string field;
