@@ -174,6 +174,9 @@ void FilterRun::native_answered(FilterAnswer answer) {
 }
 
 void FilterRun::hurry() {
+  for (std::size_t i = 0; i < chain_.size(); ++i)
+    if (i != next_ && chain_[i].native != nullptr) chain_[i].native->hurry();
+  // Last, because it may be the one that answers, and the session goes on then.
   if (next_ < chain_.size() && chain_[next_].native != nullptr) chain_[next_].native->hurry();
 }
 

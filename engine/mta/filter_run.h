@@ -73,7 +73,8 @@ class FilterRun final : EnquiryAsker, FilterLinkOwner, NativeFilterOwner {
   // recipient counts in the phase rcpt-to.
   void begin(filter::Phase phase, std::vector<std::string> parameters,
              conf::AddressView recipient = {});
-  // The session is about to end: what merely lets time pass answers now.
+  // The session is about to end: what merely lets time pass answers now, and at once from here on.
+  // Any time.
   void hurry();
   // See NativeFilter.
   void client_spoke();

@@ -16,6 +16,7 @@ std::optional<FilterAnswer> GreetDelayFilter::ask(filter::Phase) {
   if (settings_.allowed != nullptr && settings_.allowed->matches_address(*client))
     return FilterAnswer{Proceed};
   if (setup_.owner.client_has_spoken()) return too_early();
+  if (is_hurried_) return FilterAnswer{Proceed};
   key_ = fmt::format("greeted\n{}\n{}", setup_.filter.name, conf::to_text(*client));
   const Instant now = setup_.parts.core.now();
   if (setup_.parts.rates->is_marked(key_, now)) return FilterAnswer{Proceed};
@@ -31,6 +32,7 @@ void GreetDelayFilter::client_spoke() {
 
 // It has gone, or we are about to: it has not shown that it waits.
 void GreetDelayFilter::hurry() {
+  is_hurried_ = true;
   if (!timer_.armed()) return;
   setup_.parts.core.timers().disarm(timer_);
   setup_.owner.native_answered({FilterAnswer::Kind::Proceed});

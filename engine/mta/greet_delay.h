@@ -27,6 +27,7 @@ class GreetDelayFilter final : public NativeFilter {
   NativeFilterSetup setup_;
   const conf::GreetDelaySettings& settings_;
   std::string key_;
+  bool is_hurried_ = false;
   ring::TimerOf<GreetDelayFilter, &GreetDelayFilter::waited> timer_{*this};
 };
 

@@ -120,8 +120,9 @@ void Inbound::receive_ended(int error) {
     close_reason_ = observe::CloseReason::PeerReset;
     session_.disconnected();
   }
-  // Nobody is kept waiting who has gone.
-  if (waiting_ == Waiting::Filter) filters_->run.hurry();
+  // Nobody is kept waiting who has gone; who has said more waits for its answers.
+  const bool has_gone = error != 0 || (unread().empty() && unread_plain().empty());
+  if (has_gone && filters_ != nullptr) filters_->run.hurry();
   pump();
 }
 
@@ -317,13 +318,13 @@ void Inbound::time_is_up() {
 void Inbound::shut_down() {
   if (waiting_ == Waiting::Proxy) return stream_.abort();
   session_.shut_down();
+  if (filters_ != nullptr) filters_->run.hurry();
   // Whoever waits to be greeted waits no longer.
   if (waiting_ == Waiting::Name) {
     parts_.resolver->forget(name_asker_);
     return named({.state = ClientName::State::Failed});
   }
   if (waiting_ == Waiting::Auth) return auth_->hurry();
-  if (waiting_ == Waiting::Filter) filters_->run.hurry();
   // Not before opened(): who the client is decides which count it enters.
   if (!client_.empty()) pump();
 }

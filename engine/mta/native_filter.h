@@ -27,7 +27,8 @@ class NativeFilter {
   // One question at a time. Nothing: native_answered() follows, never from inside ask().
   // Unavailable says that it cannot decide for now.
   virtual std::optional<FilterAnswer> ask(filter::Phase phase) = 0;
-  // The session is about to end: what merely lets time pass answers now, if it is asked.
+  // The session is about to end: what merely lets time pass answers now, if it is asked, and at
+  // once from here on.
   virtual void hurry() {}
   // Phase connect: the client has said something, before it was greeted.
   virtual void client_spoke() {}

@@ -90,11 +90,12 @@ FilterAnswer SenderScoreFilter::decide() const {
 }
 
 Duration SenderScoreFilter::delay() const {
-  if (score_ < 0 || settings_.slow_factor_ms <= 0) return {};
+  if (is_hurried_ || score_ < 0 || settings_.slow_factor_ms <= 0) return {};
   return milliseconds(settings_.slow_factor_ms * (score_best - score_) / score_best);
 }
 
 void SenderScoreFilter::hurry() {
+  is_hurried_ = true;
   if (!timer_.armed()) return;
   setup_.parts.core.timers().disarm(timer_);
   time_is_up();

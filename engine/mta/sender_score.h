@@ -33,6 +33,7 @@ class SenderScoreFilter final : public NativeFilter, DnsAsker {
   const conf::SenderScoreSettings& settings_;
   State state_ = State::New;
   int score_ = -1;  // none
+  bool is_hurried_ = false;
   filter::Phase phase_ = filter::Phase::Connect;
   ring::TimerOf<SenderScoreFilter, &SenderScoreFilter::time_is_up> timer_{*this};
 };
