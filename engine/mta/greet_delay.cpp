@@ -7,6 +7,12 @@
 #include "proto/conf/table.h"
 
 namespace ringpost::mta {
+namespace {
+
+// What one host may choose from.
+constexpr unsigned inet6_bits = 64;
+
+}  // namespace
 
 std::optional<FilterAnswer> GreetDelayFilter::ask(filter::Phase) {
   using enum FilterAnswer::Kind;
@@ -17,9 +23,10 @@ std::optional<FilterAnswer> GreetDelayFilter::ask(filter::Phase) {
     return FilterAnswer{Proceed};
   if (setup_.owner.client_has_spoken()) return too_early();
   if (is_hurried_) return FilterAnswer{Proceed};
-  key_ = fmt::format("greeted\n{}\n{}", setup_.filter.name, conf::to_text(*client));
+  const unsigned bits = client->family == conf::Family::Inet4 ? 32 : inet6_bits;
+  key_ = fmt::format("{}\n{}", setup_.filter.name, conf::to_text(conf::masked(*client, bits)));
   const Instant now = setup_.parts.core.now();
-  if (setup_.parts.rates->is_marked(key_, now)) return FilterAnswer{Proceed};
+  if (setup_.parts.greeted->is_marked(key_, now)) return FilterAnswer{Proceed};
   setup_.parts.core.timers().arm(timer_, now + settings_.delay);
   return std::nullopt;
 }
@@ -39,7 +46,7 @@ void GreetDelayFilter::hurry() {
 }
 
 void GreetDelayFilter::waited() {
-  setup_.parts.rates->mark(key_, setup_.parts.core.now() + settings_.remembered);
+  setup_.parts.greeted->mark(key_, setup_.parts.core.now() + settings_.remembered);
   setup_.owner.native_answered({FilterAnswer::Kind::Proceed});
 }
 

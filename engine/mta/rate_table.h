@@ -21,7 +21,8 @@ struct Share {
   Duration period{};
 };
 
-// Of a server: 2 MiB, for 262,144 shares that are in use.
+// Of a server, for each use: 2 MiB, for 262,144 shares that are in use. Marks have a table of their
+// own: they last for days, and would push out shares, which are full again in minutes.
 inline constexpr std::size_t rate_table_sets = 32'768;
 
 class RateTable {

@@ -85,6 +85,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .filter_metrics = filter_metrics_,
                       .counters = counters_,
                       .rates = rates_,
+                      .greeted = greeted_,
                       .events = log_->core(i),
                       .generation = generation_,
                       .offline_uid = intake_.uid_under_way(),

@@ -85,6 +85,7 @@ class Server {
   observe::FilterMetrics filter_metrics_;
   observe::LabelledCounters counters_;
   RateTable rates_{random_key(), rate_table_sets, ring::monotonic_now()};
+  RateTable greeted_{random_key(), rate_table_sets, ring::monotonic_now()};
   std::unique_ptr<TableSources> sources_;
   std::optional<Retirement> retirement_;  // outlives every generation
   std::shared_ptr<const Generation> generation_;

@@ -82,6 +82,7 @@ std::expected<void, Fault> Worker::set_up() {
   parts_.filters = filters_.get();
   parts_.native = &native_;
   parts_.rates = &setup_.rates;
+  parts_.greeted = &setup_.greeted;
   keys_ = std::make_unique<KeyLink>(*core_, setup_.parent);
   parts_.signer = keys_.get();
   client_sessions_ = std::make_unique<tls::SessionStore>(client_sessions_max);

@@ -39,6 +39,7 @@ struct WorkerSetup {
   observe::FilterMetrics& filter_metrics;  // shared by all cores
   observe::LabelledCounters& counters;     // shared by all cores
   RateTable& rates;                        // shared by all cores
+  RateTable& greeted;                      // shared by all cores
   observe::EventSink& events;
   std::shared_ptr<const Generation> generation;
   const std::atomic<std::uint32_t>& offline_uid;

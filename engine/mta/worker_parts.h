@@ -57,7 +57,8 @@ struct WorkerParts {
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;
   NativeFigures* native = nullptr;
-  RateTable* rates = nullptr;  // shared by all cores
+  RateTable* rates = nullptr;    // shared by all cores
+  RateTable* greeted = nullptr;  // who has waited for the greeting; shared by all cores
   Resolver* resolver = nullptr;
   tls::Signer* signer = nullptr;                 // by the private keys of the configuration
   tls::SessionStore* client_sessions = nullptr;  // with servers
