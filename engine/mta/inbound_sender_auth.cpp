@@ -105,13 +105,13 @@ void Inbound::write_results(const SenderCheck& check) {
   if (check.fate() == SenderCheck::Fate::Junk) front += spam_mark;
 }
 
-// For `ringpostctl explain`.
+// For `ringpostctl explain`. Signatures last: strangers choose how many there are.
 void Inbound::note_results(const SenderCheck& check) {
   notes_.authenticated("spf", to_text(check.spf().result), check.spf().domain);
-  for (const auth::DkimResult& one : check.dkim())
-    notes_.authenticated("dkim", to_text(one.result), one.domain);
   notes_.authenticated("dmarc", to_text(check.dmarc().result), check.dmarc().domain);
   if (check.arc().instances > 0) notes_.authenticated("arc", to_text(check.arc().result), "");
+  for (const auth::DkimResult& one : check.dkim())
+    notes_.authenticated("dkim", to_text(one.result), one.domain);
   if (check.fate() == SenderCheck::Fate::Junk) notes_.called_junk();
 }
 
