@@ -58,8 +58,6 @@ std::expected<scan::SealWish, std::string> wish_of(const LongOptions& options, W
     if (!seconds) return std::unexpected("--timestamp is no number of seconds");
     wish.signed_at_s = *seconds;
   }
-  if (std::ranges::find(wish.names, "from") == wish.names.end())
-    return std::unexpected("--headers lacks From, without which nothing is vouched for");
   if (std::ranges::find(wish.names, "arc-seal") != wish.names.end())
     return std::unexpected("--headers names ARC-Seal, which is never signed there");
   return wish;

@@ -121,10 +121,10 @@ int run_single(const Options& options, const auth::SuffixList* suffixes, std::FI
   question->session.now = now;
   question->message = std::move(*message);
   const AuthReport report = judge(*question, suffixes);
-  if (!options.writes_field)
-    output.put_line(json_of(report));
-  else
-    output.put(field_of(report, *question, authserv_id_of(options)));
+  Json object = json_of(report);
+  if (options.writes_field)
+    object["auth_results"] = field_of(report, *question, authserv_id_of(options));
+  output.put_line(object);
   return exit_ok;
 }
 
@@ -196,10 +196,9 @@ Json answer_to(std::string_view text, const auth::SuffixList* suffixes) {
   Json answer{{"id", nullptr}};
   if (line.is_object() && line.contains("id")) answer["id"] = line["id"];
   const auto question = question_in(line);
-  if (question)
-    answer.update(json_of(judge(*question, suffixes)));
-  else
-    answer["error"] = question.error();
+  // Whoever reads the answers finds all keys in each of them.
+  answer.update(json_of(question ? judge(*question, suffixes) : AuthReport{}));
+  if (!question) answer["error"] = question.error();
   return answer;
 }
 

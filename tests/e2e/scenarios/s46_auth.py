@@ -120,7 +120,7 @@ def hostile_answers_end(t):
 
 @case()
 def single_form_and_field(t):
-    """The options of the single form; RINGPOST_NOW; the field in place of the object."""
+    """The options of the single form; RINGPOST_NOW; the field beside the results."""
     server = Zones(t, {"example.com": [("TXT", "v=spf1 -all exp=why.example.com")],
                        "why.example.com": [("TXT", "%{t} %{r}")]})
     command = [t.program("ringpostctl"), "auth", "--dns", server.address, "--ip", "192.0.2.1",
@@ -129,7 +129,8 @@ def single_form_and_field(t):
     done = subprocess.run(command, input=plain, capture_output=True, env=environment, timeout=30)
     assert json.loads(done.stdout)["spf"]["explanation"] == "1700000000 mx.test", done.stdout
     done = subprocess.run(command + ["--auth-results"], input=plain, capture_output=True, timeout=30)
-    assert done.stdout.startswith(b"Authentication-Results: mx.test;\n\tspf=fail"), done.stdout
+    field = json.loads(done.stdout)["auth_results"]
+    assert field.startswith("Authentication-Results: mx.test;\n\tspf=fail"), field
 
 
 @case()
