@@ -13,9 +13,9 @@
 #include "proto/base/clock.h"
 #include "proto/conf/diagnostic.h"
 #include "proto/conf/filter_config.h"
-#include "proto/conf/sender_auth.h"
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/net_address.h"
+#include "proto/conf/sender_auth.h"
 #include "proto/conf/table.h"
 #include "proto/dns/settings.h"
 
