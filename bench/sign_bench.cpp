@@ -3,6 +3,9 @@
 #include <string>
 
 #include <benchmark/benchmark.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "proto/base/check.h"
 #include "scan/sign/dkim_signer.h"
@@ -30,11 +33,11 @@ void count_octets(benchmark::State& state, std::size_t octets) {
 }
 
 void digest(benchmark::State& state) {
-  const std::string body = body_of(100'000);
+  const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(Sha256::of(body));
   count_octets(state, body.size());
 }
-BENCHMARK(digest);
+BENCHMARK(digest)->Arg(4096)->Arg(100'000)->Arg(102'400);
 
 void body_form(benchmark::State& state, Canonical form, bool hash) {
   const std::string body = body_of(100'000);
@@ -57,6 +60,20 @@ BENCHMARK_CAPTURE(body_form, relaxed, Canonical::Relaxed, false);
 BENCHMARK_CAPTURE(body_form, simple_and_digest, Canonical::Simple, true);
 BENCHMARK_CAPTURE(body_form, relaxed_and_digest, Canonical::Relaxed, true);
 
+// Nobody publishes one for examples.
+std::string rsa2048_private_pem() {
+  const bssl::UniquePtr<RSA> key(RSA_new());
+  const bssl::UniquePtr<BIGNUM> exponent(BN_new());
+  CHECK(BN_set_word(exponent.get(), RSA_F4));
+  CHECK(RSA_generate_key_ex(key.get(), 2048, exponent.get(), nullptr));
+  const bssl::UniquePtr<BIO> out(BIO_new(BIO_s_mem()));
+  CHECK(PEM_write_bio_RSAPrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr));
+  const std::uint8_t* octets = nullptr;
+  std::size_t size = 0;
+  CHECK(BIO_mem_contents(out.get(), &octets, &size));
+  return std::string(octets, octets + size);
+}
+
 auth::DkimKey published(const std::string& record) { return *auth::parse_key_record(record); }
 
 void verify_bare(benchmark::State& state, std::string_view pem, const std::string& record) {
@@ -68,6 +85,15 @@ void verify_bare(benchmark::State& state, std::string_view pem, const std::strin
 BENCHMARK_CAPTURE(verify_bare, rsa1024, rsa_private_pem, rsa_record);
 BENCHMARK_CAPTURE(verify_bare, ed25519, ed25519_private_pem, ed25519_record);
 
+void verify_bare_rsa2048(benchmark::State& state) {
+  const Hash hash = Sha256::of("x");
+  const auto secret = PrivateKey::parse(rsa2048_private_pem());
+  const std::string signature = secret->sign(hash);
+  const auth::DkimKey key{.octets = secret->public_octets()};
+  for (auto _ : state) CHECK(PublicKey::parse(key)->verify(hash, signature));
+}
+BENCHMARK(verify_bare_rsa2048);
+
 void sign_bare(benchmark::State& state, std::string_view pem) {
   const auto key = PrivateKey::parse(pem);
   const Hash hash = Sha256::of("x");
@@ -75,6 +101,7 @@ void sign_bare(benchmark::State& state, std::string_view pem) {
 }
 BENCHMARK_CAPTURE(sign_bare, rsa1024, rsa_private_pem);
 BENCHMARK_CAPTURE(sign_bare, ed25519, ed25519_private_pem);
+BENCHMARK_CAPTURE(sign_bare, rsa2048, rsa2048_private_pem());
 
 // The published message has one signature of each kind.
 void verify_message(benchmark::State& state) {

@@ -36,5 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string ours;
   auth::append_auth_results(ours, {.service = "mx.test", .spf = &spf, .mail_from = text});
   CHECK(without(ours + "\r\n", 7) == "\r\n");
+  // Every line but the first goes on.
+  std::string received;
+  auth::append_received_spf(received, {.spf = &spf, .mail_from = text, .helo = text}, text);
+  for (std::size_t at = 0; (at = received.find("\r\n", at)) + 2 < received.size(); ++at)
+    CHECK(received[at + 2] == '\t');
+  CHECK(received.ends_with("\r\n") && received.find('\r') == received.find("\r\n"));
   return 0;
 }

@@ -66,7 +66,7 @@ std::shared_ptr<const tls::Certificate> load_pki(const conf::Pki& pki, const std
     complaints.error(pki.position, key.error());
     return nullptr;
   }
-  if (*key != certificate->key) {
+  if (key->name != certificate->key) {
     complaints.error(pki.position, fmt::format("the key in {} is not that of the certificate in {}",
                                                pki.key_path, pki.certificate_path));
     return nullptr;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/process/key.h"
 #include "engine/tls/server_context.h"
 #include "proto/base/fault.h"
 #include "proto/conf/config.h"
@@ -20,8 +21,8 @@ struct ListenAddress;
 
 // Which private key lies in the file at a path, or a sentence for the operator. Whoever holds it
 // runs as the user given.
-using KeyLookup = std::function<std::expected<tls::KeyName, std::string>(const std::string& path,
-                                                                         const std::string& user)>;
+using KeyLookup = std::function<std::expected<process::LoadedKey, std::string>(
+    const std::string& path, const std::string& user)>;
 
 // All of a configuration, by the names in it.
 struct CertificateSet {

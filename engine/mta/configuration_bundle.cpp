@@ -66,6 +66,10 @@ process::Permissions permissions_of(const conf::Config& config) {
   process::Permissions permitted;
   permitted.keys_user = config.engine.keys_user;
   for (const auto& pki : config.pkis) permitted.keys.insert(pki->key_path);
+  for (const auto& line : config.dkim_keys)
+    for (const std::string& domain : domains_of(*line))
+      permitted.keys.insert(key_path_of(*line, domain));
+  if (config.arc_key) permitted.keys.insert(config.arc_key->key_path);
   for (std::string& path : certificate_files(config)) permitted.files.insert(std::move(path));
   for (const auto& table : config.tables)
     if (table->backend() == conf::TableBackend::Proc)

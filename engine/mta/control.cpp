@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 
 #include <fcntl.h>
@@ -20,6 +19,7 @@
 #include "engine/mta/control_socket.h"
 #include "engine/mta/kept_local_socket.h"
 #include "engine/ring/clock.h"
+#include "engine/ring/quiet_thread.h"
 #include "proto/base/check.h"
 
 namespace ringpost::mta {
@@ -147,13 +147,8 @@ void ControlServer::on(std::string command, ControlHandler handler) {
 }
 
 void ControlServer::start() {
-  // Signals belong to the main thread; a client that is gone is an answer of send().
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // A client that is gone is an answer of send().
+  thread_ = ring::quiet_thread([this] { run(); });
 }
 
 void ControlServer::stop() {

@@ -45,8 +45,8 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
                                  std::vector<const observe::CoreMetrics*> metrics,
                                  const observe::FilterMetrics& filter_metrics,
                                  const observe::LabelledCounters& counters, Reloader& reloader,
-                                 std::function<void()> discover, std::function<void()> stop,
-                                 std::uint64_t restarts)
+                                 std::function<void()> discover, DmarcReporter& reporter,
+                                 std::function<void()> stop, std::uint64_t restarts)
     : workers_(workers.begin(), workers.end()),
       queue_(workers),
       outgoing_(workers),
@@ -56,6 +56,7 @@ ControlCommands::ControlCommands(std::span<Worker* const> workers, observe::Even
       counters_(counters),
       reloader_(reloader),
       discover_(std::move(discover)),
+      reporter_(reporter),
       stop_(std::move(stop)),
       restarts_(restarts) {}
 
@@ -90,6 +91,8 @@ void ControlCommands::register_on(ControlServer& server) {
   server.on("reload", [this](Request q, ControlReply& r) { reload(r), note(q, r); });
   server.on("update table", [this](Request q, ControlReply& r) { update_table(q, r), note(q, r); });
   server.on("discover", [this](Request q, ControlReply& r) { discover_(), note(q, r); });
+  server.on("show dmarc", [this](Request, ControlReply& r) { show_dmarc(r); });
+  server.on("send dmarc", [this](Request q, ControlReply& r) { reporter_.send_now(), note(q, r); });
   server.on("stop", [this](Request q, ControlReply& r) { note(q, r), stop_(); });
 }
 
@@ -210,6 +213,18 @@ void ControlCommands::flush_decisions(ControlReply& reply) {
     worker->post(
         [counts](Worker& on) { on.parts().decisions->flush([counts] { counts->answer(1); }); });
   if (!sum(*counts)) reply.fail(too_slow);
+}
+
+void ControlCommands::show_dmarc(ControlReply& reply) {
+  const auto gathered = reporter_.gathered();
+  if (!gathered) return reply.fail(too_slow);
+  for (const GatheredReport& one : *gathered) {
+    const Json row{{"domain", one.domain},
+                   {"messages", one.messages},
+                   {"begin", one.period.begin},
+                   {"end", one.period.end}};
+    if (!reply.row(row)) return;
+  }
 }
 
 void ControlCommands::log_level(const ControlRequest& request, ControlReply& reply) {

@@ -11,6 +11,7 @@
 #include "engine/mta/control.h"
 #include "engine/mta/control_outgoing.h"
 #include "engine/mta/control_queue.h"
+#include "engine/mta/dmarc_reporter.h"
 #include "engine/mta/reloader.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
@@ -26,8 +27,8 @@ class ControlCommands {
                   std::vector<const observe::CoreMetrics*> metrics,
                   const observe::FilterMetrics& filter_metrics,
                   const observe::LabelledCounters& counters, Reloader& reloader,
-                  std::function<void()> discover, std::function<void()> stop,
-                  std::uint64_t restarts = 0);
+                  std::function<void()> discover, DmarcReporter& reporter,
+                  std::function<void()> stop, std::uint64_t restarts = 0);
 
   // `this` must outlive the server.
   void register_on(ControlServer& server);
@@ -38,6 +39,7 @@ class ControlCommands {
   void pause(const ControlRequest& request, ControlReply& reply, bool paused);
   void trace(const ControlRequest& request, ControlReply& reply, bool wanted);
   void flush_decisions(ControlReply& reply);
+  void show_dmarc(ControlReply& reply);
   void log_level(const ControlRequest& request, ControlReply& reply);
   void reload(ControlReply& reply);
   void update_table(const ControlRequest& request, ControlReply& reply);
@@ -52,6 +54,7 @@ class ControlCommands {
   const observe::LabelledCounters& counters_;
   Reloader& reloader_;
   std::function<void()> discover_;
+  DmarcReporter& reporter_;
   std::function<void()> stop_;
   std::uint64_t restarts_;  // of the engine, after crashes
   bool mda_paused_ = false;

@@ -14,6 +14,7 @@
 #include "engine/mta/compiled_patterns.h"
 #include "engine/mta/connection_counts.h"
 #include "engine/mta/relay_tls.h"
+#include "engine/mta/signing_keys.h"
 #include "engine/net/address.h"
 #include "engine/tls/server_context.h"
 #include "proto/auth/suffix_list.h"
@@ -59,6 +60,7 @@ struct Generation {
   // The main file and what it includes, by path: what `update table` does not read anew.
   std::map<std::string, std::string> texts;
   CertificateSet certificates;
+  SigningKeys signing;
   smtp::SessionLimits session_limits;
   ConnectionLimits connection_limits;
   sasl::AttemptLimits attempt_limits;

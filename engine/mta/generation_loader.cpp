@@ -186,10 +186,12 @@ class Loading {
     CertificateSet certificates = load_certificates(config, tls, loaded.diagnostics);
     make_contexts(config, certificates, tls, resolved.addresses, loaded.diagnostics);
     RelayTls relay_tls = relay_tls_of(config, certificates, tls, loaded.diagnostics);
+    SigningKeys signing = load_signing_keys(config, wish_.find_key, loaded.diagnostics);
     if (conf::has_error(loaded.diagnostics)) return;
     loaded.generation = generation_of(wish_, std::move(config), std::move(resolved));
     loaded.generation->certificates = std::move(certificates);
     loaded.generation->relay_tls = std::move(relay_tls);
+    loaded.generation->signing = std::move(signing);
     for (const auto& table : loaded.generation->config.tables) {
       texts_.erase(table->path_or_command());
       if (table->size() == 0) continue;

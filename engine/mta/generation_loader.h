@@ -26,7 +26,7 @@ struct LoadWish {
   std::function<std::expected<std::string, Fault>(const std::string&)> read = read_text_file;
   std::string pattern_cache = {};  // a folder for compiled patterns; empty: none
   bool only_check = false;         // -n: what is not available yet is no reason to fail
-  KeyLookup find_key = {};         // CHECKed to be there when the configuration has a `pki`
+  KeyLookup find_key = {};         // CHECKed to be there when the configuration names keys
   // For the contexts of every generation.
   std::shared_ptr<tls::TicketKeys> tickets = std::make_shared<tls::TicketKeys>();
   std::shared_ptr<KnownAuthorities> known_authorities = std::make_shared<KnownAuthorities>();

@@ -197,10 +197,10 @@ void Inbound::drop_input() {
 void Inbound::give_back_buffers() {
   const bool unread_replies =
       stream_.sending() && parts_.core.now() - sending_since_ >= reading_max;
-  const bool at_rest = waiting_ == Waiting::Answer || waiting_ == Waiting::Name ||
-                       waiting_ == Waiting::Auth || waiting_ == Waiting::Filter ||
-                       waiting_ == Waiting::Content || waiting_ == Waiting::Sender ||
-                       (waiting_ == Waiting::Nothing && unread_replies);
+  const bool at_rest =
+      waiting_ == Waiting::Answer || waiting_ == Waiting::Name || waiting_ == Waiting::Auth ||
+      waiting_ == Waiting::Filter || waiting_ == Waiting::Content || waiting_ == Waiting::Sender ||
+      waiting_ == Waiting::Signature || (waiting_ == Waiting::Nothing && unread_replies);
   if (!at_rest || stream_.closing() || input_.empty()) return;
   std::size_t octets = 0;
   for (const memory::Buffer& buffer : input_) octets += buffer.octets().size();
@@ -325,6 +325,8 @@ void Inbound::shut_down() {
     return named({.state = ClientName::State::Failed});
   }
   if (waiting_ == Waiting::Auth) return auth_->hurry();
+  if (waiting_ == Waiting::Sender) return sender_check_->hurry();
+  if (sender_check_ != nullptr) sender_check_->hurry();
   // Not before opened(): who the client is decides which count it enters.
   if (!client_.empty()) pump();
 }

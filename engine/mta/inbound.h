@@ -40,7 +40,11 @@ class InboundOwner {
   ~InboundOwner() = default;
 };
 
-class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, SenderCheckOwner {
+class Inbound final : net::StreamOwner,
+                      AuthDialogueOwner,
+                      FilterRunOwner,
+                      SenderCheckOwner,
+                      MailSignerOwner {
  public:
   // `listener` is one of `generation`, on which the session will end.
   Inbound(WorkerParts& parts, InboundOwner& owner, std::shared_ptr<const Generation> generation,
@@ -78,6 +82,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, Sende
     Filter,
     Content,
     Sender,
+    Signature,
     Commit
   };
 
@@ -226,16 +231,24 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, Sende
   void judge_sender();
   void refuse_sender(const smtp::ReplyView& reply);
   void begin_header();
-  void edit_header();
-  void end_header();
   // Of senders: inbound_sender_auth.cpp.
   void sender_checked() override;
+  const std::string& results_service() const;
   void begin_sender_check();
-  void remove_results();
-  void end_results();
   void content_is_there();
   void write_results(const SenderCheck& check);
+  void write_login();
+  void mark_junk();
+  void keep_findings(const SenderCheck& check);
   void note_results(const SenderCheck& check);
+  // Of signatures: inbound_signing.cpp.
+  void mail_signed(bool is_done) override;
+  void begin_signing();
+  static bool relays_for_known(const conf::Rule& rule);
+  bool leaves_again() const;
+  void sign();
+  bool ask_for_signatures();
+  void note_for_report(const SenderCheck& check);
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;
@@ -298,6 +311,7 @@ class Inbound final : net::StreamOwner, AuthDialogueOwner, FilterRunOwner, Sende
     smtp::MailFrom mail = {};
     smtp::AuthStep auth = {};
     bool junk_session = false, junk_message = false;
+    std::vector<conf::SenderFinding> findings = {};  // about the sender of the message
     // Of a message whose content goes through processes.
     bool has_content = false;
     bool all_given = false, all_came = false;

@@ -186,7 +186,9 @@ conf::SessionFacts Inbound::facts() const {
           .sender = {sender.local, sender.domain},
           .tls = tls_ != nullptr,
           .user = user_,
-          .client_name = name};
+          .client_name = name,
+          .findings = filters_ != nullptr ? std::span<const conf::SenderFinding>(filters_->findings)
+                                          : std::span<const conf::SenderFinding>()};
 }
 
 void Inbound::judge_recipient() {
@@ -271,6 +273,7 @@ void Inbound::add_recipients(const conf::Expansion& expansion) {
     }
   }
   parts_.metrics.session.recipients_accepted.add();
+  transaction_->is_from_known |= relays_for_known(*expansion.rule);
   notes_.accept();
   if (filters_ != nullptr) {
     const auto number = transaction_->envelope.recipients.size() - 1;
@@ -293,6 +296,7 @@ void Inbound::begin_content() {
   transaction_->begin_content();
   if (filters_ != nullptr) transaction_->trace = filters_->run.fields();
   transaction_->trace += spam_field();
+  write_login();
   mail::ReceivedTrace trace;
   trace.hello_name = hello_;
   trace.extended = extended_;
@@ -318,6 +322,7 @@ void Inbound::begin_content() {
   transaction_->pending = bytes_of(transaction_->trace);
   tell_result(filter::ReportEvent::TxData, 250);
   begin_sender_check();
+  begin_signing();
   begin_filtered_content();
   append_pending();
   if (submits()) begin_header();
@@ -328,8 +333,7 @@ void Inbound::begin_content() {
 void Inbound::on(const smtp::Content& event) {
   transaction_->pending = event.slice;
   if (sender_check_ != nullptr) sender_check_->take(event.slice);
-  if (transaction_->header != nullptr) edit_header();
-  if (transaction_->results != nullptr) remove_results();
+  transaction_->edit_pending();
   append_pending();
 }
 
@@ -372,8 +376,7 @@ void Inbound::room_again() {
 void Inbound::on(const smtp::ContentEnd& event) {
   transaction_->content_octets = event.octets;
   commit_began_ = parts_.core.now();
-  if (transaction_->header != nullptr) end_header();
-  if (transaction_->results != nullptr) end_results();
+  transaction_->end_editing();
   append_pending();
   if (filters_ != nullptr && filters_->has_content) return end_filtered_content();
   end_waits_ = waiting_ == Waiting::Room;

@@ -46,9 +46,9 @@ void Inbound::filtered(FilterVerdict verdict) {
   if (verdict.kind != FilterVerdict::Kind::Proceed) {
     refused_by_filter(verdict);
   } else {
-    // At commit it is too late: the field would stand above all others.
     const bool in_message = phase == Phase::MailFrom || phase == Phase::RcptTo ||
                             phase == Phase::Data || phase == Phase::Commit;
+    if (verdict.junk && phase == Phase::Commit) mark_junk();
     if (verdict.junk) (in_message ? filters_->junk_message : filters_->junk_session) = true;
     if (verdict.rewritten) rewrite(*verdict.rewritten);
     passed(phase);
@@ -73,7 +73,7 @@ void Inbound::passed(Phase phase) {
     case Phase::Data:
       return begin_content();
     case Phase::Commit:
-      return commit();
+      return sign();
     default:
       return answer(smtp::Decision::accept());
   }
@@ -191,6 +191,12 @@ void Inbound::rewrite(const std::string& value) {
     default:
       return;
   }
+}
+
+// At the end of its content.
+void Inbound::mark_junk() {
+  if (spam_field().empty() && !transaction_->front.contains(spam_mark))
+    transaction_->front += spam_mark;
 }
 
 std::string_view Inbound::spam_field() const {

@@ -1,6 +1,9 @@
 // Inbound: whether mail from strangers is from whom it says, between its last octet and the filters
 // of phase commit: SPF, DKIM, DMARC and ARC of one SenderCheck, what is done about its verdict, and
 // what is written down of it (RFC 8601).
+#include <algorithm>
+
+#include "engine/mta/dmarc_rows.h"
 #include "engine/mta/inbound.h"
 #include "proto/auth/auth_results.h"
 #include "proto/smtp/path.h"
@@ -15,22 +18,17 @@ auth::Result iprev_of(const std::optional<ClientName>& name) {
   return name->confirmed == ClientName::Confirmed::Yes ? auth::Result::Pass : auth::Result::Fail;
 }
 
-std::string_view disposition_of(SenderCheck::Fate fate) {
-  switch (fate) {
-    case SenderCheck::Fate::Accept:
-      return "none";
-    case SenderCheck::Fate::Junk:
-      return "quarantine";
-    case SenderCheck::Fate::Reject:
-      break;
-  }
-  return "reject";
-}
-
 }  // namespace
+
+// RFC 8601 2.5: the name of what shares our results, or of this server alone.
+const std::string& Inbound::results_service() const {
+  const std::string& admd = generation_->config.admd;
+  return admd.empty() ? listener_.server_name : admd;
+}
 
 // Programs of this machine and users who are logged in are known already.
 void Inbound::begin_sender_check() {
+  if (filters_ != nullptr) filters_->findings.clear();
   const bool is_wanted = listener_.source != nullptr && listener_.source->sender_auth.is_checked &&
                          !submits() && client_address_;
   if (!is_wanted) return;
@@ -43,26 +41,7 @@ void Inbound::begin_sender_check() {
   sender_check_ = std::make_unique<SenderCheck>(parts_, generation_, listener_.source->sender_auth,
                                                 std::move(spf), sample);
   sender_check_->begin();
-  transaction_->results = std::make_unique<auth::ResultsRemover>(listener_.server_name);
-}
-
-// What becomes of `pending` is to be appended, then the rest, which is not part of the header.
-void Inbound::remove_results() {
-  Transaction& transaction = *transaction_;
-  transaction.edited.clear();
-  const std::size_t taken = transaction.results->edit(transaction.pending, transaction.edited);
-  transaction.pending_after = transaction.pending.subspan(taken);
-  transaction.pending = bytes_of(transaction.edited);
-  if (transaction.results->done()) transaction.results.reset();
-}
-
-// A content that is all header.
-void Inbound::end_results() {
-  Transaction& transaction = *transaction_;
-  transaction.edited.clear();
-  transaction.results->finish(transaction.edited);
-  transaction.results.reset();
-  transaction.pending = bytes_of(transaction.edited);
+  transaction_->results = std::make_unique<auth::ResultsRemover>(results_service());
 }
 
 // All of it is in the spool, as filter processes left it.
@@ -81,6 +60,9 @@ void Inbound::sender_checked() {
   const std::unique_ptr<SenderCheck> check = std::move(sender_check_);
   write_results(*check);
   note_results(*check);
+  if (transaction_->signer != nullptr) transaction_->signer->know_chain(check->arc());
+  keep_findings(*check);
+  note_for_report(*check);
   if (check->fate() == SenderCheck::Fate::Reject) {
     const std::string text = check->refusal();
     refuse_content({550, {5, 7, 26}, text});
@@ -90,19 +72,59 @@ void Inbound::sender_checked() {
   if (is_later) pump();
 }
 
+// RFC 7489 7.2: whatever becomes of the message.
+void Inbound::note_for_report(const SenderCheck& check) {
+  const auto& record = check.dmarc().record;
+  if (!generation_->config.dmarc_reports || !record || record->aggregate_uris.empty()) return;
+  const auth::DmarcRow row =
+      dmarc_row_of(check, client_, transaction_->envelope.reverse_path, parts_.core.wall());
+  parts_.dmarc_rows->put(row, generation_->config.dmarc_reports->interval);
+}
+
 void Inbound::write_results(const SenderCheck& check) {
+  const auth::AuthResults results{.service = results_service(),
+                                  .spf = &check.spf(),
+                                  .mail_from = transaction_->envelope.reverse_path,
+                                  .helo = hello_,
+                                  .dkim = check.dkim(),
+                                  .dmarc = &check.dmarc(),
+                                  .disposition = to_text(check.disposition()),
+                                  .arc = &check.arc(),
+                                  .client_name = iprev_of(client_name_),
+                                  .client_address = client_};
+  std::string field;
+  auth::append_auth_results(field, results);
+  if (filters_ != nullptr && filters_->run.wants(filter::ReportEvent::TxResults))
+    tell(filter::ReportEvent::TxResults, {message_id(), auth::in_one_line(field)});
   std::string& front = transaction_->front;
-  auth::append_auth_results(front, {.service = listener_.server_name,
-                                    .spf = &check.spf(),
-                                    .mail_from = transaction_->envelope.reverse_path,
-                                    .helo = hello_,
-                                    .dkim = check.dkim(),
-                                    .dmarc = &check.dmarc(),
-                                    .disposition = disposition_of(check.fate()),
-                                    .arc = &check.arc(),
-                                    .client_name = iprev_of(client_name_),
-                                    .client_address = client_});
-  if (check.fate() == SenderCheck::Fate::Junk) front += spam_mark;
+  front += field;
+  if (listener_.source->sender_auth.writes_received_spf)
+    auth::append_received_spf(front, results, listener_.server_name);
+  if (check.fate() == SenderCheck::Fate::Junk) mark_junk();
+}
+
+// For tests of filters.
+void Inbound::keep_findings(const SenderCheck& check) {
+  if (filters_ == nullptr) return;
+  using enum conf::FilterCondition;
+  auto& findings = filters_->findings;
+  findings = {{Spf, to_text(check.spf().result), check.spf().domain},
+              {Dmarc, to_text(check.dmarc().result), check.dmarc().domain},
+              {Arc, to_text(check.arc().result), {}},
+              {Iprev, to_text(iprev_of(client_name_)), {}}};
+  const auto& dkim = check.dkim();
+  if (dkim.empty()) findings.push_back({Dkim, to_text(auth::Result::None), {}});
+  for (std::size_t i = 0; i < std::min(dkim.size(), auth::told_signatures_max); ++i)
+    findings.push_back({Dkim, to_text(dkim[i].result), dkim[i].domain});
+}
+
+// RFC 8601 2.7.4, where results are written anyway or it was asked for; as whom only then.
+void Inbound::write_login() {
+  const conf::Listener* const source = listener_.source;
+  if (user_.empty() || source == nullptr) return;
+  if (!source->received_auth && !source->sender_auth.is_checked) return;
+  const std::string_view told = source->received_auth ? user_ : std::string_view();
+  auth::append_auth_results(transaction_->trace, {.service = results_service(), .user = told});
 }
 
 // For `ringpostctl explain`. Signatures last: strangers choose how many there are.

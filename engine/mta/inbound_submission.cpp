@@ -65,25 +65,7 @@ void Inbound::begin_header() {
       .author = masquerades ? transaction.envelope.reverse_path : std::string(),
       .now = parts_.core.wall(),
       .unique = transaction.id().value});
-}
-
-// What becomes of `pending` is to be appended, then the rest, which is not part of the header.
-void Inbound::edit_header() {
-  Transaction& transaction = *transaction_;
-  transaction.edited.clear();
-  const std::size_t taken = transaction.header->edit(transaction.pending, transaction.edited);
-  transaction.pending_after = transaction.pending.subspan(taken);
-  transaction.pending = bytes_of(transaction.edited);
-  if (transaction.header->done()) transaction.header.reset();
-}
-
-// A content that is all header.
-void Inbound::end_header() {
-  Transaction& transaction = *transaction_;
-  transaction.edited.clear();
-  transaction.header->finish(transaction.edited);
-  transaction.header.reset();
-  transaction.pending = bytes_of(transaction.edited);
+  transaction_->results = std::make_unique<auth::ResultsRemover>(results_service());
 }
 
 }  // namespace ringpost::mta

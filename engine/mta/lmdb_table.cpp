@@ -2,12 +2,12 @@
 #include "engine/mta/lmdb_table.h"
 
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 #include <lmdb.h>
 #include <sys/stat.h>
 
+#include "engine/ring/quiet_thread.h"
 #include "proto/base/check.h"
 #include "proto/conf/table_probe.h"
 
@@ -67,12 +67,7 @@ std::expected<std::unique_ptr<LmdbTable>, Fault> LmdbTable::open(const std::stri
 
 LmdbTable::LmdbTable(MDB_env* environment, unsigned database)
     : environment_(environment), database_(database) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = ring::quiet_thread([this] { run(); });
 }
 
 LmdbTable::~LmdbTable() {

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "engine/mta/offline_folder.h"
 #include "engine/mta/submit.h"
 #include "engine/ring/clock.h"
+#include "engine/ring/quiet_thread.h"
 #include "proto/base/ascii.h"
 #include "proto/base/check.h"
 
@@ -82,13 +82,7 @@ std::expected<void, Fault> OfflineIntake::start(OfflineIntakeOptions options,
   if (folder_ < 0) return std::unexpected(Fault{"open", errno, options_.folder});
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_ < 0) return std::unexpected(Fault{"eventfd", errno});
-  // Signals belong to the main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = ring::quiet_thread([this] { run(); });
   started_ = true;
   return {};
 }
@@ -184,13 +178,22 @@ OfflineIntake::Taken OfflineIntake::take(const std::string& name) const {
   return taken;
 }
 
-void OfflineIntake::hand_in(const std::string& name, const Taken& taken) {
-  uid_ = taken.owner;
+SubmitResult OfflineIntake::submit_as(std::uint32_t uid, const submission::Submission& message) {
+  const std::lock_guard guard(turn_);
+  uid_ = uid;
   SubmitOptions options;
   options.socket_path = options_.socket_path;
   options.hello_name = host_name();
   options.stop_file = wake_;
-  const SubmitResult result = submit(taken.message.submission, options);
+  return submit(message, options);
+}
+
+SubmitResult OfflineIntake::submit_own(const submission::Submission& message) {
+  return submit_as(geteuid(), message);
+}
+
+void OfflineIntake::hand_in(const std::string& name, const Taken& taken) {
+  const SubmitResult result = submit_as(taken.owner, taken.message.submission);
   const bool accepted = result.kind == SubmitResult::Kind::Accepted;
   const std::string detail = result.kind == SubmitResult::Kind::NotTaken
                                  ? result.reason

@@ -7,12 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <unordered_set>
 
 #include <unistd.h>
 
+#include "engine/mta/submit.h"
 #include "engine/observe/event_log.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
@@ -41,6 +43,10 @@ class OfflineIntake {
   // Looks into the folder at once, at what it has given up as well. Any thread, until stop().
   void look_now();
 
+  // Hands in a message of the daemon's own, and blocks until it is taken or not. Any thread,
+  // between start() and stop().
+  SubmitResult submit_own(const submission::Submission& message);
+
   // In whose name this process hands in a message: one at a time. Any thread; lives as long as
   // this.
   const std::atomic<std::uint32_t>& uid_under_way() const { return uid_; }
@@ -66,6 +72,9 @@ class OfflineIntake {
 
   OfflineIntakeOptions options_;
   observe::EventLog* log_ = nullptr;
+  SubmitResult submit_as(std::uint32_t uid, const submission::Submission& message);
+
+  std::mutex turn_;  // held while a message is handed in
   std::atomic<std::uint32_t> uid_{geteuid()};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> started_{false};

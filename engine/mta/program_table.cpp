@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/ring/clock.h"
+#include "engine/ring/quiet_thread.h"
 #include "proto/base/check.h"
 
 namespace ringpost::mta {
@@ -108,12 +108,7 @@ ProgramTable::ProgramTable(std::string name, const std::string& command, observe
       parent_(parent),
       wake_file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(wake_file_ >= 0 && !words_.empty());
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = ring::quiet_thread([this] { run(); });
 }
 
 ProgramTable::~ProgramTable() {

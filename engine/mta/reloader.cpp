@@ -33,7 +33,8 @@ std::vector<std::string> restart_notes(const conf::Config& old, const conf::Conf
   };
   note(old.engine.cores != next.engine.cores, "\"engine cores\"");
   note(old.engine.user != next.engine.user, "\"engine user\"");
-  note(old.engine.keys_user != next.engine.keys_user && !old.pkis.empty(), "\"engine keys-user\"");
+  const bool had_keys = !old.pkis.empty() || !old.dkim_keys.empty() || old.arc_key.has_value();
+  note(old.engine.keys_user != next.engine.keys_user && had_keys, "\"engine keys-user\"");
   note(!next.engine.log_path.empty() && old.engine.log_path != next.engine.log_path, "\"log\"");
   note(old.spool.path != next.spool.path, "\"spool path\"");
   note(old.spool.segment_octets != next.spool.segment_octets, "\"spool segment-size\"");

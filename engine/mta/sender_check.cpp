@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/mta/ascii_domain.h"
+#include "proto/auth/dmarc_report.h"
 
 namespace ringpost::mta {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 // for 20 s at least.
 constexpr Duration round_max = seconds(10);
 constexpr Duration all_max = seconds(20);
+// For all of them when the session must end: well within what a drain leaves it.
+constexpr Duration hurry_max = seconds(2);
 
 }  // namespace
 
@@ -44,13 +47,32 @@ void SenderCheck::finish(SenderCheckOwner& owner) {
   for (std::string& domain : authors_) domain = ascii_domain(domain);
   all_there_ = true;
   deadline_ = parts_.core.now() + all_max;
+  if (hurries_) return hurry();
   if (pending_ == 0) step();
 }
 
-void SenderCheck::found(const Enquiry& enquiry, dns::AnswerPointer answer) {
+void SenderCheck::hurry() {
+  hurries_ = true;
+  if (!all_there_ || done_) return;
+  deadline_ = std::min(deadline_, parts_.core.now() + hurry_max);
+  for (Enquiry& enquiry : enquiries_)
+    if (enquiry.is_open) parts_.resolver->forget(enquiry);
+  ask(deadline_);
+  if (pending_ == 0) step();
+}
+
+void SenderCheck::found(Enquiry& enquiry, dns::AnswerPointer answer) {
+  enquiry.is_open = false;
   memo_.put(enquiry.question, std::move(answer));
   --pending_;
   if (pending_ == 0 && !asking_) step();
+}
+
+void SenderCheck::ask(Instant deadline) {
+  asking_ = true;
+  for (Enquiry& enquiry : enquiries_)
+    if (enquiry.is_open) parts_.resolver->ask(enquiry.question, deadline, enquiry);
+  asking_ = false;
 }
 
 // Until something is asked whose answer is not there yet, or all is known.
@@ -64,11 +86,8 @@ void SenderCheck::step() {
     for (dns::Question& question : memo_.take_wanted())
       enquiries_.emplace_back(*this, std::move(question));
     if (enquiries_.empty()) return;  // the content is to come
-    asking_ = true;
     pending_ = enquiries_.size();
-    const Instant deadline = std::min(parts_.core.now() + round_max, deadline_);
-    for (Enquiry& enquiry : enquiries_) parts_.resolver->ask(enquiry.question, deadline, enquiry);
-    asking_ = false;
+    ask(std::min(parts_.core.now() + round_max, deadline_));
   }
   if (done_ && owner_ != nullptr) std::exchange(owner_, nullptr)->sender_checked();
 }
@@ -99,6 +118,14 @@ bool SenderCheck::is_vouched_for() const {
          });
 }
 
+bool SenderCheck::is_report() const {
+  if (dmarc_->result != auth::Result::Pass) return false;
+  const auth::MessageHeader& header = verifier_.header();
+  return std::ranges::any_of(header.places("subject"), [&header](std::size_t place) {
+    return auth::is_report_subject(header.fields()[place].value);
+  });
+}
+
 SenderCheck::Fate SenderCheck::fate() const {
   // A message whose authors cannot be judged is no failure, but nobody asks for it either.
   const bool is_wrong =
@@ -114,6 +141,12 @@ SenderCheck::Fate SenderCheck::fate() const {
   if (wish_.action == conf::DmarcAction::None || dmarc_->disposition == auth::DmarcPolicy::None)
     return Fate::Accept;
   return is_rejected && wish_.action == conf::DmarcAction::Reject ? Fate::Reject : Fate::Junk;
+}
+
+auth::DmarcPolicy SenderCheck::disposition() const {
+  const Fate decided = fate();
+  if (decided == Fate::Accept) return auth::DmarcPolicy::None;
+  return decided == Fate::Junk ? auth::DmarcPolicy::Quarantine : auth::DmarcPolicy::Reject;
 }
 
 // RFC 7489 10.3; RFC 7372 3.3.

@@ -46,16 +46,25 @@ class SenderCheck final {
   void take(Bytes octets) { verifier_.take(octets); }
   // The content is complete.
   void finish(SenderCheckOwner& owner);
+  // The session is about to end: what the DNS says within two seconds of the end of the content, or
+  // of now, has to do. Perhaps tells the owner from inside.
+  void hurry();
 
   // Once it is checked.
   enum class Fate : std::uint8_t { Accept, Junk, Reject };
   Fate fate() const;
+  // The same in the words of DMARC.
+  auth::DmarcPolicy disposition() const;
   // Of Reject: what the client is told.
   std::string refusal() const;
   const auth::SpfResult& spf() const { return *spf_; }
   const std::vector<auth::DkimResult>& dkim() const { return *dkim_; }
   const auth::ArcResult& arc() const { return *arc_; }
   const auth::DmarcResult& dmarc() const { return *dmarc_; }
+  // By the sealers of an ARC chain that are believed.
+  bool is_vouched_for() const;
+  // It is a DMARC report that comes from whom it says.
+  bool is_report() const;
 
  private:
   struct Enquiry final : DnsAsker {
@@ -63,12 +72,13 @@ class SenderCheck final {
     void found(dns::AnswerPointer answer) override { check.found(*this, std::move(answer)); }
     SenderCheck& check;
     dns::Question question;
+    bool is_open = true;
   };
 
-  void found(const Enquiry& enquiry, dns::AnswerPointer answer);
+  void found(Enquiry& enquiry, dns::AnswerPointer answer);
+  void ask(Instant deadline);
   void step();
   bool evaluate();
-  bool is_vouched_for() const;
 
   WorkerParts& parts_;
   std::shared_ptr<const Generation> generation_;
@@ -81,6 +91,7 @@ class SenderCheck final {
   bool all_there_ = false;
   bool asking_ = false;
   bool done_ = false;
+  bool hurries_ = false;
   std::list<Enquiry> enquiries_;  // of this round
   std::size_t pending_ = 0;       // of them, without an answer
   Instant deadline_{};

@@ -77,6 +77,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
     WorkerSetup setup{.index = i,
                       .segments = *segments_,
                       .decisions = decisions_.get(),
+                      .dmarc_folder = dmarc_folder_.get(),
                       .connection_counts = connection_counts_,
                       .users = *users_,
                       .auth = *auth_,
@@ -127,6 +128,7 @@ std::expected<void, Fault> Server::open_spool(const conf::Config& config, unsign
   if (!recovered) return std::unexpected(recovered.error());
   recovered_ = std::move(*recovered);
   open_decisions(config);
+  open_dmarc_folder(config);
   return {};
 }
 
@@ -138,6 +140,17 @@ void Server::open_decisions(const conf::Config& config) {
     decisions_ = std::move(*file);
   } else {
     log_->emit(ring::wall_now(), observe::FaultSeen{.where = "decisions", .fault = file.error()});
+  }
+}
+
+void Server::open_dmarc_folder(const conf::Config& config) {
+  auto folder =
+      DmarcFolder::open(spool_folder(options_.home, config) + "/reports", ring::wall_now());
+  if (folder) {
+    dmarc_folder_ = std::move(*folder);
+  } else {
+    log_->emit(ring::wall_now(),
+               observe::FaultSeen{.where = "DMARC reports", .fault = folder.error()});
   }
 }
 
@@ -212,7 +225,13 @@ std::expected<void, Fault> Server::start_intake() {
   options.message_octets_max = generation_->config.smtp.message_octets_max;
   if (auto made = make_offline_folder(options.folder); !made) return made;
   if (auto open = let_others_through(options_.home.spool); !open) return open;
-  return intake_.start(std::move(options), *log_);
+  if (auto started = intake_.start(std::move(options), *log_); !started) return started;
+  if (dmarc_folder_ != nullptr)
+    reporter_.start(
+        *dmarc_folder_, workers_,
+        [this](const submission::Submission& message) { return intake_.submit_own(message); },
+        *log_);
+  return {};
 }
 
 // Before any port is open: who has been greeted finds somebody to ask, too. Requests wait until
@@ -233,7 +252,7 @@ void Server::answer_control() {
   reloader_->watch_files();
   commands_ = std::make_unique<ControlCommands>(
       workers_, *log_, std::move(metrics), filter_metrics_, counters_, *reloader_,
-      [this] { intake_.look_now(); },
+      [this] { intake_.look_now(); }, reporter_,
       [this, main_thread] {
         asked_to_stop_ = true;
         pthread_kill(main_thread, SIGTERM);
@@ -287,6 +306,7 @@ void Server::stop_all() {
   watchdog_.stop();
   // First the ways in from outside: nobody asks a core for anything that is about to go.
   control_.reset();
+  reporter_.stop();
   intake_.stop();
   local_socket_.remove();
   reloader_.reset();

@@ -13,6 +13,7 @@
 #include "engine/mta/auth_service.h"
 #include "engine/mta/control.h"
 #include "engine/mta/control_commands.h"
+#include "engine/mta/dmarc_reporter.h"
 #include "engine/mta/home.h"
 #include "engine/mta/listen_sockets.h"
 #include "engine/mta/local_socket.h"
@@ -64,6 +65,7 @@ class Server {
   std::expected<void, Fault> open_tables(std::shared_ptr<Generation> generation);
   std::expected<void, Fault> open_spool(const conf::Config& config, unsigned cores);
   void open_decisions(const conf::Config& config);
+  void open_dmarc_folder(const conf::Config& config);
   std::expected<void, Fault> open_local_socket(SocketsOfCores& files);
   std::expected<void, Fault> start_intake();
   std::expected<void, Fault> start_workers();
@@ -93,10 +95,12 @@ class Server {
   std::optional<UserDirectory> users_;  // made at the start, gone before the end is complete:
   std::optional<AuthService> auth_;     // likewise
   std::unique_ptr<SegmentStore> segments_;
-  std::unique_ptr<DecisionFile> decisions_;  // none: it could not be opened
+  std::unique_ptr<DecisionFile> decisions_;    // none: it could not be opened
+  std::unique_ptr<DmarcFolder> dmarc_folder_;  // likewise
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread
   std::unique_ptr<StartGate> gate_;
+  DmarcReporter reporter_;
   std::vector<std::thread> threads_;
   Watchdog watchdog_;
   std::unique_ptr<Reloader> reloader_;

@@ -40,7 +40,47 @@ std::size_t Transaction::append(Bytes octets, const memory::Buffer& buffer) {
     if (step == 0) break;
     taken += step;
   }
+  if (signer != nullptr) signer->take(octets.first(taken));
   return taken;
+}
+
+void Transaction::edit_pending() {
+  // What both edit goes through one after the other; behind the header nothing more is copied.
+  if (results != nullptr && header != nullptr) {
+    cleaned.clear();
+    const std::size_t taken = results->edit(pending, cleaned);
+    cleaned += text_of(pending.subspan(taken));
+    if (results->done()) results.reset();
+    pending = bytes_of(cleaned);
+    return edit_by(header);
+  }
+  edit_by(header);
+  edit_by(results);
+}
+
+template <class Editor>
+void Transaction::edit_by(std::unique_ptr<Editor>& editor) {
+  if (editor == nullptr) return;
+  edited.clear();
+  const std::size_t taken = editor->edit(pending, edited);
+  pending_after = pending.subspan(taken);
+  pending = bytes_of(edited);
+  if (editor->done()) editor.reset();
+}
+
+void Transaction::end_editing() {
+  if (header != nullptr) edited.clear();
+  if (results != nullptr) {
+    cleaned.clear();
+    results->finish(cleaned);
+    results.reset();
+    pending = bytes_of(cleaned);
+    edit_by(header);
+  }
+  if (header == nullptr) return;
+  header->finish(edited);
+  header.reset();
+  pending = bytes_of(edited);
 }
 
 bool Transaction::append_front() {

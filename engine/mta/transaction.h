@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/mta/content_leases.h"
+#include "engine/mta/mail_signer.h"
 #include "engine/mta/spooler.h"
 #include "engine/mta/worker_parts.h"
 #include "proto/auth/results_remover.h"
@@ -31,6 +32,11 @@ class Transaction : public Commit {
   void begin_content();
   // How much of `octets` was taken; less than all: wait for room.
   std::size_t append(Bytes octets, const memory::Buffer& buffer);
+  // By what edits the header, if anything does: `pending` is what became of it, `pending_after`
+  // what came behind the header.
+  void edit_pending();
+  // The content ended; `pending` is what was held back of a header that it all is.
+  void end_editing();
   // `front`, when all else was appended: as an extent of its own before the others, so that nothing
   // has to be written twice. False: wait for room and call it again.
   bool append_front();
@@ -53,13 +59,18 @@ class Transaction : public Commit {
   Bytes pending;                                     // content that found no room yet
   Bytes pending_after;                               // what comes behind it
   std::unique_ptr<submission::HeaderEditor> header;  // of submitted content, until the header ends
-  std::unique_ptr<auth::ResultsRemover> results;     // of content from strangers, the same
-  std::string front;   // fields above all others, which are known last; see append_front()
-  std::string edited;  // what became of it
+  std::unique_ptr<auth::ResultsRemover> results;     // takes forged results out, the same
+  std::string front;    // fields above all others, which are known last; see append_front()
+  std::string edited;   // what became of it
+  std::string cleaned;  // without forged results, for `header`
+  std::unique_ptr<MailSigner> signer;  // of content that is to be signed, if it can be
+  bool is_from_known = false;          // a rule that knows whom it is from relays it
   bool failed =
       false;  // no room came: what follows is thrown away, the message is refused at its end
 
  private:
+  template <class Editor>
+  void edit_by(std::unique_ptr<Editor>& editor);
   static void settled(Commit& commit, bool durable);
   void report(WallTime now) const;
   void put_left_record() const;

@@ -95,6 +95,9 @@ std::expected<void, Fault> Worker::set_up() {
   decisions_ = std::make_unique<DecisionLog>(*core_, setup_.decisions, setup_.metrics.decision,
                                              setup_.events);
   parts_.decisions = decisions_.get();
+  dmarc_rows_ = std::make_unique<DmarcRows>(*core_, setup_.dmarc_folder, setup_.index,
+                                            setup_.metrics.dmarc, setup_.events);
+  parts_.dmarc_rows = dmarc_rows_.get();
   dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, DispatcherOptions{});
   parts_.dispatcher = dispatcher_.get();
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
@@ -258,6 +261,7 @@ void Worker::end_of_turn() {
   upkeep_->run_due();
   spooler_->flush();
   decisions_->end_of_turn();
+  dmarc_rows_->end_of_turn();
   resolver_->end_of_turn();
   relieve_buffers();
   buffers_->serve_waiters();
@@ -315,7 +319,8 @@ bool Worker::finished() {
       std::ranges::all_of(listeners_, is_done) && std::ranges::all_of(closing_listeners_, is_done);
   const bool nothing_left = draining_ && connections_ == 0 && listeners_done &&
                             dispatcher_->idle() && upkeep_->idle() && spooler_->idle() &&
-                            decisions_->idle() && enquiries_->idle() && authentications_->idle();
+                            decisions_->idle() && dmarc_rows_->idle() && enquiries_->idle() &&
+                            authentications_->idle();
   if (nothing_left) {
     resolver_->close();
     keys_->close();

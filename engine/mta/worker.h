@@ -12,6 +12,7 @@
 #include "engine/mta/authentications.h"
 #include "engine/mta/decision_log.h"
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/dmarc_rows.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/filter_processes.h"
 #include "engine/mta/inbound.h"
@@ -30,7 +31,8 @@ namespace ringpost::mta {
 struct WorkerSetup {
   unsigned index = 0;
   SegmentStore& segments;
-  DecisionFile* decisions = nullptr;  // shared by all cores
+  DecisionFile* decisions = nullptr;    // shared by all cores
+  DmarcFolder* dmarc_folder = nullptr;  // shared by all cores; null: no rows are kept
   ConnectionCounts& connection_counts;
   UserDirectory& users;
   AuthService& auth;
@@ -132,6 +134,7 @@ class Worker final : InboundOwner {
   WorkerParts parts_;
   std::unique_ptr<Agents> agents_;
   std::unique_ptr<DecisionLog> decisions_;
+  std::unique_ptr<DmarcRows> dmarc_rows_;
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;

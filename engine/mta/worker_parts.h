@@ -28,6 +28,7 @@ class Authentications;
 class ConnectionCounts;
 class DecisionLog;
 class Dispatcher;
+class DmarcRows;
 class Enquiries;
 class FilterProcesses;
 class NativeFigures;
@@ -53,6 +54,7 @@ struct WorkerParts {
   store::Index* index = nullptr;
   Spooler* spooler = nullptr;
   DecisionLog* decisions = nullptr;
+  DmarcRows* dmarc_rows = nullptr;
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "engine/observe/auth_event.h"
+#include "engine/observe/dmarc_event.h"
 #include "engine/observe/filter_event.h"
 #include "engine/observe/level.h"
 #include "engine/observe/logfmt.h"
@@ -471,7 +472,8 @@ using AllEvents =
               TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
               CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid,
-              ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded>;
+              ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded, DmarcReportQueued,
+              DmarcReportSkipped>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

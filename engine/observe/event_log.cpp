@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/ring/clock.h"
+#include "engine/ring/quiet_thread.h"
 #include "proto/base/check.h"
 
 namespace ringpost::observe {
@@ -67,13 +67,8 @@ std::expected<std::unique_ptr<EventLog>, Fault> EventLog::open(EventLogOptions o
   log->regular_ = is_regular(file);
   log->wake_descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (log->wake_descriptor_ < 0) return std::unexpected(Fault{"eventfd", errno});
-  // Signals belong to the main thread, and a broken pipe is an answer of write().
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  log->writer_ = std::thread([raw = log.get()] { raw->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // A broken pipe is an answer of write().
+  log->writer_ = ring::quiet_thread([raw = log.get()] { raw->run(); });
   return log;
 }
 

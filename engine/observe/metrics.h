@@ -266,6 +266,18 @@ struct DecisionMetrics {
   }
 };
 
+// Rows of DMARC's aggregate reports.
+struct DmarcMetrics {
+  Counter rows;
+  Counter lost;
+
+  template <class Visit>
+  static void each(auto& self, Visit&& visit) {
+    visit("ringpost_dmarc_rows_total", "messages noted for DMARC reports", self.rows);
+    visit("ringpost_dmarc_lost_total", "messages that DMARC reports lack", self.lost);
+  }
+};
+
 struct alignas(64) CoreMetrics {
   SessionMetrics session;
   SpoolMetrics spool;
@@ -276,6 +288,7 @@ struct alignas(64) CoreMetrics {
   ResolverMetrics resolver;
   RingMetrics ring;
   DecisionMetrics decision;
+  DmarcMetrics dmarc;
 
   // Calls visit(name, help, field) for every figure, in the order in which they are shown. A
   // LimitGauge's name is the limit's own, without prefix.
@@ -290,6 +303,7 @@ struct alignas(64) CoreMetrics {
     ResolverMetrics::each(self.resolver, visit);
     RingMetrics::each(self.ring, visit);
     DecisionMetrics::each(self.decision, visit);
+    DmarcMetrics::each(self.dmarc, visit);
   }
 };
 

@@ -43,15 +43,22 @@ struct Scheme {
   int type;
   const EVP_MD* (*digest)();
   bool pss;
+  bool of_digest = false;  // the input is hashed already
 };
-constexpr Scheme schemes[] = {
-    {0x0401, EVP_PKEY_RSA, EVP_sha256, false},  {0x0501, EVP_PKEY_RSA, EVP_sha384, false},
-    {0x0601, EVP_PKEY_RSA, EVP_sha512, false},  {0x0804, EVP_PKEY_RSA, EVP_sha256, true},
-    {0x0805, EVP_PKEY_RSA, EVP_sha384, true},   {0x0806, EVP_PKEY_RSA, EVP_sha512, true},
-    {0x0403, EVP_PKEY_EC, EVP_sha256, false},   {0x0503, EVP_PKEY_EC, EVP_sha384, false},
-    {0x0603, EVP_PKEY_EC, EVP_sha512, false},   {0x0807, EVP_PKEY_ED25519, nullptr, false},
-    {0x0201, EVP_PKEY_RSA, EVP_sha1, false},    {0x0203, EVP_PKEY_EC, EVP_sha1, false},
-    {0xff01, EVP_PKEY_RSA, EVP_md5_sha1, false}};
+constexpr Scheme schemes[] = {{0x0401, EVP_PKEY_RSA, EVP_sha256, false},
+                              {0x0501, EVP_PKEY_RSA, EVP_sha384, false},
+                              {0x0601, EVP_PKEY_RSA, EVP_sha512, false},
+                              {0x0804, EVP_PKEY_RSA, EVP_sha256, true},
+                              {0x0805, EVP_PKEY_RSA, EVP_sha384, true},
+                              {0x0806, EVP_PKEY_RSA, EVP_sha512, true},
+                              {0x0403, EVP_PKEY_EC, EVP_sha256, false},
+                              {0x0503, EVP_PKEY_EC, EVP_sha384, false},
+                              {0x0603, EVP_PKEY_EC, EVP_sha512, false},
+                              {0x0807, EVP_PKEY_ED25519, nullptr, false},
+                              {0x0201, EVP_PKEY_RSA, EVP_sha1, false},
+                              {0x0203, EVP_PKEY_EC, EVP_sha1, false},
+                              {0xff01, EVP_PKEY_RSA, EVP_md5_sha1, false},
+                              {rsa_sha256_digest_scheme, EVP_PKEY_RSA, EVP_sha256, false, true}};
 
 const Scheme* find_scheme(std::uint16_t code, int type) {
   for (const Scheme& scheme : schemes)
@@ -149,6 +156,21 @@ bool choose_padding(EVP_PKEY_CTX* context) {
          EVP_PKEY_CTX_set_rsa_pss_saltlen(context, -1) == 1;  // as long as the digest
 }
 
+// RFC 8017 8.2 from its second step on.
+std::expected<std::string, int> sign_digest(const EVP_PKEY* key, Bytes digest) {
+  if (digest.size() != SHA256_DIGEST_LENGTH) return std::unexpected(EINVAL);
+  unsigned length = 0;
+  std::string signature(static_cast<std::size_t>(EVP_PKEY_size(key)), '\0');
+  const bool made =
+      RSA_sign(NID_sha256, reinterpret_cast<const std::uint8_t*>(digest.data()),
+               SHA256_DIGEST_LENGTH, reinterpret_cast<std::uint8_t*>(signature.data()), &length,
+               EVP_PKEY_get0_RSA(key)) == 1;
+  ERR_clear_error();
+  if (!made) return std::unexpected(EINVAL);
+  signature.resize(length);
+  return signature;
+}
+
 }  // namespace
 
 std::vector<gid_t> key_readers(gid_t holder) {
@@ -187,6 +209,7 @@ std::expected<PrivateKey, std::string> PrivateKey::open(const std::string& path,
 std::expected<std::string, int> PrivateKey::sign(std::uint16_t code, Bytes input) const {
   const Scheme* const scheme = find_scheme(code, EVP_PKEY_id(key_.get()));
   if (scheme == nullptr) return std::unexpected(EINVAL);
+  if (scheme->of_digest) return sign_digest(key_.get(), input);
   bssl::ScopedEVP_MD_CTX context;
   EVP_PKEY_CTX* of_key = nullptr;
   const EVP_MD* const digest = scheme->digest != nullptr ? scheme->digest() : nullptr;

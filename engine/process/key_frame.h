@@ -16,8 +16,8 @@
 
 namespace ringpost::process {
 
-// A transcript of a handshake is what is signed with a client's certificate in TLS 1.2; the fields
-// of a message with many Received are what DKIM signs.
+// A transcript of a handshake is what is signed with a client's certificate in TLS 1.2. Of mail
+// only digests come here.
 inline constexpr std::size_t sign_input_octets_max = 256 * 1024;
 inline constexpr std::size_t signature_octets_max = 2048;  // RSA of 16,384 bits
 inline constexpr std::size_t sign_request_octets_max = sign_input_octets_max + 64;
@@ -53,8 +53,8 @@ std::optional<KeyAnswer> decode_key_answer(Bytes datagram);
 struct SignRequest {
   std::uint64_t id = 0;  // the asker's own; comes back with the reply
   KeyName key{};
-  std::uint16_t scheme = 0;  // a SignatureScheme of TLS (RFC 8446 4.2.3), also for DKIM
-  std::string input;         // not hashed
+  std::uint16_t scheme = 0;  // a SignatureScheme of TLS (RFC 8446 4.2.3), or one of key.h
+  std::string input;         // not hashed, unless the scheme says so
   bool operator==(const SignRequest&) const = default;
 };
 struct SignReply {

@@ -11,7 +11,7 @@
 
 namespace ringpost::process {
 
-inline constexpr Duration key_linger = seconds(3600);
+inline constexpr Duration key_linger = seconds(7500);  // sessions last two hours at most
 inline constexpr std::size_t keys_max = 100'000;
 
 class KeyStore {

@@ -28,9 +28,9 @@ class SignJob {
 
 class Signer {
  public:
-  // Signs `input`, not yet hashed, by a SignatureScheme of RFC 8446 4.2.3; with ECDSA the scheme
-  // says only the hash, the curve is the key's. `input` need not outlive the call. A job that is
-  // not answered in time ends with ETIMEDOUT.
+  // Signs `input`, not yet hashed, by a SignatureScheme of RFC 8446 4.2.3 (or one that a key holder
+  // knows besides); with ECDSA the scheme says only the hash, the curve is the key's. `input` need
+  // not outlive the call. A job that is not answered in time ends with ETIMEDOUT.
   virtual void sign(SignJob& job, const KeyName& key, std::uint16_t scheme, Bytes input) = 0;
   // `job` wants to hear nothing any more; nothing when it does not wait.
   virtual void forget(SignJob& job) = 0;

@@ -63,9 +63,13 @@ std::string_view trim_folding(std::string_view text) {
 }
 
 std::string without_folding(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  std::ranges::copy_if(text, std::back_inserter(result), [](char c) { return !is_folding(c); });
+  std::string result(text.size(), '\0');
+  std::size_t used = 0;
+  for (const char c : text) {  // most are kept: no branch, and no look at the room for each
+    result[used] = c;
+    used += is_folding(c) ? 0 : 1;
+  }
+  result.resize(used);
   return result;
 }
 

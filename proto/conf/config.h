@@ -16,6 +16,7 @@
 #include "proto/conf/format_specifier.h"
 #include "proto/conf/net_address.h"
 #include "proto/conf/sender_auth.h"
+#include "proto/conf/signing.h"
 #include "proto/conf/table.h"
 #include "proto/dns/settings.h"
 
@@ -227,6 +228,8 @@ struct Config {
   std::vector<std::unique_ptr<const Table>> tables;
   std::vector<std::unique_ptr<const Pki>> pkis;
   std::vector<std::unique_ptr<const CertificateAuthority>> cas;
+  std::vector<std::unique_ptr<const DkimKey>> dkim_keys;  // in the order of their lines
+  std::optional<ArcKey> arc_key;
   std::vector<std::unique_ptr<const FilterProcess>> processes;
   std::vector<std::unique_ptr<const Filter>> filters;
   std::vector<std::unique_ptr<const MdaWrapper>> wrappers;
@@ -237,6 +240,7 @@ struct Config {
   MtaSettings mta;
   std::vector<NamedLimit> scheduler_limits;
   SrsSettings srs;
+  std::optional<DmarcReports> dmarc_reports;
   std::string admd;     // the name of this domain in Authentication-Results; empty: server_name
   std::string ciphers;  // `smtp ciphers`, for listeners without their own
   SpoolSettings spool;

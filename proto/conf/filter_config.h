@@ -47,7 +47,25 @@ struct FilterProcess {
 };
 
 enum class FilterKind : std::uint8_t { Builtin, Process, Chain, Native };
-enum class FilterCondition : std::uint8_t { Fcrdns, Rdns, Source, Auth, Helo, MailFrom, RcptTo };
+enum class FilterCondition : std::uint8_t {
+  Fcrdns,
+  Rdns,
+  Source,
+  Auth,
+  Helo,
+  MailFrom,
+  RcptTo,
+  // Results of sender authentication: in the phase commit only.
+  Spf,
+  Dkim,
+  Dmarc,
+  Arc,
+  Iprev,
+};
+
+constexpr bool is_of_results(FilterCondition condition) {
+  return condition >= FilterCondition::Spf;
+}
 
 // One `filter NAME`, or a chain in braces, whose name is empty.
 struct Filter {
@@ -57,7 +75,8 @@ struct Filter {
   // Builtin. `test.table` is null where the condition stands alone (`rdns`, `!fcrdns`, `auth`).
   filter::Phase phase = filter::Phase::Connect;
   FilterCondition condition = FilterCondition::Fcrdns;
-  TableTest test;
+  TableTest test;     // of results: their words
+  TableTest domains;  // of results: whose they must be; `table` is null for anybody's
   FilterDecision decision = FilterDecision::Reject;
   std::string text;                        // of the decision; empty with Junk and Bypass
   const FilterProcess* process = nullptr;  // Process

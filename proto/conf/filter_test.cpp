@@ -29,12 +29,25 @@ class Condition {
       case FilterCondition::MailFrom:
         return tests_.address_is_in(filter_.test, session_.sender);
       case FilterCondition::RcptTo:
+        return tests_.address_is_in(filter_.test, recipient);
+      case FilterCondition::Spf:
+      case FilterCondition::Dkim:
+      case FilterCondition::Dmarc:
+      case FilterCondition::Arc:
+      case FilterCondition::Iprev:
         break;
     }
-    return tests_.address_is_in(filter_.test, recipient);
+    return std::ranges::any_of(session_.findings,
+                               [this](const SenderFinding& one) { return is_meant(one); });
   }
 
  private:
+  bool is_meant(const SenderFinding& finding) {
+    if (finding.method != filter_.condition || !tests_.text_is_in(filter_.test, finding.result))
+      return false;
+    return filter_.domains.table == nullptr || tests_.domain_is_in(filter_.domains, finding.domain);
+  }
+
   bool is_known() {
     const ClientNameView& name = session_.client_name;
     const bool is_open = filter_.condition == FilterCondition::Fcrdns &&
@@ -65,6 +78,7 @@ class Condition {
 
 FilterFinding test_filter(const Config& config, const Filter& filter, const SessionFacts& session,
                           AddressView recipient, Lookups& lookups) {
+  if (is_of_results(filter.condition) && session.findings.empty()) return {};
   TableTests tests(config, session, lookups);
   const bool holds = Condition(filter, session, tests).holds(recipient);
   return {holds != filter.test.negated, std::move(tests.stop())};

@@ -16,7 +16,8 @@ struct FilterFinding {
 
 // `filter` is Builtin. A name of the client that nobody could tell for now is a temporary failure:
 // neither `rdns` nor `!rdns` holds (upstream's `!fcrdns` does). The recipient counts in the phase
-// rcpt-to only.
+// rcpt-to only. A test of results holds when one of them is meant; neither it nor its negation does
+// when the sender was not looked at.
 FilterFinding test_filter(const Config& config, const Filter& filter, const SessionFacts& session,
                           AddressView recipient, Lookups& lookups);
 

@@ -52,6 +52,11 @@ constexpr std::array condition_words = std::to_array<ConditionWord>({
     {"auth", FilterCondition::Auth, Phase::Auth, Phase::Commit, true, true},
     {"mail-from", FilterCondition::MailFrom, Phase::MailFrom, Phase::Commit, false, true},
     {"rcpt-to", FilterCondition::RcptTo, Phase::RcptTo, Phase::RcptTo, false, true},
+    {"spf", FilterCondition::Spf, Phase::Commit, Phase::Commit, false, true},
+    {"dkim", FilterCondition::Dkim, Phase::Commit, Phase::Commit, false, true},
+    {"dmarc", FilterCondition::Dmarc, Phase::Commit, Phase::Commit, false, true},
+    {"arc", FilterCondition::Arc, Phase::Commit, Phase::Commit, false, true},
+    {"iprev", FilterCondition::Iprev, Phase::Commit, Phase::Commit, false, true},
 });
 
 struct DecisionWord {
@@ -307,7 +312,9 @@ bool Parser::parse_filter_phase(Filter& filter) {
 }
 
 bool Parser::parse_filter_decision(Filter& filter) {
-  const bool is_commit = filter.phase == Phase::Commit;
+  // Before upstream's tests of this phase the client has been told nothing yet either, but its
+  // grammar has no such decisions there.
+  const bool is_commit = filter.phase == Phase::Commit && !is_of_results(filter.condition);
   const auto word = std::ranges::find(decision_words, token_.text, &DecisionWord::text);
   const bool is_known = token_.kind == TokenKind::Keyword && word != decision_words.end();
   const bool is_bare = is_known && (word->decision == FilterDecision::Junk ||
@@ -337,11 +344,13 @@ bool Parser::parse_filter_decision(Filter& filter) {
 bool Parser::parse_filter_condition(Filter& filter, std::string_view phase) {
   const Token word = token_;
   const auto found = std::ranges::find(condition_words, word.text, &ConditionWord::text);
-  const bool is_known = word.kind == TokenKind::Keyword && found != condition_words.end() &&
+  const bool is_word = word.kind == TokenKind::Keyword || word.kind == TokenKind::Word;
+  const bool is_known = is_word && found != condition_words.end() &&
                         filter.phase >= found->first_phase && filter.phase <= found->last_phase;
   if (!is_known) return expected(fmt::format("a condition that phase {} knows", phase));
   filter.condition = found->condition;
   advance();
+  if (is_of_results(found->condition)) return parse_result_condition(filter, word.text);
   const bool has_table = found->may_have_table && (at("regex") || at_table());
   if (!has_table) return found->may_stand_alone || expected("a table or a value");
   const TableUse use =

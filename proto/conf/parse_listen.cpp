@@ -140,7 +140,7 @@ bool Parser::parse_listen_option(Listener& listener, ListenOptions& options) {
   return parse_secure_listen_option(listener, options);
 }
 
-// none | junk | reject [override <table>] [trust <table>]
+// none | junk | reject [override <table>] [trust <table>] [received-spf]
 bool Parser::parse_listen_dmarc(SenderAuth& auth) {
   const auto action = token_.kind == TokenKind::Symbol || token_.kind == TokenKind::Quoted
                           ? std::nullopt
@@ -151,6 +151,11 @@ bool Parser::parse_listen_dmarc(SenderAuth& auth) {
   auth.action = *action;
   while (true) {
     const Position position = token_.position;
+    if (take_word("received-spf")) {
+      if (auth.writes_received_spf) error(position, "the option is given twice");
+      auth.writes_received_spf = true;
+      continue;
+    }
     const bool overrides = take_word("override");
     if (!overrides && !take_word("trust")) return true;
     const Table*& table = overrides ? auth.overrides : auth.sealers;

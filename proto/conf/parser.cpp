@@ -93,6 +93,9 @@ bool Parser::parse_directive() {
 // Macros, and the directives that OpenSMTPD does not have: their words are not reserved.
 bool Parser::parse_word_directive() {
   static constexpr std::array directives = std::to_array<Directive>({
+      {"arc", &Parser::parse_arc},
+      {"dkim", &Parser::parse_dkim},
+      {"dmarc", &Parser::parse_dmarc},
       {"engine", &Parser::parse_engine},
       {"log", &Parser::parse_log},
       {"resolver", &Parser::parse_resolver},
@@ -303,6 +306,8 @@ void Parser::skip_newlines() {
 // What can be judged only when everything was read.
 void Parser::finish() {
   check_pkis();
+  check_signing();
+  check_result_filters();
   const bool has_socket = std::ranges::any_of(config_.listeners, &Listener::is_socket);
   if (!has_socket) {
     config_.listeners.push_back({.position = {}, .source = "socket", .is_socket = true});

@@ -22,6 +22,7 @@ struct ListenOptions;
 struct ActionOptions;
 struct MatchOptions;
 struct RelayOption;
+struct DkimOptions;
 
 class Parser {
  public:
@@ -88,6 +89,7 @@ class Parser {
   bool parse_bounce();
   bool parse_admd();
   bool parse_srs();
+  bool parse_dmarc();
   bool parse_mta();
   bool parse_mda();
   bool parse_scheduler();
@@ -99,6 +101,8 @@ class Parser {
   bool parse_spool();
   bool parse_log();
   bool parse_resolver();
+  bool parse_dkim();
+  bool parse_arc();
 
   // Tables (parse_table.cpp).
   struct Rows {
@@ -154,6 +158,7 @@ class Parser {
   bool parse_smtp_limits();
   bool parse_count(std::string_view what, std::uint32_t& value, std::uint32_t most);
   bool parse_upstream_count(std::string_view what, std::uint32_t& value);
+  bool parse_report_text(std::string& target);
   bool parse_wrapper();
   bool parse_known_limits(std::span<const std::string_view> words, std::string_view what,
                           std::string_view domain, std::vector<NamedLimit>& limits);
@@ -162,6 +167,8 @@ class Parser {
   bool parse_process(FilterProcess& process);
   bool parse_filter_phase(Filter& filter);
   bool parse_filter_condition(Filter& filter, std::string_view phase);
+  bool parse_result_condition(Filter& filter, std::string_view method);
+  void check_result_filters();
   bool parse_filter_decision(Filter& filter);
   bool parse_filter_chain(Filter& filter);
   bool parse_filter_reference(const Filter*& filter);
@@ -198,6 +205,20 @@ class Parser {
   bool parse_native_decision(FilterDecision& decision, std::string& text);
   std::optional<dns::Name> expect_zone();
 
+  // `dkim` and `arc` (parse_signing.cpp).
+  bool parse_signing_domains(DkimKey& key);
+  bool parse_signing_key(std::string& selector, std::string& path, Position& position);
+  bool parse_dkim_option(DkimKey& key, DkimOptions& options);
+  bool parse_canonical(DkimKey& key);
+  std::optional<Token> expect_name(std::string_view what);
+  bool check_signing_table(Position position, const Table*& table);
+  void check_key_path(const DkimKey& key, Position position);
+  void check_signing_rows(const DkimKey& key);
+  void check_signing_places(const DkimKey& key);
+  void check_seal_place();
+  void check_signing();
+  std::string place_in_text(Position position) const;
+
   void finish();
   void check_pkis();
 
@@ -222,7 +243,8 @@ class Parser {
   std::map<std::string, std::unique_ptr<CertificateAuthority>, std::less<>> cas_;
   std::map<std::string, const MdaWrapper*, std::less<>> wrappers_;
   std::map<std::string, const FilterProcess*, std::less<>> processes_;
-  std::map<std::string, const Filter*, std::less<>> filters_;  // null: its definition is wrong
+  std::map<std::string, Position, std::less<>> signing_places_;  // "selector._domainkey.domain"
+  std::map<std::string, const Filter*, std::less<>> filters_;    // null: its definition is wrong
 };
 
 // What OpenSMTPD's delays hold: 31 bits of seconds.

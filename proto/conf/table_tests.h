@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,13 @@ struct ClientNameView {
   Confirmed confirmed = Confirmed::No;
 };
 
+// One result of sender authentication; of DKIM there is one for each signature.
+struct SenderFinding {
+  FilterCondition method;        // one that is_of_results()
+  std::string_view result = {};  // a word of RFC 8601
+  std::string domain = {};       // of whom it speaks; empty: of nobody
+};
+
 // What is known of the session when somebody is judged; views live as long as the call.
 struct SessionFacts {
   std::optional<NetAddress>
@@ -35,6 +43,7 @@ struct SessionFacts {
   bool tls = false;       // the session is encrypted
   std::string_view user = {};       // as whom the client is authenticated; empty: not at all
   ClientNameView client_name = {};  // of the local socket: this machine's name
+  std::span<const SenderFinding> findings = {};  // empty: the sender was not looked at
 };
 
 // Why there is no result: an answer is needed first, or cannot be had for now.

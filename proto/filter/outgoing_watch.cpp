@@ -62,7 +62,7 @@ void OutgoingWatch::command(std::string_view line) {
     logs_in_ = true;
     awaited.kind = Kind::Auth;
   } else if (begins(line, "MAIL FROM:")) {
-    awaited = {Kind::Mail, std::string(address_in(line))};
+    awaited = {Kind::Mail, std::string(address_in(line)), std::exchange(next_message_, {})};
   } else if (begins(line, "RCPT TO:")) {
     awaited = {Kind::Recipient, std::string(address_in(line))};
   } else if (begins(line, "DATA")) {
@@ -107,7 +107,7 @@ void OutgoingWatch::reply_line(std::string_view line) {
 void OutgoingWatch::replied(unsigned code, std::string_view text) {
   using enum ReportEvent;
   if (awaited_.empty()) return;
-  const Awaited awaited = std::move(awaited_.front());
+  Awaited awaited = std::move(awaited_.front());
   awaited_.pop_front();
   switch (awaited.kind) {
     case Kind::Greeting:
@@ -122,7 +122,8 @@ void OutgoingWatch::replied(unsigned code, std::string_view text) {
       break;
     case Kind::Mail:
       drop_message();
-      message_ = std::exchange(next_message_, {});
+      message_ = std::move(awaited.message);
+      if (message_.empty()) break;
       recipients_ = accepted_ = 0;
       taken_ = false;
       listener_.overheard(TxBegin, {message_});

@@ -59,6 +59,7 @@ class OutgoingWatch {
   struct Awaited {
     Kind kind = Kind::Other;
     std::string address = {};  // of Mail and Recipient
+    std::string message = {};  // of Mail; empty: nobody said whose it is, and nothing is told
   };
 
   void command(std::string_view line);

@@ -45,12 +45,14 @@ bool Registration::take_report(std::string_view rest) {
   if (!subsystem) return false;
   auto& reports = *subsystem == Subsystem::SmtpIn ? interest_.reports_in : interest_.reports_out;
   if (rest == "*") {
-    for (std::size_t i = 0; i < report_events; ++i) reports.insert(static_cast<ReportEvent>(i));
+    for (std::size_t i = 0; i < report_events_of_everybody; ++i)
+      reports.insert(static_cast<ReportEvent>(i));
     return true;
   }
   const auto event = report_event_of(rest);
-  if (event) reports.insert(*event);
-  return event.has_value();
+  if (!event || (event == ReportEvent::TxResults && subsystem != Subsystem::SmtpIn)) return false;
+  reports.insert(*event);
+  return true;
 }
 
 bool Registration::take_filter(std::string_view rest) {

@@ -16,25 +16,9 @@ struct FieldCount {
   std::uint8_t least, most;
 };
 // By ReportEvent.
-constexpr std::array<FieldCount, report_events> field_counts = {{{4, 4},
-                                                                 {0, 0},
-                                                                 {1, 1},
-                                                                 {2, 2},
-                                                                 {1, 1},
-                                                                 {2, 2},
-                                                                 {1, 1},
-                                                                 {1, 1},
-                                                                 {3, 3},
-                                                                 {3, 3},
-                                                                 {2, 2},
-                                                                 {2, 2},
-                                                                 {2, 2},
-                                                                 {1, 1},
-                                                                 {1, 1},
-                                                                 {1, 1},
-                                                                 {3, 3},
-                                                                 {2, 3},
-                                                                 {0, 0}}};
+constexpr std::array<FieldCount, report_events> field_counts = {
+    {{4, 4}, {0, 0}, {1, 1}, {2, 2}, {1, 1}, {2, 2}, {1, 1}, {1, 1}, {3, 3}, {3, 3},
+     {2, 2}, {2, 2}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, {3, 3}, {2, 3}, {0, 0}, {2, 2}}};
 // A value that would make a line too long is cut; nothing that SMTP allows comes near.
 constexpr std::size_t value_octets_max = 12'288;
 

@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, report_events> event_words = {
     "link-connect",    "link-disconnect", "link-greeting",   "link-identify", "link-tls",
     "link-auth",       "tx-reset",        "tx-begin",        "tx-mail",       "tx-rcpt",
     "tx-envelope",     "tx-data",         "tx-commit",       "tx-rollback",   "protocol-client",
-    "protocol-server", "filter-report",   "filter-response", "timeout"};
+    "protocol-server", "filter-report",   "filter-response", "timeout",       "tx-results"};
 constexpr std::array<std::string_view, phases> phase_words = {
     "connect",   "helo", "ehlo", "starttls", "auth", "mail-from", "rcpt-to", "data",
     "data-line", "rset", "quit", "noop",     "help", "wiz",       "commit"};

@@ -35,8 +35,13 @@ enum class ReportEvent : std::uint8_t {
   FilterReport,
   FilterResponse,
   Timeout,
+  // Ours, of incoming sessions: what sender authentication found out about a message. Whoever does
+  // not ask for it by its name is not told of it: programs exist that end at words they do not
+  // know.
+  TxResults,
 };
-inline constexpr std::size_t report_events = 19;
+inline constexpr std::size_t report_events = 20;
+inline constexpr std::size_t report_events_of_everybody = 19;  // those of smtpd-filters(7)
 
 // Filters decide about incoming sessions only; of outgoing ones they are told.
 enum class Phase : std::uint8_t {

@@ -18,6 +18,7 @@ using auth::Canonical;
 using auth::ChainStatus;
 
 constexpr std::size_t columns_max = 78;
+constexpr std::size_t tag_octets_max = 500;  // on one line
 
 // Where the part of a structured field that begins at `at` ends: at a ';' outside of comments and
 // quoted strings.
@@ -60,6 +61,25 @@ bool bears(std::string_view part, std::string_view authserv_id) {
   return ascii::equal_ignoring_case(id, authserv_id);
 }
 
+// A list of names in lines, where it is too long for one (RFC 5322 2.1.1): strangers choose how
+// many fields of a name there are.
+std::string folded(std::string tag) {
+  if (tag.size() <= tag_octets_max) return tag;
+  std::string lines;
+  std::size_t column = 0;
+  for (std::size_t at = 0; at < tag.size();) {
+    const std::size_t end = std::min(tag.find(':', at), tag.size() - 1) + 1;
+    if (column + (end - at) > columns_max) {
+      lines += "\r\n ";
+      column = 1;
+    }
+    lines.append(tag, at, end - at);
+    column += end - at;
+    at = end;
+  }
+  return lines;
+}
+
 // Tags in the order of their names, b= empty; folded between tags where a line gets long.
 UnsignedField field_of(std::string_view name, std::vector<std::string> tags) {
   tags.emplace_back("b=");
@@ -90,6 +110,12 @@ std::string without_line_end(std::string_view whole) {
   return text;
 }
 
+// A filter may have changed what was found to be good.
+bool has_sets(const auth::MessageHeader& header, unsigned instances) {
+  const auto chain = auth::parse_chain(header);
+  return chain && chain->sets.size() == instances;
+}
+
 }  // namespace
 
 std::string own_results(const auth::MessageHeader& header, std::string_view authserv_id) {
@@ -111,6 +137,8 @@ std::optional<ArcSealer> ArcSealer::begin(const SigningContent& content,
   // RFC 8617 5.1.2: who finds a chain that failed before leaves it alone.
   if (chain.ends_here || chain.instances >= auth::arc_instances_max) return std::nullopt;
   if (!content.can_be_signed()) return std::nullopt;
+  if (chain.result == auth::Result::Pass && !has_sets(content.header(), chain.instances))
+    return std::nullopt;
   const ChainStatus status = chain.result == auth::Result::None   ? ChainStatus::None
                              : chain.result == auth::Result::Pass ? ChainStatus::Pass
                                                                   : ChainStatus::Fail;
@@ -120,7 +148,8 @@ std::optional<ArcSealer> ArcSealer::begin(const SigningContent& content,
 ArcSealer::ArcSealer(const SigningContent& content, SealWish wish, unsigned instance,
                      ChainStatus status)
     : content_(&content), wish_(std::move(wish)), instance_(instance), status_(status) {
-  std::string results = own_results(content.header(), wish_.authserv_id);
+  std::string results = wish_.results;
+  if (results.empty()) results = own_results(content.header(), wish_.authserv_id);
   if (results.empty()) results = fmt::format("arc={}", to_text(status_));
   results_ = fmt::format("ARC-Authentication-Results: i={}; {}; {}\r\n", instance_,
                          wish_.authserv_id, results);
@@ -131,8 +160,10 @@ UnsignedField ArcSealer::message_field() const {
       "ARC-Message-Signature",
       {fmt::format("i={}", instance_), fmt::format("a={}", to_text(wish_.algorithm)),
        "c=relaxed/relaxed", fmt::format("d={}", wish_.domain), fmt::format("s={}", wish_.selector),
-       fmt::format("t={}", wish_.signed_at_s), fmt::format("h={}", fmt::join(wish_.names, ":")),
-       fmt::format("bh={}", base64_encode(text_of(Bytes(content_->body_hash()))))});
+       fmt::format("t={}", wish_.signed_at_s),
+       folded(fmt::format("h={}", fmt::join(wish_.names, ":"))),
+       fmt::format("bh={}",
+                   base64_encode(text_of(Bytes(content_->body_hash(Canonical::Relaxed)))))});
   // The new results stand on top, and may be among what is signed.
   std::string header = results_;
   for (const auth::HeaderField& old : content_->header().fields()) {

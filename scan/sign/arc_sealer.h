@@ -16,6 +16,9 @@ struct SealWish {
   auth::Algorithm algorithm = auth::Algorithm::RsaSha256;
   std::string domain = {}, selector = {};
   std::string authserv_id = {};
+  // What was found out about the message, as Authentication-Results says it; empty: it is taken
+  // from such fields in the content.
+  std::string results = {};
   std::vector<std::string> names = {};  // h= of ARC-Message-Signature, in lower case, with From
   std::uint64_t signed_at_s = 0;        // Unix time
 };

@@ -50,13 +50,23 @@ void put_word(std::string& field, std::size_t& column, std::string_view word) {
   column += word.size();
 }
 
-}  // namespace
-
-std::vector<std::string> names_to_sign(const auth::MessageHeader& header) {
+// As often as they are there, those that are critical `more` times more.
+std::vector<std::string> names_of(const auth::MessageHeader& header, std::size_t more) {
   std::vector<std::string> names;
-  for (const char* name : critical) names.insert(names.end(), header.places(name).size() + 1, name);
+  for (const char* name : critical)
+    names.insert(names.end(), header.places(name).size() + more, name);
   for (const char* name : others) names.insert(names.end(), header.places(name).size(), name);
   return names;
+}
+
+}  // namespace
+
+std::vector<std::string> names_present(const auth::MessageHeader& header) {
+  return names_of(header, 0);
+}
+
+std::vector<std::string> names_to_sign(const auth::MessageHeader& header) {
+  return names_of(header, 1);
 }
 
 UnsignedField dkim_field(const SigningContent& content, const DkimWish& wish, WallTime now) {
@@ -70,9 +80,10 @@ UnsignedField dkim_field(const SigningContent& content, const DkimWish& wish, Wa
   put(fmt::format(" d={};", wish.domain));
   put(fmt::format(" s={};", wish.selector));
   put(fmt::format(" t={};", now.seconds()));
+  if (wish.expires.ns > 0) put(fmt::format(" x={};", (now + wish.expires).seconds()));
   put(" h=");
   for (std::size_t i = 0; i < names.size(); ++i) put(names[i] + (i + 1 < names.size() ? ":" : ";"));
-  put(fmt::format(" bh={};", base64_encode(text_of(Bytes(content.body_hash())))));
+  put(fmt::format(" bh={};", base64_encode(text_of(Bytes(content.body_hash(wish.body_form))))));
   put(" b=");
   std::string text;
   content.header().append_chosen(names, wish.header_form, text);

@@ -12,14 +12,18 @@
 
 namespace ringpost::scan {
 
-// What a signature shall say. The body's form is that of the SigningContent.
+// What a signature shall say. The SigningContent has the body's form.
 struct DkimWish {
   auth::Algorithm algorithm = auth::Algorithm::RsaSha256;
   std::string domain = {}, selector = {};
   auth::Canonical header_form = auth::Canonical::Relaxed, body_form = auth::Canonical::Relaxed;
+  Duration expires{};  // so long after it was made (x=); 0: never
 };
 
-// h= for this message, in lower case.
+// The fields that matter of this message, as h= has them, in lower case: each as often as it is
+// there.
+std::vector<std::string> names_present(const auth::MessageHeader& header);
+// The same with those that matter most once more.
 std::vector<std::string> names_to_sign(const auth::MessageHeader& header);
 
 // To be signed by the key of `wish`. The message has a From field, or nobody believes it.

@@ -2,6 +2,7 @@
 #include "scan/sign/signing_content.h"
 
 #include "proto/base/base64.h"
+#include "proto/base/check.h"
 
 namespace ringpost::scan {
 namespace {
@@ -18,6 +19,12 @@ void SigningContent::take(Bytes octets) {
 void SigningContent::finish() {
   header_.emplace(gatherer_.header());
   body_.finish();
+}
+
+const Hash& SigningContent::body_hash(auth::Canonical form) const {
+  const auto& place = form == auth::Canonical::Simple ? simple_place_ : relaxed_place_;
+  CHECK(place);
+  return body_.hash(*place);
 }
 
 std::string UnsignedField::complete(std::string_view signature) const {

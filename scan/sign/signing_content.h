@@ -1,4 +1,4 @@
-// SigningContent: a message on its way to be signed: its header, and the digest of its body, from
+// SigningContent: a message on its way to be signed: its header, and the digests of its body, from
 // one pass over the content. RFC 6376 3.7. A header that is too large is signed by nobody.
 #pragma once
 
@@ -13,9 +13,13 @@ namespace ringpost::scan {
 // One message. Neither copied nor moved: it points into itself.
 class SigningContent {
  public:
-  explicit SigningContent(auth::Canonical body_form) : place_(body_.want(body_form, {})) {}
+  SigningContent() = default;
+  explicit SigningContent(auth::Canonical body_form) { want(body_form); }
   SigningContent(const SigningContent&) = delete;
   SigningContent& operator=(const SigningContent&) = delete;
+
+  // A form of the body, before the first octet.
+  void want(auth::Canonical body_form) { place_of(body_form) = body_.want(body_form, {}); }
 
   // The next octets of the content, cut anywhere, lines ended by CRLF.
   void take(Bytes octets);
@@ -24,12 +28,17 @@ class SigningContent {
 
   bool can_be_signed() const { return !gatherer_.is_cut(); }
   const auth::MessageHeader& header() const { return *header_; }
-  const Hash& body_hash() const { return body_.hash(place_); }
+  // Of a form that was wanted: CHECKed.
+  const Hash& body_hash(auth::Canonical form) const;
 
  private:
+  std::optional<std::size_t>& place_of(auth::Canonical form) {
+    return form == auth::Canonical::Simple ? simple_place_ : relaxed_place_;
+  }
+
   HeaderGatherer gatherer_;
   BodyHashes body_;
-  std::size_t place_;
+  std::optional<std::size_t> simple_place_, relaxed_place_;
   std::optional<auth::MessageHeader> header_;
 };
 

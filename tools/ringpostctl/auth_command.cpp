@@ -191,6 +191,13 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+Json answer_to_cut_line() {
+  Json answer{{"id", nullptr}};
+  answer.update(json_of(AuthReport{}));
+  answer["error"] = fmt::format("the line has more than {} MiB", LineReader::line_octets_max >> 20);
+  return answer;
+}
+
 Json answer_to(std::string_view text, const auth::SuffixList* suffixes) {
   const Json line = is_too_deep(text) ? Json() : Json::parse(text, nullptr, false);
   Json answer{{"id", nullptr}};
@@ -206,7 +213,7 @@ int run_batch(const auth::SuffixList* suffixes, std::FILE* in, const Output& out
   LineReader lines(in);
   while (const auto line = lines.next()) {
     if (line->empty()) continue;
-    output.put_line(answer_to(*line, suffixes));
+    output.put_line(lines.is_cut() ? answer_to_cut_line() : answer_to(*line, suffixes));
     if (std::fflush(output.out) != 0) return exit_failed;
   }
   return exit_ok;

@@ -43,7 +43,7 @@ struct CommandEntry {
   std::string_view meaning;
 };
 
-constexpr std::array<CommandEntry, 28> commands{{
+constexpr std::array<CommandEntry, 30> commands{{
     {Verb::ShowQueue, "show", "queue", Takes::MaybeSelection, "show queue [WHICH]",
      "recipients that wait"},
     {Verb::ShowMessage, "show", "message", Takes::OneId, "show message ID", "content as stored"},
@@ -75,6 +75,10 @@ constexpr std::array<CommandEntry, 28> commands{{
     {Verb::Untrace, "untrace", "", Takes::Subsystem, "untrace SUBSYSTEM", "the opposite"},
     {Verb::Reload, "reload", "", Takes::Nothing, "reload", "use the configuration as it is now"},
     {Verb::UpdateTable, "update", "table", Takes::Name, "update table NAME", "read one table anew"},
+    {Verb::ShowDmarc, "show", "dmarc", Takes::Nothing, "show dmarc",
+     "what the next DMARC reports are made of"},
+    {Verb::SendDmarc, "send", "dmarc", Takes::Nothing, "send dmarc",
+     "send DMARC reports now, about all that is gathered"},
     {Verb::Discover, "discover", "", Takes::Nothing, "discover", "take in offline mail now"},
     {Verb::Stop, "stop", "", Takes::Nothing, "stop", "finish what is under way, then end"},
     {Verb::SpoolList, "spool", "ls", Takes::Nothing, "spool ls",

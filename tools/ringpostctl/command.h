@@ -31,6 +31,8 @@ enum class Verb {
   Reload,
   UpdateTable,
   Discover,
+  ShowDmarc,
+  SendDmarc,
   Stop,
   SpoolList,
   SpoolCat,

@@ -6,6 +6,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -35,9 +38,34 @@ constexpr std::size_t progress_every = 500;
 constexpr std::size_t cache_octets = std::size_t{16} << 20;  // addresses and names of the host
 constexpr Duration silence_max = seconds(60);                // no question takes so long
 
+// The keys of the domains that are asked about, and of no other: there may be many.
+std::optional<std::string> take_signing_keys(const conf::Config& config,
+                                             std::span<const std::string> domains, DnsPlan& plan) {
+  const std::set<std::string, std::less<>> wanted(domains.begin(), domains.end());
+  const auto add = [&](const std::string& domain, const std::string& selector,
+                       const std::string& path) -> std::optional<std::string> {
+    std::vector<PlannedKey>& keys = plan.keys_of[domain];
+    if (std::ranges::find(keys, selector, &PlannedKey::selector) != keys.end()) return std::nullopt;
+    const auto key = load_key(path);
+    if (!key) return key.error();
+    keys.push_back({selector, key_record(*key)});
+    return std::nullopt;
+  };
+  for (const auto& line : config.dkim_keys)
+    for (const std::string& domain : conf::domains_of(*line)) {
+      if (!wanted.contains(domain)) continue;
+      if (auto problem = add(domain, line->selector, conf::key_path_of(*line, domain)))
+        return problem;
+    }
+  if (const auto& arc = config.arc_key; arc && wanted.contains(arc->domain))
+    return add(arc->domain, arc->selector, arc->key_path);
+  return std::nullopt;
+}
+
 // The name, and what addresses the configuration names as they are: interfaces, wildcards and
 // tables elsewhere need --address.
-std::optional<std::string> take_configuration(const std::string& path, DnsPlan& plan) {
+std::optional<std::string> take_configuration(const std::string& path,
+                                              std::span<const std::string> domains, DnsPlan& plan) {
   const auto text = mta::read_text_file(path);
   if (!text) return to_text(text.error());
   conf::FileReader read = mta::read_text_file;
@@ -54,7 +82,7 @@ std::optional<std::string> take_configuration(const std::string& path, DnsPlan& 
     if (!is_loopback && std::ranges::find(plan.addresses, *address) == plan.addresses.end())
       plan.addresses.push_back(*address);
   }
-  return std::nullopt;
+  return take_signing_keys(*parsed.config, domains, plan);
 }
 
 std::optional<std::string> take_addresses(const LongOptions& options, DnsPlan& plan) {
@@ -80,10 +108,11 @@ std::optional<std::string> take_keys(const LongOptions& options, DnsPlan& plan) 
   return std::nullopt;
 }
 
-std::optional<std::string> fill_plan(const LongOptions& options, DnsPlan& plan) {
+std::optional<std::string> fill_plan(const LongOptions& options,
+                                     std::span<const std::string> domains, DnsPlan& plan) {
   plan.host = mta::host_name();
   if (const auto path = options.find("config"))
-    if (auto problem = take_configuration(*path, plan)) return problem;
+    if (auto problem = take_configuration(*path, domains, plan)) return problem;
   if (const auto host = options.find("host")) plan.host = ascii::lower(*host);
   plan.reports = options.find("reports").value_or("");
   if (auto problem = take_addresses(options, plan)) return problem;
@@ -164,8 +193,8 @@ class Survey {
   std::size_t started_ = 0, done_ = 0, shown_ = 0, wrong_ = 0;
 };
 
-std::deque<std::string> domains_of(std::span<const std::string> words, std::FILE* in) {
-  std::deque<std::string> domains;
+std::vector<std::string> read_domains(std::span<const std::string> words, std::FILE* in) {
+  std::vector<std::string> domains;
   const auto add = [&](std::string_view text) {
     text = ascii::trim(text);
     if (text.ends_with('.')) text.remove_suffix(1);
@@ -194,13 +223,17 @@ int run_dns(std::span<const std::string> words, std::FILE* in, const Output& out
   const auto names = static_cast<std::size_t>(first_option - words.begin());
   const auto options = LongOptions::parse(words.subspan(names), known);
   if (!options) return refuse(output, fmt::format("{}\n{}", options.error(), usage_text));
+  const std::vector<std::string> domains = read_domains(words.first(names), in);
   DnsPlan plan;
-  if (const auto problem = fill_plan(*options, plan)) return refuse(output, *problem);
+  if (const auto problem = fill_plan(*options, domains, plan)) return refuse(output, *problem);
   const auto server = options->find("dns");
   const auto resolver = server ? resolver_at(*server) : std::optional(resolver_of_system());
   if (!resolver) return refuse(output, "--dns is no address of a name server");
-  const std::deque<std::string> domains = domains_of(words.first(names), in);
-  if (checks) return Survey(plan, *resolver, output).run(domains) == 0 ? exit_ok : exit_failed;
+  if (checks) {
+    const bool is_sound =
+        Survey(plan, *resolver, output).run({domains.begin(), domains.end()}) == 0;
+    return is_sound ? exit_ok : exit_failed;
+  }
   for (const std::string& domain : domains) output.put(zone_lines(plan, domain));
   return exit_ok;
 }

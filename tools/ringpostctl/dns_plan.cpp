@@ -23,6 +23,13 @@ std::string spf_record(const DnsPlan& plan) {
   return record + " -all";
 }
 
+std::vector<PlannedKey> keys_for(const DnsPlan& plan, const std::string& domain) {
+  std::vector<PlannedKey> keys = plan.keys;
+  if (const auto own = plan.keys_of.find(domain); own != plan.keys_of.end())
+    keys.insert(keys.end(), own->second.begin(), own->second.end());
+  return keys;
+}
+
 // One look at what is published. Questions are asked together: nothing stops at the first that
 // waits.
 class Check {
@@ -36,7 +43,7 @@ class Check {
     check_exchangers();
     for (const conf::NetAddress& one : plan_.addresses) check_address(one);
     for (const conf::NetAddress& one : plan_.addresses) check_spf(one);
-    for (const PlannedKey& one : plan_.keys) check_key(one);
+    for (const PlannedKey& one : keys_for(plan_, domain_)) check_key(one);
     check_dmarc();
     for (const conf::NetAddress& one : plan_.addresses) check_pointer(one);
     if (waits_) return std::nullopt;
@@ -176,7 +183,7 @@ std::string zone_lines(const DnsPlan& plan, const std::string& domain) {
     lines +=
         fmt::format("{}. IN {} {}\n", plan.host, is_inet4(one) ? "A" : "AAAA", conf::to_text(one));
   lines += fmt::format("{}. IN TXT \"{}\"\n", domain, spf_record(plan));
-  for (const PlannedKey& key : plan.keys)
+  for (const PlannedKey& key : keys_for(plan, domain))
     lines += zone_line(domain, key.selector, key.record) + "\n";
   const std::string reports = plan.reports.empty() ? "postmaster@" + domain : plan.reports;
   lines +=

@@ -3,6 +3,7 @@
 // of what the DNS said; sentences for people.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,11 +18,12 @@ struct PlannedKey {
   std::string record = {};  // "v=DKIM1; …"
 };
 
-// The same for all domains of a machine.
+// The same for all domains of a machine, but for keys.
 struct DnsPlan {
   std::string host = {};                         // takes the mail, and says so in HELO
   std::vector<conf::NetAddress> addresses = {};  // of the host, from which mail leaves
-  std::vector<PlannedKey> keys = {};
+  std::vector<PlannedKey> keys = {};             // for each domain
+  std::map<std::string, std::vector<PlannedKey>> keys_of = {};  // a domain's own, besides
   std::string reports = {};  // where aggregate reports go; empty: to postmaster of the domain
 };
 

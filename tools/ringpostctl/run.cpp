@@ -24,6 +24,7 @@ bool gives_rows(const Invocation& invocation) {
     case Verb::ShowQueue:
     case Verb::ShowEnvelope:
     case Verb::ShowStats:
+    case Verb::ShowDmarc:
     case Verb::ShowDestinations:
     case Verb::ShowHosts:
     case Verb::ShowRoutes:
@@ -46,6 +47,7 @@ std::string notes_text(std::span<const Json> rows) {
 std::string page_text(Verb verb, std::span<const Json> rows, WallTime now) {
   if (verb == Verb::ShowQueue) return queue_text(rows, now);
   if (verb == Verb::ShowStats) return stats_text(rows);
+  if (verb == Verb::ShowDmarc) return dmarc_text(rows);
   if (verb == Verb::Pause) return pausable_text(rows);
   if (verb == Verb::Why) return why_text(rows, now);
   if (verb == Verb::ShowDestinations) return destinations_text(rows, now);
@@ -111,6 +113,8 @@ std::string done_text(const Invocation& invocation, const Json& last) {
       return "the configuration was read anew and is in use\n";
     case Verb::UpdateTable:
       return fmt::format("table {} was read anew and is in use\n", invocation.arguments[0]);
+    case Verb::SendDmarc:
+      return "DMARC reports are being sent; the log tells to whom\n";
     case Verb::Discover:
       return "the offline folder is being looked into\n";
     case Verb::Stop:

@@ -182,6 +182,16 @@ std::string stats_text(std::span<const Json> rows) {
   return table.text();
 }
 
+std::string dmarc_text(std::span<const Json> rows) {
+  std::string result;
+  for (const Json& row : rows) {
+    if (!row.is_object()) continue;
+    result += fmt::format("{} {} messages, seconds {} to {}\n", printable(text(row, "domain")),
+                          text(row, "messages"), text(row, "begin"), text(row, "end"));
+  }
+  return result;
+}
+
 std::string pausable_text(std::span<const Json> rows) {
   std::string result;
   for (const Json& row : rows) {

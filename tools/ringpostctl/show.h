@@ -17,6 +17,8 @@ std::string queue_text(std::span<const Json> rows, WallTime now);
 std::string envelope_text(const Json& row, WallTime now);
 // Summaries and limits on one line each; reasons that never occurred are left out.
 std::string stats_text(std::span<const Json> rows);
+// A line for each domain.
+std::string dmarc_text(std::span<const Json> rows);
 // Rows of `pause` alone.
 std::string pausable_text(std::span<const Json> rows);
 

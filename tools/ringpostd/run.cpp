@@ -119,18 +119,18 @@ std::shared_ptr<mta::Generation> load(const EngineWish& wish) {
 }
 
 // For a check: what was read of the key is gone when this process ends.
-std::expected<tls::KeyName, std::string> name_of_key(const std::string& path,
-                                                     const std::string& keys_user) {
+std::expected<process::LoadedKey, std::string> facts_of_key(const std::string& path,
+                                                            const std::string& keys_user) {
   const passwd* const holder = geteuid() == 0 ? getpwnam(keys_user.c_str()) : nullptr;
   const auto key = process::PrivateKey::open(
       path, process::key_readers(holder != nullptr ? holder->pw_gid : getegid()));
   if (!key) return std::unexpected(key.error());
-  return key->facts().name;
+  return key->facts();
 }
 
 // -n and --explain: nothing is started.
 int check(const DaemonOptions& options, EngineWish wish) {
-  wish.config.find_key = name_of_key;
+  wish.config.find_key = facts_of_key;
   const auto generation = load(wish);
   if (generation == nullptr) return 1;
   if (options.explain) return print_explanation(*options.explain, *generation);
@@ -176,11 +176,8 @@ std::pair<std::shared_ptr<mta::Generation>, bool> load_for_engine(const EngineWi
 // gives them up before it serves.
 int run_engine(EngineWish wish, process::ParentLink& parent) {
   prctl(PR_SET_NAME, "ringpost-engine", 0, 0, 0);
-  wish.config.find_key = [&parent](const std::string& path,
-                                   const std::string&) -> std::expected<tls::KeyName, std::string> {
-    const auto key = parent.load_key(path);
-    if (!key) return std::unexpected(key.error());
-    return key->name;
+  wish.config.find_key = [&parent](const std::string& path, const std::string&) {
+    return parent.load_key(path);
   };
   // Not those that were made with the wish: the parent keeps these, and would give them to every
   // engine that it makes anew.

@@ -9,6 +9,7 @@ line     content: each FROM in a line becomes TO; "line=same" hands every line b
 hold     content is handed back when all of it has come, as filter-rspamd does
 slow     it begins to read content a second late
 out      reports of smtp-out are wanted, and none of smtp-in
+results=WORD  refuses at commit what tx-results says WORD of
 quiet    nothing is registered but what has an answer
 flood    with each thing that it hears it says a hundred things that nobody asked, and two hundred
          lines of errors
@@ -32,6 +33,8 @@ def main():
     options = {word for word in sys.argv[2:] if "=" not in word}
     sys.stdin.reconfigure(errors="surrogateescape", newline="\n")
     sys.stdout.reconfigure(errors="surrogateescape", newline="\n")
+    refused = answers.pop("results", None)
+    results = {}
     held = {}
     begun = set()
     for line in sys.stdin:
@@ -43,7 +46,13 @@ def main():
                 say(f"register|report|{way}|{event}")
             for phase in answers:
                 say(f"register|filter|smtp-in|{'data-line' if phase == 'line' else phase}")
+            if refused is not None:
+                say("register|report|smtp-in|tx-results")
+                say("register|filter|smtp-in|commit")
             say("register|ready")
+        if "|smtp-in|tx-results|" in line and line.startswith("report|"):
+            _, _, _, _, _, session, _, value = line.split("|", 7)
+            results[session] = value
         if "flood" in options and line.startswith("report|"):
             sys.stdout.write("filter-result|0123456789abcdef|0123456789abcdef|proceed\n" * 100)
             sys.stderr.write("nobody wants to know this\n" * 200)
@@ -62,6 +71,11 @@ def main():
             if "hold" not in options or value == ".":
                 sys.stdout.write("".join(one + "\n" for one in held.pop(session)))
                 sys.stdout.flush()
+            continue
+        if phase == "commit" and refused is not None:
+            no = refused in results.pop(session, "")
+            say(f"filter-result|{session}|{token}|" +
+                (f"reject|550 not with {refused}" if no else "proceed"))
             continue
         answer = answers[phase]
         if answer == "hang":

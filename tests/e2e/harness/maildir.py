@@ -24,6 +24,8 @@ class Message:
             raw = file.read()
         return_path, raw = take_field(raw, b"Return-Path", path)
         delivered_to, raw = take_field(raw, b"Delivered-To", path)
+        if raw.startswith(b"Authentication-Results: "):  # of a listener that says who is logged in
+            _, raw = take_field(raw, b"Authentication-Results", path)
         self.received, self.raw = take_field(raw, b"Received", path)
         self.content = on_the_wire(self.raw)
         self.return_path = return_path.strip().decode("utf-8")

@@ -163,8 +163,9 @@ def lists(t):
             {2: refused, 3: open_, 4: open_, 5: open_, 6: open_, 7: open_})
     t.eventually(lambda: [(one["decision"], one["text"]) for one in daemon.events("filter.decided")]
                  == [("reject", refused[0]), ("junk", "1: bad.test")], "the log has the lists")
-    t.equal([(one["zone"], one["answer"]) for one in daemon.events("filter.list-refused")],
-            [("bad.test", "127.255.255.254")])
+    t.eventually(lambda: [(one["zone"], one["answer"])
+                          for one in daemon.events("filter.list-refused")]
+                 == [("bad.test", "127.255.255.254")], "and the refusal of a list")
     figures = daemon.statistics()
     t.equal([figures[f'ringpost_filter_list_answers_total{{filter="f",zone="bad.test",'
                      f'answer="{word}"}}'] for word in ("listed", "refused", "strange")], [3, 1, 1])

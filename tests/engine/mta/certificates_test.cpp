@@ -50,10 +50,10 @@ class CertificatesTest : public ::testing::Test {
           return found->second;
         },
         .find_key = [this](const std::string& path,
-                           const std::string&) -> std::expected<tls::KeyName, std::string> {
+                           const std::string&) -> std::expected<process::LoadedKey, std::string> {
           const auto found = keys_.find(path);
           if (found == keys_.end()) return std::unexpected(path + " has no key");
-          return found->second;
+          return process::LoadedKey{.name = found->second};
         },
         .tickets = std::make_shared<tls::TicketKeys>(),
         .known_authorities = known_,

@@ -98,6 +98,15 @@ TEST_F(ConfigurationBundleTest, WhatItPermits) {
 }
 
 // What is read as it is now although everything else is as it was.
+TEST_F(ConfigurationBundleTest, KeysThatSignArePermitted) {
+  write("smtpd.conf",
+        "listen on lo dmarc none\ndkim domain a.test selector s key \"/one\"\n"
+        "dkim domain { B.test, c.test } selector s key \"/k/%{domain}\"\n"
+        "arc domain a.test selector seal key \"/seal\"\nmatch reject\n");
+  ASSERT_TRUE(pass());
+  EXPECT_EQ(permissions().keys, (std::set<std::string>{"/k/b.test", "/k/c.test", "/one", "/seal"}));
+}
+
 TEST_F(ConfigurationBundleTest, CertificatesCanBeForgotten) {
   write("a.pem", "old");
   write("smtpd.conf", "pki a cert \"" + folder_.file("a.pem") +

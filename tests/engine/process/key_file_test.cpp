@@ -57,6 +57,24 @@ TEST_F(KeyFileTest, WhatIsSignedVerifies) {
   }
 }
 
+// What signs mail gets digests. Ed25519 signs any octets.
+TEST_F(KeyFileTest, ADigestIsSigned) {
+  const auto rsa = test::new_rsa_key();
+  const auto ec = test::new_ec_key();
+  std::array<std::byte, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const std::uint8_t*>("octets"), 6,
+         reinterpret_cast<std::uint8_t*>(digest.data()));
+  const auto key = PrivateKey::open(test::write_key(path_, test::pem_of(rsa.get())));
+  ASSERT_TRUE(key) << key.error();
+  const auto signature = key->sign(rsa_sha256_digest_scheme, digest);
+  ASSERT_TRUE(signature);
+  EXPECT_TRUE(test::verifies(rsa.get(), EVP_sha256(), false, "octets", *signature));
+  EXPECT_EQ(key->sign(rsa_sha256_digest_scheme, bytes_of("no digest")).error(), EINVAL);
+  const auto other = PrivateKey::open(test::write_key(path_, test::pem_of(ec.get())));
+  ASSERT_TRUE(other) << other.error();
+  EXPECT_EQ(other->sign(rsa_sha256_digest_scheme, digest).error(), EINVAL);
+}
+
 // The parameters of a curve before the key, and the older forms of both kinds.
 TEST_F(KeyFileTest, TraditionalForms) {
   const auto rsa = test::new_rsa_key();

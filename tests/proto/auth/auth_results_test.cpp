@@ -80,5 +80,62 @@ TEST(AuthResults, CannotBeForgedFromOutside) {
   EXPECT_LT(field.size(), 700u);
 }
 
+TEST(AuthResults, SaysWhoIsLoggedInWhereItMay) {
+  std::string field;
+  append_auth_results(field, {.service = "mx.test", .user = "alice"});
+  EXPECT_EQ(field, "Authentication-Results: mx.test;\r\n\tauth=pass\r\n\t smtp.auth=alice\r\n");
+  field.clear();
+  append_auth_results(field, {.service = "mx.test", .user = ""});
+  EXPECT_EQ(field, "Authentication-Results: mx.test;\r\n\tauth=pass\r\n");
+}
+
+TEST(AuthResults, InOneLine) {
+  const SpfResult spf{.result = Result::Pass, .domain = "x.test"};
+  std::string field;
+  append_auth_results(field, {.service = "mx.test", .spf = &spf, .mail_from = "a  b@x.test"});
+  EXPECT_EQ(in_one_line(field), "mx.test; spf=pass smtp.mailfrom=\"a  b@x.test\"");
+  EXPECT_EQ(in_one_line(""), "");
+}
+
+TEST(ReceivedSpf, HasAllThatIsKnown) {
+  const SpfResult spf{.result = Result::Pass, .domain = "x.test", .mechanism = "ip4:192.0.2.0/24"};
+  std::string field;
+  append_received_spf(
+      field,
+      {.spf = &spf, .mail_from = "a@x.test", .helo = "h.test", .client_address = "192.0.2.1"},
+      "mx.test");
+  EXPECT_EQ(field,
+            "Received-SPF: pass (mx.test: x.test permits 192.0.2.1)\r\n\treceiver=mx.test;\r\n"
+            "\tclient-ip=192.0.2.1;\r\n\tenvelope-from=\"a@x.test\";\r\n\thelo=h.test;\r\n"
+            "\tidentity=mailfrom;\r\n\tmechanism=\"ip4:192.0.2.0/24\"\r\n");
+}
+
+TEST(ReceivedSpf, OfABounceAndOfAnError) {
+  const SpfResult spf{.result = Result::PermError,
+                      .identity = SpfIdentity::Helo,
+                      .domain = "h.test",
+                      .problem = "two records"};
+  std::string field;
+  append_received_spf(field, {.spf = &spf, .helo = "h..test", .client_address = "2001:db8::1"},
+                      "mx.test");
+  EXPECT_EQ(field,
+            "Received-SPF: permerror (mx.test: h.test could not be asked about 2001:db8::1)\r\n"
+            "\treceiver=mx.test;\r\n\tclient-ip=\"2001:db8::1\";\r\n\thelo=\"h..test\";\r\n"
+            "\tidentity=helo;\r\n\tproblem=\"two records\"\r\n");
+}
+
+TEST(ReceivedSpf, CannotBeForgedFromOutside) {
+  const SpfResult spf{.result = Result::Fail, .domain = "x.test) pass (", .problem = "\r\nBcc: a"};
+  std::string field;
+  append_received_spf(
+      field, {.spf = &spf, .mail_from = "a\"; identity=x\r\n@y", .client_address = "192.0.2.1"},
+      "mx.test");
+  EXPECT_EQ(field,
+            "Received-SPF: fail (mx.test: x.test? pass ? does not permit 192.0.2.1)\r\n"
+            "\treceiver=mx.test;\r\n\tclient-ip=192.0.2.1;\r\n"
+            "\tenvelope-from=\"a\\\"; identity=x??@y\";\r\n\tidentity=mailfrom;\r\n"
+            "\tproblem=\"??Bcc: a\"\r\n");
+}
+
 }  // namespace
 }  // namespace ringpost::auth

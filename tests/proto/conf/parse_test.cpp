@@ -191,6 +191,7 @@ const Case outside_the_grammar[] = {
      "2:25: table \"t\" says \"b\" of a, which is not none, junk or reject"},
     {"table t { \"a\" }\nlisten on lo dmarc junk trust <t> trust <t>",
      "2:35: the option is given twice"},
+    {"listen on lo dmarc junk received-spf received-spf", "1:38: the option is given twice"},
     {"listen on lo for", "1:14: expected an option of \"listen on\", found \"for\""},
     {"listen on lo x", "1:14: expected an option of \"listen on\", found \"x\""},
     {"listen on \"/tmp/s\"", "1:11: \"/tmp/s\" is not an interface or address"},

@@ -99,6 +99,20 @@ TEST(OutgoingWatch, RollsBackWhatIsRefusedOrCutOff) {
   EXPECT_EQ(heard.told[heard.told.size() - 3], "tx-rollback|n");
 }
 
+TEST(OutgoingWatch, KnowsWhoseMessageEachMailBegins) {
+  Overheard heard;
+  heard.watch.received("220 a\r\n");
+  heard.watch.begin("m");
+  heard.watch.sent("MAIL FROM:<a@b>\r\n");
+  heard.watch.begin("n");
+  heard.watch.sent("MAIL FROM:<a@b>\r\nMAIL FROM:<of@nobody>\r\n");
+  heard.watch.received("250 ok\r\n250 ok\r\n250 ok\r\n");
+  heard.watch.closed();
+  EXPECT_EQ(heard.told, (Lines{"link-greeting|a", "tx-begin|m", "tx-mail|m|ok|a@b", "tx-rollback|m",
+                               "tx-reset|m", "tx-begin|n", "tx-mail|n|ok|a@b", "tx-rollback|n",
+                               "tx-reset|n", "link-disconnect"}));
+}
+
 TEST(OutgoingWatch, ShowsNoSecrets) {
   Overheard heard;
   heard.watch.log_in_as("alice");

@@ -37,7 +37,7 @@ TEST(FilterRegistration, Handshake) {
 
 TEST(FilterRegistration, OfFiltersThatExist) {
   const Interest all = registered("smtpd-7.4.0p1-in").interest();
-  for (std::size_t i = 0; i < report_events; ++i) {
+  for (std::size_t i = 0; i < report_events_of_everybody; ++i) {
     EXPECT_TRUE(all.wants(Subsystem::SmtpIn, static_cast<ReportEvent>(i)));
     EXPECT_FALSE(all.wants(Subsystem::SmtpOut, static_cast<ReportEvent>(i)));
   }
@@ -68,6 +68,15 @@ TEST(FilterRegistration, Everything) {
   EXPECT_TRUE(registration.interest().wants(Subsystem::SmtpOut, ReportEvent::Timeout));
   EXPECT_FALSE(registration.interest().wants(Subsystem::SmtpIn, ReportEvent::Timeout));
   EXPECT_TRUE(registration.interest().decides(Phase::Wiz));
+}
+
+TEST(FilterRegistration, ResultsOnlyByTheirName) {
+  Registration registration;
+  EXPECT_TRUE(registration.take("register|report|smtp-in|*"));
+  EXPECT_FALSE(registration.interest().wants(Subsystem::SmtpIn, ReportEvent::TxResults));
+  EXPECT_TRUE(registration.take("register|report|smtp-in|tx-results"));
+  EXPECT_TRUE(registration.interest().wants(Subsystem::SmtpIn, ReportEvent::TxResults));
+  EXPECT_FALSE(registration.take("register|report|smtp-out|tx-results"));
 }
 
 TEST(FilterRegistration, NothingAtAll) {

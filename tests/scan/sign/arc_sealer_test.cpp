@@ -75,6 +75,61 @@ TEST(ArcSealer, WritesTagsInOrder) {
       << message;
 }
 
+// Who writes its results in front of the content, last of all, says them itself.
+TEST(ArcSealer, TakesResultsThatAreNotThereYet) {
+  SigningContent content(auth::Canonical::Relaxed);
+  content.take(bytes_of(plain));
+  content.finish();
+  const auto sealer = ArcSealer::begin(content, {},
+                                       {.domain = "football.example.com",
+                                        .selector = "test",
+                                        .authserv_id = "mx.example",
+                                        .results = "spf=fail",
+                                        .names = {"from"}});
+  ASSERT_TRUE(sealer);
+  EXPECT_TRUE(
+      sealer->set("").ends_with("ARC-Authentication-Results: i=1; mx.example; spf=fail\r\n"));
+}
+
+// A chain that was good when it came, and of which a filter has taken something away.
+TEST(ArcSealer, LeavesAChainThatIsNotThereAnyMore) {
+  SigningContent content(auth::Canonical::Relaxed);
+  content.take(bytes_of(plain));
+  content.finish();
+  const auth::ArcResult passed{.result = auth::Result::Pass, .instances = 1};
+  EXPECT_FALSE(ArcSealer::begin(content, passed, {.names = {"from"}}));
+}
+
+// Longer lines than 998 octets are changed or refused on their way.
+TEST(ArcSealer, FoldsTheNamesOfManyFields) {
+  std::string message = plain;
+  for (int i = 0; i < 100; ++i) message = "X-Note: one of many\r\n" + message;
+  SigningContent content(auth::Canonical::Relaxed);
+  content.take(bytes_of(message));
+  content.finish();
+  std::vector<std::string> names(100, "x-note");
+  names.emplace_back("from");
+  auto sealer = ArcSealer::begin(content, {},
+                                 {.domain = "football.example.com",
+                                  .selector = "test",
+                                  .authserv_id = "mx.example",
+                                  .names = std::move(names),
+                                  .signed_at_s = 1'699'999'999});
+  ASSERT_TRUE(sealer);
+  const auto key = PrivateKey::parse(rsa_private_pem);
+  const UnsignedField first = sealer->message_field();
+  const UnsignedField second = sealer->seal_field(first.complete(key->sign(first.hash)));
+  const std::string set = sealer->set(second.complete(key->sign(second.hash)));
+  for (std::size_t at = 0; at < set.size();) {
+    const std::size_t end = set.find("\r\n", at);
+    EXPECT_LE(end - at, 998U) << set.substr(at, end - at);
+    at = end + 2;
+  }
+  const auto result = judge(set + message);
+  EXPECT_EQ(result.result, auth::Result::Pass) << result.reason;
+  EXPECT_TRUE(result.signs_from);
+}
+
 TEST(ArcSealer, SaysTheStatusWhereThereAreNoResults) {
   EXPECT_NE(seal(published_message).find("i=1; mx.example; arc=none\r\n"), std::string::npos);
 }

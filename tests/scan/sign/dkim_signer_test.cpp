@@ -96,5 +96,39 @@ TEST(DkimSigner, SeesAnAddedField) {
   EXPECT_EQ(verify(field + "X-Spam: no\r\n" + published_message).result, auth::Result::Pass);
 }
 
+TEST(DkimSigner, SaysWhenItEnds) {
+  SigningContent content(Canonical::Relaxed);
+  content.take(bytes_of(published_message));
+  content.finish();
+  DkimWish wish{.domain = "football.example.com", .selector = "test"};
+  EXPECT_FALSE(dkim_field(content, wish, now).before.contains(" x="));
+  wish.expires = seconds(3600);
+  const std::string field = dkim_field(content, wish, now).before;
+  EXPECT_TRUE(field.contains(" t=1700000000;")) << field;
+  EXPECT_TRUE(field.contains(" x=1700003600;")) << field;
+}
+
+// One pass over the content serves keys that ask for different forms.
+TEST(DkimSigner, BothFormsOfABody) {
+  const std::string message = "From: a@b\r\n\r\nx  y \r\n\r\n";
+  SigningContent both;
+  both.want(Canonical::Simple);
+  both.want(Canonical::Relaxed);
+  both.take(bytes_of(message));
+  both.finish();
+  for (const Canonical form : {Canonical::Simple, Canonical::Relaxed}) {
+    SigningContent one(form);
+    one.take(bytes_of(message));
+    one.finish();
+    EXPECT_EQ(both.body_hash(form), one.body_hash(form));
+  }
+  EXPECT_NE(both.body_hash(Canonical::Simple), both.body_hash(Canonical::Relaxed));
+}
+
+TEST(DkimSigner, NamesWhatIsThere) {
+  const auth::MessageHeader header("From: x\r\nSubject: 1\r\nReceived: y\r\nSender: z\r\n");
+  EXPECT_EQ(names_present(header), (std::vector<std::string>{"from", "subject", "sender"}));
+}
+
 }  // namespace
 }  // namespace ringpost::scan

@@ -6,37 +6,15 @@
 
 #include "engine/mta/control.h"
 #include "proto/base/base64.h"
+#include "tests/tools/ringpostctl/running_command.h"
 #include "tools/ringpostctl/auth_judge.h"
+#include "tools/ringpostctl/line_reader.h"
 #include "tools/ringpostctl/psl.h"
 
 namespace ringpost::ctl {
 namespace {
 
 using mta::Json;
-
-struct Ran {
-  int status = 0;
-  std::string out = {};
-  std::string err = {};
-};
-
-template <class Command>
-Ran run_with(std::string input, Command command) {
-  char* out = nullptr;
-  char* err = nullptr;
-  std::size_t out_octets = 0, err_octets = 0;
-  const Output output{open_memstream(&out, &out_octets), open_memstream(&err, &err_octets)};
-  std::FILE* in = fmemopen(input.data(), input.size(), "r");
-  Ran ran{.status = command(in, output)};
-  std::fclose(in);
-  std::fclose(output.out);
-  std::fclose(output.err);
-  ran.out.assign(out, out_octets);
-  ran.err.assign(err, err_octets);
-  std::free(out);
-  std::free(err);
-  return ran;
-}
 
 Ran auth(const std::vector<std::string>& words, std::string input) {
   return run_with(std::move(input), [&](std::FILE* in, const Output& output) {
@@ -174,6 +152,14 @@ TEST(AuthCommand, PslAnswersEveryLine) {
                [&](std::FILE* in, const Output& output) { return run_psl({}, in, output); });
   EXPECT_EQ(ran.status, exit_ok);
   EXPECT_EQ(ran.out, "example.com\nnull\nnull\nb.co.uk\n");
+}
+
+TEST(AuthCommand, AnswersALineThatIsTooLong) {
+  const Ran ran = auth({"--batch"}, std::string(LineReader::line_octets_max + 1, 'x') + "\n{\n");
+  EXPECT_EQ(ran.status, exit_ok);
+  const std::size_t end = ran.out.find('\n');
+  EXPECT_NE(ran.out.find("\"error\":\"the line has more than 64 MiB\""), std::string::npos);
+  EXPECT_NE(ran.out.find("\"id\":null", end + 1), std::string::npos) << "the next line is answered";
 }
 
 }  // namespace

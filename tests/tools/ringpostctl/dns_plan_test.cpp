@@ -67,6 +67,22 @@ TEST(DnsPlan, WhatIsRightIsNotMentioned) {
   EXPECT_EQ(complaints(good_zone()), std::vector<std::string>{});
 }
 
+TEST(DnsPlan, KeysOfOneDomainBesidesThoseOfAll) {
+  DnsPlan wanted = plan();
+  wanted.keys_of["a.test"] = {{"own", other_key}};
+  const std::string lines = zone_lines(wanted, "a.test");
+  EXPECT_TRUE(lines.contains("s1._domainkey.a.test.")) << lines;
+  EXPECT_TRUE(lines.contains("own._domainkey.a.test. IN TXT \"" + other_key + "\"")) << lines;
+  EXPECT_FALSE(zone_lines(wanted, "b.test").contains("own._domainkey"));
+  const auto look = [&](const auth::Zone& zone) {
+    return zone.run([&](auth::DnsMemo& memo) { return check_zone(wanted, "a.test", memo); });
+  };
+  EXPECT_EQ(look(good_zone()).size(), 1U);
+  auth::Zone complete = good_zone();
+  complete.txt("own._domainkey.a.test", other_key);
+  EXPECT_TRUE(look(complete).empty());
+}
+
 TEST(DnsPlan, NothingIsPublished) {
   EXPECT_EQ(complaints(auth::Zone().address("a.test", "203.0.113.1")),
             (std::vector<std::string>{

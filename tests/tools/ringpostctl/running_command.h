@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/base/clock.h"
@@ -17,17 +18,16 @@ struct Ran {
   std::string out = {}, err = {};
 };
 
-using MessageCommand = int (*)(std::span<const std::string>, std::FILE*, WallTime, const Output&);
-
-inline Ran run_command(MessageCommand command, const std::vector<std::string>& words,
-                       std::string input) {
+// `command` is called with the input and the output.
+template <class Command>
+Ran run_with(std::string input, Command command) {
   Ran ran;
   input += '\n';  // fmemopen(3) takes no empty buffer
   char *out = nullptr, *err = nullptr;
   std::size_t out_octets = 0, err_octets = 0;
   std::FILE* in = fmemopen(input.data(), input.size() - 1, "r");
   const Output output{open_memstream(&out, &out_octets), open_memstream(&err, &err_octets)};
-  ran.status = command(words, in, WallTime{1'700'000'000'000'000}, output);
+  ran.status = command(in, output);
   std::fclose(in);
   std::fclose(output.out);
   std::fclose(output.err);
@@ -36,6 +36,15 @@ inline Ran run_command(MessageCommand command, const std::vector<std::string>& w
   std::free(out);
   std::free(err);
   return ran;
+}
+
+using MessageCommand = int (*)(std::span<const std::string>, std::FILE*, WallTime, const Output&);
+
+inline Ran run_command(MessageCommand command, const std::vector<std::string>& words,
+                       std::string input) {
+  return run_with(std::move(input), [&](std::FILE* in, const Output& output) {
+    return command(words, in, WallTime{1'700'000'000'000'000}, output);
+  });
 }
 
 }  // namespace ringpost::ctl

@@ -1,0 +1,105 @@
+// DmarcReporter: a thread that sends DMARC's aggregate reports (RFC 7489 7.2) once a period is
+// over: reads what the cores have noted, asks the DNS who may get it, and hands one message for
+// each address to the local socket, whence it goes by the rules like other mail of this machine.
+// What was taken is noted durably: a crash repeats one message at most, and loses none. A domain
+// that cannot be served now is tried again for some days.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/mta/dmarc_folder.h"
+#include "engine/mta/submit.h"
+#include "engine/mta/worker.h"
+#include "engine/observe/event_log.h"
+#include "proto/auth/dmarc_report.h"
+#include "proto/auth/report_target.h"
+#include "proto/conf/sender_auth.h"
+
+namespace ringpost::mta {
+
+// What is gathered about one domain, of a period that is not told yet.
+struct GatheredReport {
+  ReportPeriod period;
+  std::string domain;
+  std::uint64_t messages = 0;
+};
+
+class DmarcReporter {
+ public:
+  // Hands in a message of the daemon's own; blocks.
+  using Submitter = std::function<SubmitResult(const submission::Submission&)>;
+
+  DmarcReporter() = default;
+  ~DmarcReporter() { stop(); }
+  DmarcReporter(const DmarcReporter&) = delete;
+  DmarcReporter& operator=(const DmarcReporter&) = delete;
+
+  // Main thread, once the socket accepts. All of it outlives stop().
+  void start(DmarcFolder& folder, std::vector<Worker*> workers, Submitter submitter,
+             observe::EventLog& log);
+  void stop();
+
+  // Any thread, until stop(): the present period ends now, and everything is sent at once.
+  void send_now();
+  // Any thread that may block, until stop(). Nothing: a core did not answer.
+  std::optional<std::vector<GatheredReport>> gathered();
+
+ private:
+  struct Settings {
+    std::optional<conf::DmarcReports> reports;
+    std::string server_name;
+    std::shared_ptr<const auth::SuffixList> suffixes;
+  };
+  struct Group {
+    ReportPeriod period;
+    std::vector<std::string> files;
+    std::set<std::string> sent;  // domains that are done, and "domain address"
+  };
+  using Aggregates = std::map<std::string, auth::DmarcAggregate>;
+  enum class Outcome : std::uint8_t { Done, Later };
+
+  void run();
+  void pass(bool now);
+  void close_period(std::uint64_t second);
+  bool close_what_is_over();
+  bool flush();
+  std::optional<Settings> settings();
+  std::vector<Group> groups() const;
+  void report(Group& group, const Settings& settings, bool now);
+  void clean_up(const Group& group, std::uint64_t second);
+  bool tell_all(Group& group, const Aggregates& aggregates, const Settings& settings, bool now);
+  Outcome tell(Group& group, const auth::DmarcAggregate& aggregate, const Settings& settings);
+  std::vector<auth::ReportTarget> targets(const auth::PublishedPolicy& policy,
+                                          const Settings& settings, Outcome& outcome);
+  std::optional<auth::ReportPermission> permission(const std::string& domain,
+                                                   const std::string& host,
+                                                   const Settings& settings);
+  Outcome send(Group& group, const auth::DmarcAggregate& aggregate,
+               const auth::ReportTarget& target, const Settings& settings);
+  bool mark(Group& group, const std::string& key);
+  bool write_mark(ReportPeriod period, const std::string& key);
+  void skip(std::string_view domain, std::string_view to, std::string_view reason);
+  bool wait(Duration limit);  // false: it stops
+
+  DmarcFolder* folder_ = nullptr;
+  std::vector<Worker*> workers_;
+  Submitter submitter_;
+  observe::EventLog* log_ = nullptr;
+  std::map<ReportPeriod, std::uint64_t> not_before_;         // seconds since 1970
+  std::map<ReportPeriod, std::set<std::string>> not_noted_;  // sent, but the disk was full
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> now_{false};
+  int wake_ = -1;
+  std::thread thread_;
+};
+
+}  // namespace ringpost::mta
