@@ -45,6 +45,7 @@ class Test:
         os.chmod(self.directory, 0o755)  # users that a case switches to must get through
         self.daemons = []
         self.notes = []
+        self.waiting = False  # within eventually(), which asks again by itself
         self._deferred = []
 
     def program(self, name):
@@ -105,12 +106,19 @@ class Test:
         """Wait until condition() is true; its last value is returned."""
         deadline = time.monotonic() + seconds
         while True:
-            value = condition()
+            value = self._asked(condition)
             if value:
                 return value
             if time.monotonic() > deadline:
                 raise AssertionError(f"not within {seconds:g} s: {what}")
             time.sleep(0.02)
+
+    def _asked(self, condition):
+        outer, self.waiting = self.waiting, True
+        try:
+            return condition()
+        finally:
+            self.waiting = outer
 
     def finish(self):
         """Stop what still runs. A fault here is returned, not raised: the case is over."""

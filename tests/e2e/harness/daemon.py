@@ -10,6 +10,7 @@ import time
 from harness import account, maildir, smtp
 
 start_seconds_max = 20.0
+log_settled_seconds = 0.1  # gathering in the daemon takes 5 ms
 stop_seconds_max = 30.0
 port_attempts_max = 5
 nowhere = "127.0.0.1:9"  # as a name server: a port that refuses
@@ -227,12 +228,24 @@ class Daemon:
 
     def events(self, name):
         """The log's events of one name, each a dictionary of its fields."""
+        if not self.test.waiting:
+            self._let_the_log_settle()
         wanted = []
         for line in self.log().splitlines():
             fields = logfmt(line)
             if fields.get("event") == name:
                 wanted.append(fields)
         return wanted
+
+    def _let_the_log_settle(self):
+        """A thread of its own writes the log: what a client has seen may be written a moment later."""
+        seen, since = None, time.monotonic()
+        deadline = since + 2.0
+        while self.running() and time.monotonic() < min(deadline, since + log_settled_seconds):
+            length = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+            if length != seen:
+                seen, since = length, time.monotonic()
+            time.sleep(0.01)
 
     def control(self, *arguments, json_output=False):
         """Run ringpostctl for this home; returns the finished process."""
