@@ -39,6 +39,17 @@ void append_id_fields(std::string& target, const MessageId& id, Instant sent) {
   CHECK(target.size() - start == id_fields_octets);
 }
 
+std::string with_smtp_line_ends(std::string_view text) {
+  std::string lines;
+  lines.reserve(text.size());
+  for (const char c : text) {
+    if (c == '\n' && !lines.ends_with('\r')) lines += '\r';
+    lines += c;
+  }
+  if (!lines.ends_with("\r\n")) lines += "\r\n";
+  return lines;
+}
+
 std::string numbered_recipient(std::string_view pattern, std::uint64_t number) {
   std::string result;
   for (std::size_t at = pattern.find("%d"); at != std::string_view::npos; at = pattern.find("%d")) {
@@ -65,6 +76,12 @@ Content::Content(std::uint64_t octets, std::string_view sender, std::string_view
     raw_.append(wanted - raw_.size() - 2, 'x');
     raw_ += "\r\n";
   }
+  encode();
+}
+
+Content::Content(std::string message) : raw_(std::move(message)), has_id_(false) { encode(); }
+
+void Content::encode() {
   smtp::DataEncoder encoder;
   std::vector<Bytes> pieces;
   encoder.encode(bytes_of(raw_), pieces);

@@ -39,22 +39,31 @@ inline constexpr std::uint64_t message_octets_min = 512;
 // `pattern` with every "%d" replaced by `number`.
 std::string numbered_recipient(std::string_view pattern, std::uint64_t number);
 
+// `text` as SMTP has it: every line ended by CRLF, the last one too.
+std::string with_smtp_line_ends(std::string_view text);
+
 // What follows the id fields in a message of `octets` in all, headers included.
 class Content {
  public:
   Content(std::uint64_t octets, std::string_view sender, std::string_view recipient, WallTime date);
+  // A whole message, sent as it is and without an id: with every line end CRLF, one at its end.
+  explicit Content(std::string message);
 
-  std::uint64_t octets() const { return raw_.size() + id_fields_octets; }
+  bool has_id() const { return has_id_; }
+  std::uint64_t octets() const { return raw_.size() + (has_id_ ? id_fields_octets : 0); }
   // As it is, for BDAT.
   iovec raw() const { return {raw_.data(), raw_.size()}; }
   // Dots stuffed and ended, for DATA.
   iovec encoded() const { return {encoded_.data(), encoded_.size()}; }
 
  private:
+  void encode();
+
   // Never changed after construction; mutable because an iovec, which serves both directions, has
   // no const.
   mutable std::string raw_;
   mutable std::string encoded_;
+  bool has_id_ = true;
 };
 
 }  // namespace ringpost::load

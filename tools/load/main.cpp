@@ -4,26 +4,41 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tools/load/content.h"
 #include "tools/load/options.h"
 #include "tools/load/run.h"
 #include "tools/load/sink_encryption.h"
 
 namespace {
 
-// Reads the script that the options name, if any. False: it has been said what is wrong.
+// Nothing: it has been said what is wrong.
+std::optional<std::string> read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.is_open() && !file.bad()) return text;
+  std::fprintf(stderr, "ringpost-load: '%s' cannot be read\n", path.c_str());
+  return std::nullopt;
+}
+
+// Reads the message that the options name, if any. False: it has been said what is wrong.
+bool read_message(ringpost::load::Options& options) {
+  if (options.message_file.empty()) return true;
+  const auto text = read(options.message_file);
+  if (text) options.message = ringpost::load::with_smtp_line_ends(*text);
+  return text.has_value();
+}
+
+// The same of a sink's script.
 bool read_script(ringpost::load::Options& options) {
   if (options.script.empty()) return true;
-  std::ifstream file(options.script, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
-    std::fprintf(stderr, "ringpost-load: '%s' cannot be read\n", options.script.c_str());
-    return false;
-  }
-  auto rules = ringpost::load::parse_script(text, options.script);
+  const auto text = read(options.script);
+  if (!text) return false;
+  auto rules = ringpost::load::parse_script(*text, options.script);
   if (rules) options.rules = std::move(*rules);
   if (!rules)
     for (const auto& mistake : rules.error())
@@ -52,7 +67,7 @@ int main(int count, char** words) {
     std::fputs(usage.text.c_str(), usage.is_error ? stderr : stdout);
     return usage.is_error ? 2 : 0;
   }
-  if (!read_script(*options) || !read_keys(*options)) return 2;
+  if (!read_message(*options) || !read_script(*options) || !read_keys(*options)) return 2;
   const auto report = load::run(*options);
   if (!report) {
     std::fprintf(stderr, "ringpost-load: %s\n", to_text(report.error()).c_str());

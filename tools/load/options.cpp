@@ -23,6 +23,7 @@ source: sends generated messages to a server on this machine
   -n, --messages N       messages in all (connections times messages per connection)
   -s, --size SIZE        octets of each message, such as 4096, 4k or 1m (4096)
   --sizes S:W[,S:W...]   sizes with weights, such as 2k:60,16k:30,1m:10
+  --message FILE         send this message, the same each time, instead of generated ones
   -t, --threads N        threads, each with its own ring (1)
   --pipeline | --no-pipeline | --bdat
                          MAIL, RCPT and DATA together (the default); one by one; BDAT
@@ -166,6 +167,11 @@ constexpr std::array option_table{
            }},
     Option{"--size", "-s", true, true, false, take_size},
     Option{"--sizes", "", true, true, false, take_sizes},
+    Option{"--message", "", true, true, false,
+           [](Options& o, Value v) {
+             o.message_file = v;
+             return !v.empty();
+           }},
     Option{"--threads", "-t", true, true, true,
            [](Options& o, Value v) { return take_number(o.threads, v, 1, threads_max); }},
     Option{"--pipeline", "", false, true, false,
@@ -262,6 +268,8 @@ class Reader {
     if (!has_target_ && options_.listen.empty()) return wrong("HOST:PORT is missing");
     if (options_.idle_sessions > 0 && options_.messages)
       return wrong("--idle sends no messages, so --messages has no meaning with it");
+    if (!options_.message_file.empty() && !options_.ledger.empty())
+      return wrong("--ledger needs ids, which the message of --message does not have");
     const bool is_secure_sink =
         options_.mode == Mode::Sink && options_.encryption != Encryption::None;
     if (is_secure_sink && (options_.certificate.empty() || options_.key.empty()))

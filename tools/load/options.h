@@ -43,6 +43,8 @@ struct Options {
   std::optional<std::uint64_t>
       messages;  // in all; without it connections x messages_per_connection
   std::vector<SizeShare> sizes{{}};
+  std::string message_file;  // sent instead of generated messages
+  std::string message;       // that was read from it, as Content takes it
   Encryption encryption = Encryption::None;
   bool resumption = true;  // of TLS sessions, each connection's own
   bool pipelining = true;

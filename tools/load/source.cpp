@@ -34,6 +34,11 @@ Plan::Plan(const Options& run_options, WallTime now) : options(run_options) {
     encryption = std::move(*made);
   }
   std::vector<double> weights;
+  if (!options.message.empty()) {
+    contents.emplace_back(options.message);
+    sequence.assign(1, 0);
+    return;
+  }
   for (const SizeShare& size : options.sizes) {
     contents.emplace_back(size.octets, options.sender, options.recipient, now);
     weights.push_back(size.weight);

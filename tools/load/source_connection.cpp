@@ -156,7 +156,7 @@ void SourceConnection::take(const smtp::ContentWanted& wanted) {
   content_wanted_ = true;
   content_chunked_ = wanted.chunked;
   id_fields_.clear();
-  append_id_fields(id_fields_, id_, source_.core().now());
+  if (content_->has_id()) append_id_fields(id_fields_, id_, source_.core().now());
 }
 
 void SourceConnection::take(const smtp::RecipientDone& outcome) {
@@ -216,7 +216,7 @@ void SourceConnection::flush() {
   std::size_t count = 0;
   if (!commands_.empty()) parts_[count++] = part_of(commands_);
   if (std::exchange(content_wanted_, false)) {
-    parts_[count++] = part_of(id_fields_);
+    if (!id_fields_.empty()) parts_[count++] = part_of(id_fields_);
     parts_[count++] = content_chunked_ ? content_->raw() : content_->encoded();
     content_in_flight_ = true;
   }

@@ -65,6 +65,24 @@ def failures_are_told(t):
     t.equal(done.returncode, 1)
 
 
+@case(seconds=60)
+def a_message_of_a_file(t):
+    """The same message each time, octet for octet; a file that is not there is named."""
+    daemon = t.daemon()
+    path = t.path("message")
+    with open(path, "wb") as file:
+        file.write(b"From: <a@b.test>\nSubject: from a file\n\n.a dot\nthe end")
+    done = subprocess.run(command(t, "-c", "2", "-n", "6", "--to", "alice@example.test", "--message", path,
+                                  target(daemon)), capture_output=True, timeout=40, check=False)
+    t.equal(done.returncode, 0, done.stderr)
+    daemon.wait_delivered(6)
+    t.equal({message.content for message in daemon.delivered()},
+            {b"From: <a@b.test>\r\nSubject: from a file\r\n\r\n.a dot\r\nthe end\r\n"})
+    done = subprocess.run(command(t, "--message", t.path("missing"), target(daemon)), capture_output=True,
+                          timeout=40, check=False)
+    t.equal((done.returncode, b"missing' cannot be read" in done.stderr), (2, True), done.stderr)
+
+
 @case(seconds=120)
 def ledger_over_a_kill(t):
     """What ringpost-load wrote down before the daemon was killed is delivered after it."""

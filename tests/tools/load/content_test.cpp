@@ -34,6 +34,20 @@ TEST(LoadContent, StuffsItsDotsOnlyForData) {
   EXPECT_TRUE(text_of(content.encoded()).ends_with("\r\n.\r\n"));
 }
 
+TEST(LoadContent, AMessageOfAFileIsSentAsItIs) {
+  const Content content(with_smtp_line_ends("Subject: a\n\n.b\r\nc"));
+  EXPECT_EQ(text_of(content.raw()), "Subject: a\r\n\r\n.b\r\nc\r\n");
+  EXPECT_EQ(text_of(content.encoded()), "Subject: a\r\n\r\n..b\r\nc\r\n.\r\n");
+  EXPECT_EQ(content.octets(), text_of(content.raw()).size());
+  EXPECT_FALSE(content.has_id());
+}
+
+TEST(LoadContent, LineEndsOfAFileBecomeThoseOfSmtp) {
+  EXPECT_EQ(with_smtp_line_ends(""), "\r\n");
+  EXPECT_EQ(with_smtp_line_ends("a\n"), "a\r\n");
+  EXPECT_EQ(with_smtp_line_ends("\na\r\n\n"), "\r\na\r\n\r\n");
+}
+
 TEST(LoadContent, IdFieldsAreOfOneSize) {
   std::string fields;
   append_id_fields(fields, {.run = 0xdeadbeef, .slot = 12, .sequence = 345}, Instant{67'890});

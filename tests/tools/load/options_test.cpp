@@ -36,6 +36,7 @@ TEST(LoadOptions, ReadsEveryOptionOfTheSource) {
              "u%d@b.test", "--seconds", "3",      "--rate",  "100",    "--patience", "1",
              "--ledger",   "ids",       "--json", "[::1]:25"});
   ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(parse({"--message", "file", "[::1]:25"})->message_file, "file");
   EXPECT_EQ(options->connections, 7u);
   EXPECT_EQ(options->messages_per_connection, 8u);
   EXPECT_EQ(options->messages, 9u);
@@ -161,6 +162,7 @@ TEST(LoadOptions, RefusesMistakesByName) {
       {"--to", "a b@c", "127.0.0.1:1"},
       {"--from", "nobody", "::1:25"},
       {"--ledger", ""},
+      {"--message", ""},
       {"--seconds", "0"},
       {"--patience", "x"},
       {"--no-pipeline=yes", "::1"},
@@ -174,6 +176,8 @@ TEST(LoadOptions, RefusesMistakesByName) {
   for (const std::string_view target : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "host:25"})
     EXPECT_NE(error_of({target}).find(target), std::string::npos);
   EXPECT_NE(error_of({"127.0.0.1:1", "127.0.0.1:2"}).find("too many"), std::string::npos);
+  EXPECT_NE(error_of({"--message", "m", "--ledger", "l", "::1:1"}).find("--ledger"),
+            std::string::npos);
   EXPECT_NE(error_of({"--idle", "5", "-n", "5", "127.0.0.1:1"}).find("--idle"), std::string::npos);
 }
 
