@@ -44,7 +44,6 @@ void KeyLink::sign(tls::SignJob& job, const tls::KeyName& key, std::uint16_t sch
   ids_.emplace(&job, id);
   asked_.emplace(id, std::move(asked));
   if (socket_ < 0 && connect_at_ == never) connect();
-  send_more();
   arm_timer();
 }
 

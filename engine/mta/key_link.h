@@ -27,6 +27,8 @@ class KeyLink final : public tls::Signer {
   void sign(tls::SignJob& job, const tls::KeyName& key, std::uint16_t scheme, Bytes input) override;
   void forget(tls::SignJob& job) override;
   std::size_t under_way() const { return asked_.size(); }
+  // To be called once per turn: what was asked for in it leaves together.
+  void end_of_turn() { send_more(); }
 
   // What is under way is forgotten, and later requests fail: nobody that asked is there any more.
   void close();

@@ -83,6 +83,10 @@ void Resolver::use(const dns::ResolverSettings& settings) {
   link_ = std::make_unique<ResolverLink>(core_, *datagrams_, streams_, settings, owner);
 }
 
+dns::AnswerPointer Resolver::known(const dns::Question& question) {
+  return closing_ ? nullptr : link_->find(question);
+}
+
 ring::Task<dns::AnswerPointer> Resolver::find(dns::Question question, Instant deadline) {
   if (closing_) co_return failure(dns::Failure::Overload);
   if (dns::AnswerPointer known = link_->find(question)) co_return known;
@@ -182,8 +186,7 @@ void Resolver::forget(ClientNameAsker& asker) {
 // Most lists are asked about the same clients again and again: what is known costs no task.
 void Resolver::ask(dns::Question question, Instant deadline, DnsAsker& asker) {
   CHECK(asker.under_way_ == nullptr);
-  if (!closing_)
-    if (dns::AnswerPointer known = link_->find(question)) return asker.found(std::move(known));
+  if (dns::AnswerPointer answer = known(question)) return asker.found(std::move(answer));
   ring::Task<void>::spawn(scope_, tell_answer(std::move(question), deadline, asker));
 }
 

@@ -87,6 +87,8 @@ class Resolver final : ResolverLinkOwner {
   // forgotten.
   void use(const dns::ResolverSettings& settings);
 
+  // What the cache has; null: it must be asked for.
+  dns::AnswerPointer known(const dns::Question& question);
   // One question of any type; the answer is never null.
   ring::Task<dns::AnswerPointer> find(dns::Question question, Instant deadline);
   // IPv6 and IPv4 addresses, asked for at the same time.

@@ -30,7 +30,7 @@ class SenderCheckOwner {
   ~SenderCheckOwner() = default;
 };
 
-class SenderCheck final {
+class SenderCheck final : auth::KnownAnswers {
  public:
   // `sample`: 0 to 99, the same whenever the message is judged.
   SenderCheck(WorkerParts& parts, std::shared_ptr<const Generation> generation,
@@ -75,6 +75,9 @@ class SenderCheck final {
     bool is_open = true;
   };
 
+  dns::AnswerPointer known(const dns::Question& question) override {
+    return parts_.resolver->known(question);
+  }
   void found(Enquiry& enquiry, dns::AnswerPointer answer);
   void ask(Instant deadline);
   void step();
@@ -86,8 +89,8 @@ class SenderCheck final {
   SenderCheckOwner* owner_ = nullptr;
   auth::SpfInput input_;
   unsigned sample_;
-  auth::DnsMemo memo_;
-  scan::MessageVerifier verifier_;
+  auth::DnsMemo memo_{*this};
+  scan::MessageVerifier verifier_{*parts_.public_keys};
   bool all_there_ = false;
   bool asking_ = false;
   bool done_ = false;

@@ -98,6 +98,7 @@ std::expected<void, Fault> Worker::set_up() {
   dmarc_rows_ = std::make_unique<DmarcRows>(*core_, setup_.dmarc_folder, setup_.index,
                                             setup_.metrics.dmarc, setup_.events);
   parts_.dmarc_rows = dmarc_rows_.get();
+  parts_.public_keys = &public_keys_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, DispatcherOptions{});
   parts_.dispatcher = dispatcher_.get();
   upkeep_ = std::make_unique<SpoolUpkeep>(parts_, setup_.segments, index_);
@@ -263,6 +264,7 @@ void Worker::end_of_turn() {
   decisions_->end_of_turn();
   dmarc_rows_->end_of_turn();
   resolver_->end_of_turn();
+  keys_->end_of_turn();
   relieve_buffers();
   buffers_->serve_waiters();
   std::erase_if(closing_listeners_, [](const auto& open) { return open->listener->finished(); });

@@ -25,6 +25,7 @@
 #include "engine/mta/worker_parts.h"
 #include "engine/net/listener.h"
 #include "engine/tls/session_store.h"
+#include "scan/sign/key_cache.h"
 
 namespace ringpost::mta {
 
@@ -135,6 +136,7 @@ class Worker final : InboundOwner {
   std::unique_ptr<Agents> agents_;
   std::unique_ptr<DecisionLog> decisions_;
   std::unique_ptr<DmarcRows> dmarc_rows_;
+  scan::KeyCache public_keys_;
   std::unique_ptr<Spooler> spooler_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<SpoolUpkeep> upkeep_;

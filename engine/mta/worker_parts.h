@@ -16,6 +16,10 @@ namespace ringpost::store {
 class Index;
 }
 
+namespace ringpost::scan {
+class KeyCache;
+}
+
 namespace ringpost::tls {
 class SessionStore;
 class Signer;
@@ -62,6 +66,7 @@ struct WorkerParts {
   RateTable* rates = nullptr;    // shared by all cores
   RateTable* greeted = nullptr;  // who has waited for the greeting; shared by all cores
   Resolver* resolver = nullptr;
+  scan::KeyCache* public_keys = nullptr;
   tls::Signer* signer = nullptr;                 // by the private keys of the configuration
   tls::SessionStore* client_sessions = nullptr;  // with servers
   PatternMatchers patterns = {};

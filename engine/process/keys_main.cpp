@@ -21,6 +21,7 @@
 #include "engine/process/confinement.h"
 #include "engine/process/content.h"
 #include "engine/process/descriptor_passing.h"
+#include "engine/process/frame_reader.h"
 #include "engine/process/key_frame.h"
 #include "engine/process/key_store.h"
 #include "engine/process/rights.h"
@@ -31,6 +32,7 @@ namespace {
 
 constexpr int connections_max = 1024;
 constexpr int expiry_step_ms = 60'000;
+constexpr Duration replies_held_max = microseconds(100);
 
 // Keys must not be written to a swap device or into a dump. Locking is best effort: without root it
 // is bounded.
@@ -160,8 +162,11 @@ class KeyServer {
   }
 
   void converse(int connection) {
-    std::string payload;
-    while (read_frame(connection, payload, sign_request_octets_max)) {
+    FrameReader frames(connection, sign_request_octets_max);
+    std::string payload, replies;
+    Instant held_since{};
+    while (frames.next(payload)) {
+      if (replies.empty()) held_since = ring::monotonic_now();
       const auto request = decode_sign_request(bytes_of(payload));
       if (!request) return;
       auto signature = store_.sign(request->key, request->scheme, bytes_of(request->input));
@@ -171,7 +176,11 @@ class KeyServer {
       } else {
         reply.error = signature.error();
       }
-      if (!write_frame(connection, reply_frame(reply))) return;
+      replies += reply_frame(reply);
+      // Signatures that take no longer than a reply on its own share one.
+      if (frames.has_more() && ring::monotonic_now() - held_since < replies_held_max) continue;
+      if (!write_frame(connection, replies)) return;
+      replies.clear();
     }
   }
 

@@ -15,25 +15,30 @@ namespace {
 // RFC 5322 2.1.1: a line has 998 octets at most; nobody needs more of one value.
 constexpr std::size_t value_octets_max = 320;
 constexpr std::size_t comment_octets_max = 200;
+constexpr std::size_t field_octets_expected = 512;
 
 // RFC 2045 5.1, and what RFC 8601 2.2 adds for addresses and domains.
-bool is_plain(char c) {
-  return c > ' ' && c < 0x7f && !std::string_view("()<>,;:\\\"[]?=").contains(c);
-}
+constexpr auto plain_octets = [] {
+  std::array<bool, 256> table{};
+  for (char c = '!'; c < 0x7f; ++c)
+    table[static_cast<unsigned char>(c)] = !std::string_view("()<>,;:\\\"[]?=").contains(c);
+  return table;
+}();
+bool is_plain(char c) { return plain_octets[static_cast<unsigned char>(c)]; }
 
-std::string quoted(std::string_view text) {
-  std::string quoted = "\"";
+void append_quoted(std::string& target, std::string_view text) {
+  target += '"';
   for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c >= ' ' && c < 0x7f ? c : '?';
+    if (c == '"' || c == '\\') target += '\\';
+    target += c >= ' ' && c < 0x7f ? c : '?';
   }
-  return quoted + '"';
+  target += '"';
 }
 
-std::string value_of(std::string_view text) {
+void append_value(std::string& target, std::string_view text) {
   text = text.substr(0, value_octets_max);
   const bool is_token = !text.empty() && std::ranges::all_of(text, is_plain);
-  return is_token ? std::string(text) : quoted(text);
+  is_token ? void(target += text) : append_quoted(target, text);
 }
 
 // RFC 5322 3.2.3; other atoms are quoted, which says the same.
@@ -45,46 +50,60 @@ bool is_dot_atom(std::string_view text) {
 }
 
 // " (text)", or nothing.
-std::string comment_of(std::string_view text) {
-  if (text.empty()) return {};
-  std::string comment = " (";
+void append_comment(std::string& target, std::string_view text) {
+  if (text.empty()) return;
+  target += " (";
   for (const char c : text.substr(0, comment_octets_max)) {
     const bool is_text = c >= ' ' && c < 0x7f && c != '(' && c != ')' && c != '\\';
-    comment += is_text ? c : '?';
+    target += is_text ? c : '?';
   }
-  return comment + ')';
+  target += ')';
 }
 
-std::string property(std::string_view name, std::string_view value) {
-  return value.empty() ? std::string() : fmt::format("\r\n\t {}={}", name, value_of(value));
+void append_property(std::string& target, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  target += "\r\n\t ";
+  target += name;
+  target += '=';
+  append_value(target, value);
 }
 
-void add(std::string& target, std::string_view method, Result result, std::string_view rest) {
-  target += fmt::format(";\r\n\t{}={}{}", method, to_text(result), rest);
+void append_method(std::string& target, std::string_view method, Result result) {
+  target += ";\r\n\t";
+  target += method;
+  target += '=';
+  target += to_text(result);
 }
 
-void add_spf(std::string& target, const AuthResults& results) {
+void append_spf(std::string& target, const AuthResults& results) {
   const SpfResult& spf = *results.spf;
-  const bool by_helo = spf.identity == SpfIdentity::Helo;
-  add(target, "spf", spf.result,
-      comment_of(spf.problem) + (by_helo ? property("smtp.helo", results.helo)
-                                         : property("smtp.mailfrom", results.mail_from)));
+  append_method(target, "spf", spf.result);
+  append_comment(target, spf.problem);
+  if (spf.identity == SpfIdentity::Helo)
+    append_property(target, "smtp.helo", results.helo);
+  else
+    append_property(target, "smtp.mailfrom", results.mail_from);
 }
 
-void add_dkim(std::string& target, std::span<const DkimResult> signatures) {
-  if (signatures.empty()) return add(target, "dkim", Result::None, {});
-  for (const DkimResult& one : signatures.first(std::min(signatures.size(), told_signatures_max)))
-    add(target, "dkim", one.result,
-        comment_of(one.reason) + property("header.d", one.domain) +
-            property("header.s", one.selector) + property("header.a", one.algorithm) +
-            property("header.b", one.start));
+void append_dkim(std::string& target, std::span<const DkimResult> signatures) {
+  if (signatures.empty()) return append_method(target, "dkim", Result::None);
+  for (const DkimResult& one : signatures.first(std::min(signatures.size(), told_signatures_max))) {
+    append_method(target, "dkim", one.result);
+    append_comment(target, one.reason);
+    append_property(target, "header.d", one.domain);
+    append_property(target, "header.s", one.selector);
+    append_property(target, "header.a", one.algorithm);
+    append_property(target, "header.b", one.start);
+  }
 }
 
-void add_dmarc(std::string& target, const AuthResults& results) {
+void append_dmarc(std::string& target, const AuthResults& results) {
   const DmarcResult& dmarc = *results.dmarc;
   std::string about = dmarc.problem;
   if (dmarc.policy) about = fmt::format("p={} dis={}", to_text(*dmarc.policy), results.disposition);
-  add(target, "dmarc", dmarc.result, comment_of(about) + property("header.from", dmarc.domain));
+  append_method(target, "dmarc", dmarc.result);
+  append_comment(target, about);
+  append_property(target, "header.from", dmarc.domain);
 }
 
 // What a result says about the client, for people.
@@ -110,16 +129,25 @@ std::string_view verb_of(Result result) {
 }  // namespace
 
 void append_auth_results(std::string& target, const AuthResults& results) {
-  target += fmt::format("Authentication-Results: {}", value_of(results.service));
+  target.reserve(target.size() + field_octets_expected);
+  target += "Authentication-Results: ";
+  append_value(target, results.service);
   const std::size_t before = target.size();
-  if (results.client_name)
-    add(target, "iprev", *results.client_name, property("policy.iprev", results.client_address));
-  if (results.user) add(target, "auth", Result::Pass, property("smtp.auth", *results.user));
-  if (results.spf != nullptr) add_spf(target, results);
-  if (results.dkim) add_dkim(target, *results.dkim);
-  if (results.dmarc != nullptr) add_dmarc(target, results);
-  if (results.arc != nullptr)
-    add(target, "arc", results.arc->result, comment_of(results.arc->reason));
+  if (results.client_name) {
+    append_method(target, "iprev", *results.client_name);
+    append_property(target, "policy.iprev", results.client_address);
+  }
+  if (results.user) {
+    append_method(target, "auth", Result::Pass);
+    append_property(target, "smtp.auth", *results.user);
+  }
+  if (results.spf != nullptr) append_spf(target, results);
+  if (results.dkim) append_dkim(target, *results.dkim);
+  if (results.dmarc != nullptr) append_dmarc(target, results);
+  if (results.arc != nullptr) {
+    append_method(target, "arc", results.arc->result);
+    append_comment(target, results.arc->reason);
+  }
   if (target.size() == before) target += "; none";
   target += "\r\n";
 }
@@ -141,8 +169,8 @@ void append_received_spf(std::string& target, const AuthResults& results,
   const SpfResult& spf = *results.spf;
   const bool by_helo = spf.identity == SpfIdentity::Helo;
   target += fmt::format("Received-SPF: {}", to_text(spf.result));
-  target += comment_of(fmt::format("{}: {} {} {}", receiver, spf.domain, verb_of(spf.result),
-                                   results.client_address));
+  append_comment(target, fmt::format("{}: {} {} {}", receiver, spf.domain, verb_of(spf.result),
+                                     results.client_address));
   const std::array pairs = std::to_array<std::pair<std::string_view, std::string_view>>({
       {"receiver", receiver},
       {"client-ip", results.client_address},
@@ -156,8 +184,8 @@ void append_received_spf(std::string& target, const AuthResults& results,
   for (const auto& [key, text] : pairs) {
     if (text.empty()) continue;
     const std::string_view value = text.substr(0, value_octets_max);
-    target += fmt::format("{}{}={}", std::exchange(before, ";\r\n\t"), key,
-                          is_dot_atom(value) ? std::string(value) : quoted(value));
+    target += fmt::format("{}{}=", std::exchange(before, ";\r\n\t"), key);
+    is_dot_atom(value) ? void(target += value) : append_quoted(target, value);
   }
   target += "\r\n";
 }

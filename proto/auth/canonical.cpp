@@ -3,6 +3,7 @@
 #include "proto/auth/canonical.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "proto/base/ascii.h"
@@ -14,6 +15,59 @@
 namespace ringpost::auth {
 namespace {
 
+#if defined(__SSE2__)
+// Which of 64 octets are `c`, from the lowest bit on.
+std::uint64_t places_of(char c, const std::array<__m128i, 4>& octets) {
+  const __m128i wanted = _mm_set1_epi8(c);
+  std::uint64_t mask = 0;
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    const auto part = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(octets[i], wanted)));
+    mask |= std::uint64_t{part} << (16 * i);
+  }
+  return mask;
+}
+
+// What relaxed forms keep as it is of the 64 octets at `text`: the octets before the first that
+// they may not, or as many as can be told without those behind.
+std::size_t kept_of_block(const char* text, bool in_field) {
+  constexpr std::size_t known = 62;  // what is kept depends on the next two octets
+  std::array<__m128i, 4> octets;
+  std::memcpy(octets.data(), text, sizeof octets);
+  const std::uint64_t blanks = places_of(' ', octets), tabs = places_of('\t', octets);
+  const std::uint64_t crs = places_of('\r', octets), lfs = places_of('\n', octets);
+  const std::uint64_t others = tabs | crs | (in_field ? lfs : 0);
+  // A single blank between two other octets stays.
+  std::uint64_t stops = tabs | (blanks & ((blanks | others) >> 1));
+  // So does a line end, when the next line begins with neither: it is no fold of a field, and no
+  // line end behind the last line.
+  if (in_field)
+    stops |= crs | lfs;
+  else
+    stops |= crs & ~(lfs >> 1 & ~((blanks | others) >> 2));
+  return std::min(known, static_cast<std::size_t>(std::countr_zero(stops)));
+}
+#endif
+
+// Where a run ends that relaxed forms keep as it is. It begins and ends with content.
+template <bool in_field>
+std::size_t run_of(std::string_view text) {
+  std::size_t at = 0;
+#if defined(__SSE2__)
+  while (at + 64 <= text.size()) {
+    const std::size_t kept = kept_of_block(text.data() + at, in_field);
+    at += kept;
+    if (kept < 62) return at;
+  }
+#endif
+  const auto ends_run = [](char c) {
+    return ascii::is_blank(c) || c == '\r' || (in_field && c == '\n');
+  };
+  while (at < text.size() && !ends_run(text[at])) ++at;
+  return at;
+}
+
+std::size_t field_run(std::string_view text) { return run_of<true>(text); }
+
 // RFC 6376 3.4.2: the name in lower case, no blanks around the colon, folds undone, every run of
 // blanks one, none at the end.
 void append_relaxed_field(std::string_view field, std::string& target) {
@@ -22,21 +76,23 @@ void append_relaxed_field(std::string_view field, std::string& target) {
   for (const char c : name) target += ascii::to_lower(c);
   target += ':';
   bool blank_waits = false, begun = false;
-  for (const char c : field.substr(std::min(colon + 1, field.size()))) {
-    if (c == '\r' || c == '\n') continue;
-    if (ascii::is_blank(c)) {
-      blank_waits = true;
+  std::string_view rest = field.substr(std::min(colon + 1, field.size()));
+  while (!rest.empty()) {
+    const char c = rest.front();
+    if (c == '\r' || c == '\n' || ascii::is_blank(c)) {
+      blank_waits |= ascii::is_blank(c);
+      rest.remove_prefix(1);
       continue;
     }
+    const std::size_t octets = field_run(rest);
     if (blank_waits && begun) target += ' ';
     blank_waits = false;
     begun = true;
-    target += c;
+    target += rest.substr(0, octets);
+    rest.remove_prefix(octets);
   }
   target += "\r\n";
 }
-
-bool ends_run(char c) { return ascii::is_blank(c) || c == '\r'; }
 
 }  // namespace
 
@@ -50,34 +106,6 @@ void append_canonical_field(Canonical form, std::string_view field, std::string&
   if (!field.ends_with("\r\n")) target += "\r\n";
 }
 
-#if defined(__SSE2__)
-std::size_t plain_run(std::string_view text) {
-  // A single blank between two other octets stays as it is, so a run may hold such ones.
-  const __m128i blank = _mm_set1_epi8(' '), tab = _mm_set1_epi8('\t');
-  const __m128i cr = _mm_set1_epi8('\r');
-  std::size_t at = 0;
-  while (at + 16 <= text.size()) {
-    __m128i octets;
-    std::memcpy(&octets, text.data() + at, sizeof octets);
-    const auto mask_of = [&](__m128i what) {
-      return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(octets, what)));
-    };
-    const unsigned blanks = mask_of(blank), others = mask_of(tab) | mask_of(cr);
-    // A blank is good unless a blank, a tab or a CR follows, or nobody knows what does.
-    const unsigned bad_blanks = blanks & (((blanks | others) >> 1) | 0x8000u);
-    const unsigned stops = others | bad_blanks;
-    if (stops != 0) return at + static_cast<std::size_t>(std::countr_zero(stops));
-    at += 16;
-  }
-  while (at < text.size() && !ends_run(text[at])) ++at;
-  return at;
-}
-#else
-std::size_t plain_run(std::string_view text) {
-  std::size_t at = 0;
-  while (at < text.size() && !ends_run(text[at])) ++at;
-  return at;
-}
-#endif
+std::size_t plain_run(std::string_view text) { return run_of<false>(text); }
 
 }  // namespace ringpost::auth

@@ -51,13 +51,14 @@ class BodyCanonical {
   }
 
  private:
-  static constexpr std::size_t room_octets = 4096;
+  static constexpr std::size_t room_octets =
+      1024;  // small pieces are gathered, others go as they are
 
   template <class Take>
   void put(std::string_view text, Take&& take) {
     if (text.size() > room_.size() - filled_) {
       flush(take);
-      if (text.size() > room_.size()) {
+      if (text.size() > room_.size() / 2) {
         take(bytes_of(text));
         return;
       }
@@ -102,8 +103,9 @@ class BodyCanonical {
   std::array<char, room_octets> room_;
 };
 
-// Where a run of octets ends that both forms keep as they are: at a blank, CR or LF for the relaxed
-// form. Gives text.size() when it goes on to the end.
+// How many of the octets at the front of a body, which begins with neither a blank nor a CR, the
+// relaxed form keeps as they are: whole lines, when they have nothing to reduce. Perhaps fewer than
+// it could; what is kept ends with an octet of a line's content.
 std::size_t plain_run(std::string_view text);
 
 template <class Take>

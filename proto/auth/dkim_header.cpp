@@ -3,11 +3,14 @@
 #include "proto/auth/dkim_header.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "proto/base/ascii.h"
 
 namespace ringpost::auth {
 namespace {
+
+constexpr std::size_t fields_expected = 24;  // of an ordinary message
 
 // Where the field that begins at `at` ends: behind the CRLF that no blank follows.
 std::size_t field_end(std::string_view header, std::size_t at) {
@@ -24,9 +27,16 @@ bool is_field_name(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
 }
 
+// Some order of names without their case.
+bool comes_before(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return a.size() < b.size();
+  return std::ranges::lexicographical_compare(a, b, {}, ascii::to_lower, ascii::to_lower);
+}
+
 }  // namespace
 
 MessageHeader::MessageHeader(std::string_view header) {
+  fields_.reserve(fields_expected);
   for (std::size_t at = 0; at < header.size();) {
     const std::size_t end = field_end(header, at);
     const std::string_view whole = header.substr(at, end - at);
@@ -37,23 +47,29 @@ MessageHeader::MessageHeader(std::string_view header) {
     if (!is_field_name(name) || ascii::is_blank(whole.front())) continue;
     std::string_view value = whole.substr(colon + 1);
     if (value.ends_with("\r\n")) value.remove_suffix(2);
-    places_[ascii::lower(name)].push_back(fields_.size());
     fields_.push_back({whole, name, value});
   }
+  by_name_.resize(fields_.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::ranges::sort(by_name_, [this](std::size_t a, std::size_t b) {
+    if (comes_before(fields_[a].name, fields_[b].name)) return true;
+    return a < b && !comes_before(fields_[b].name, fields_[a].name);
+  });
 }
 
-std::span<const std::size_t> MessageHeader::places(const std::string& name) const {
-  const auto found = places_.find(name);
-  if (found == places_.end()) return {};
-  return found->second;
+std::span<const std::size_t> MessageHeader::places(std::string_view name) const {
+  const auto name_of = [this](std::size_t place) { return fields_[place].name; };
+  const auto found = std::ranges::equal_range(by_name_, name, comes_before, name_of);
+  return {found.begin(), found.end()};
 }
 
 void MessageHeader::append_chosen(std::span<const std::string> names, Canonical form,
                                   std::string& target) const {
-  std::map<std::string_view, std::size_t> used;
+  std::vector<std::size_t> used(by_name_.size());  // of each name, where its places begin
   for (const std::string& name : names) {
     const auto all = places(name);
-    std::size_t& taken = used[name];
+    if (all.empty()) continue;
+    std::size_t& taken = used[static_cast<std::size_t>(all.data() - by_name_.data())];
     if (taken == all.size()) continue;
     ++taken;
     append_canonical_field(form, fields_[all[all.size() - taken]].whole, target);
@@ -66,6 +82,7 @@ std::string canonical_signature_field(const HeaderField& field, std::string_view
   std::string whole(field.whole.substr(0, before));
   whole += field.whole.substr(before + removed.size());
   std::string text;
+  text.reserve(whole.size() + 2);
   append_canonical_field(form, whole, text);
   text.resize(text.size() - 2);  // RFC 6376 3.7: without a line end
   return text;

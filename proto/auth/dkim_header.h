@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,7 +27,7 @@ class MessageHeader {
 
   const std::vector<HeaderField>& fields() const { return fields_; }
   // Places in fields(), from the top down; `name` in lower case.
-  std::span<const std::size_t> places(const std::string& name) const;
+  std::span<const std::size_t> places(std::string_view name) const;
 
   // Appends the canonical form of the fields that `names` (lower case) choose: each mention takes
   // the next instance from the bottom up, and nothing when there is none left.
@@ -36,7 +35,7 @@ class MessageHeader {
 
  private:
   std::vector<HeaderField> fields_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> places_;
+  std::vector<std::size_t> by_name_;  // places; those of one name together, from the top down
 };
 
 // The canonical form of the field of a signature as it is signed: with `removed` (the value of its

@@ -60,29 +60,23 @@ std::expected<DkimKey, std::string_view> parse_key_record(std::string_view recor
   return key;
 }
 
-std::optional<Keys> find_keys(const DkimSignature& signature, DnsMemo& dns) {
+std::optional<std::expected<std::vector<std::string>, KeyProblem>> find_key_records(
+    const DkimSignature& signature, DnsMemo& dns) {
   const dns::Answer* answer = dns.find(signature.key_name, dns::Type::Txt);
   if (answer == nullptr) return std::nullopt;
   if (answer->outcome != dns::Outcome::Found) return std::unexpected(problem_of(*answer));
-  std::vector<DkimKey> keys;
-  std::string_view reason = "no key is published";
-  const std::size_t records = std::min(answer->records.size(), key_records_max);
-  for (std::size_t i = 0; i < records; ++i) {
-    const auto record = record_of(answer->records[i]);
-    if (!record) continue;
-    auto key = parse_key_record(*record);
-    if (!key) {
-      reason = key.error();
-    } else if (key->algorithm != signature.algorithm) {
-      reason = "the key is of another kind than the signature";
-    } else if (key->identity_exact && !signature.identity_is_domain) {
-      reason = "the key is not for domains below d=";
-    } else {
-      keys.push_back(std::move(*key));
-    }
-  }
-  if (keys.empty()) return std::unexpected(KeyProblem{Result::PermError, reason});
-  return keys;
+  std::vector<std::string> records;
+  const std::size_t tried = std::min(answer->records.size(), key_records_max);
+  for (std::size_t i = 0; i < tried; ++i)
+    if (auto record = record_of(answer->records[i])) records.push_back(std::move(*record));
+  return records;
+}
+
+std::optional<std::string_view> misfit_of(const DkimKey& key, const DkimSignature& signature) {
+  if (key.algorithm != signature.algorithm) return "the key is of another kind than the signature";
+  if (key.identity_exact && !signature.identity_is_domain)
+    return "the key is not for domains below d=";
+  return std::nullopt;
 }
 
 }  // namespace ringpost::auth

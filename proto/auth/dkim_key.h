@@ -1,5 +1,5 @@
-// DkimKey: what a key record says: RFC 6376 3.6.1, RFC 8463. Fetched by dkim_keys(), which knows
-// that a name may have several of them. What breaks the rules is a sentence.
+// DkimKey: what a key record says: RFC 6376 3.6.1, RFC 8463. A name may have several
+// of them. What breaks the rules is a sentence.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +30,17 @@ struct DkimKey {
 // `record`: the strings of a TXT record, joined. The error is static text.
 std::expected<DkimKey, std::string_view> parse_key_record(std::string_view record);
 
-// What a signature's keys are, or why there is none: TempError or PermError and its reason.
+// Why a signature has no key: TempError or PermError, in static text.
 struct KeyProblem {
   Result result = Result::PermError;
   std::string_view reason;
 };
-using Keys = std::expected<std::vector<DkimKey>, KeyProblem>;
-// Nothing: waits for the DNS. Of several records those that cannot be read, or are for another
-// algorithm, are left out; at least one is given.
-std::optional<Keys> find_keys(const DkimSignature& signature, DnsMemo& dns);
+// The records of a signature's key, the strings of each joined; of the first key_records_max those
+// that are not too long. Nothing: waits for the DNS.
+std::optional<std::expected<std::vector<std::string>, KeyProblem>> find_key_records(
+    const DkimSignature& signature, DnsMemo& dns);
+
+// Why a key is not for this signature, in static text; nothing: it is.
+std::optional<std::string_view> misfit_of(const DkimKey& key, const DkimSignature& signature);
 
 }  // namespace ringpost::auth

@@ -13,6 +13,16 @@
 
 namespace ringpost::auth {
 
+// Answers that are there without waiting, of a cache.
+class KnownAnswers {
+ public:
+  // Null: not there.
+  virtual dns::AnswerPointer known(const dns::Question& question) = 0;
+
+ protected:
+  ~KnownAnswers() = default;
+};
+
 class DnsMemo {
  public:
   // What the worst SPF record may ask for (RFC 7208 4.6.4: ten terms of ten names each), and as
@@ -20,6 +30,8 @@ class DnsMemo {
   static constexpr std::size_t questions_default = 256;
 
   explicit DnsMemo(std::size_t questions_max = questions_default) : questions_max_(questions_max) {}
+  // What `known`, which must outlive this, has is never wanted.
+  explicit DnsMemo(KnownAnswers& known) : questions_max_(questions_default), known_(&known) {}
 
   // Null: not known yet, and wanted from now on. Beyond the bound an answer that failed with
   // Overload. What it points to lives as long as the memo.
@@ -36,13 +48,15 @@ class DnsMemo {
   std::size_t questions() const { return answers_.size(); }
 
  private:
-  struct Order {
-    bool operator()(const dns::Question& a, const dns::Question& b) const {
+  struct Order {  // of questions, and views of them
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const {
       return std::tie(a.type, a.name) < std::tie(b.type, b.name);
     }
   };
 
   std::size_t questions_max_;
+  KnownAnswers* known_ = nullptr;
   std::map<dns::Question, dns::AnswerPointer, Order> answers_;  // null: on its way
   std::vector<dns::Question> wanted_;
 };

@@ -79,20 +79,20 @@ std::size_t ResultsRemover::edit(Bytes octets, std::string& target) {
       in_long_line_ = end == std::string_view::npos;
       continue;
     }
-    line_ += part;
-    if (end != std::string_view::npos) {
-      line_ended(target);
-    } else if (line_.size() > field_octets_max) {
-      line_ended(target);
-      in_long_line_ = true;
+    if (end != std::string_view::npos && line_.empty()) {  // most lines come whole
+      line_ended(part, target);
+      continue;
     }
+    line_ += part;
+    in_long_line_ = end == std::string_view::npos && line_.size() > field_octets_max;
+    if (end != std::string_view::npos || in_long_line_)
+      line_ended(std::exchange(line_, {}), target);
   }
   return octets.size() - text.size();
 }
 
 // Of a field that is ours the first line may hold nothing but blanks and comments.
-void ResultsRemover::line_ended(std::string& target) {
-  const std::string line = std::exchange(line_, {});
+void ResultsRemover::line_ended(std::string_view line, std::string& target) {
   const bool goes_on = !line.empty() && ascii::is_blank(line.front());
   if (!goes_on) {
     settle(target);
@@ -123,7 +123,7 @@ void ResultsRemover::settle(std::string& target) {
 }
 
 void ResultsRemover::finish(std::string& target) {
-  if (!line_.empty()) line_ended(target);
+  if (!line_.empty()) line_ended(std::exchange(line_, {}), target);
   settle(target);
   done_ = true;
 }

@@ -32,7 +32,7 @@ class ResultsRemover {
  private:
   enum class Fate : std::uint8_t { Unknown, Pass, Drop };
 
-  void line_ended(std::string& target);
+  void line_ended(std::string_view line, std::string& target);
   void begin_field(std::string& target);
   void settle(std::string& target);
 

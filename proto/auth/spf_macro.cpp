@@ -231,6 +231,7 @@ std::optional<dns::Name> expand_domain(std::string_view spec, const MacroValues&
 
 std::optional<dns::Name> plain_name(std::string_view text) {
   if (text.size() > name_text_octets_max + 1 || text == ".") return std::nullopt;
+  if (!text.contains('\\')) return dns::Name::parse(text);
   std::string escaped;
   for (const char c : text) {
     if (c == '\\') escaped += '\\';

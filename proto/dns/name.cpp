@@ -2,6 +2,7 @@
 #include "proto/dns/name.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -21,9 +22,12 @@ class NameBuilder {
     if (label.empty() || label.size() > label_octets_max) return false;
     if (wire_.size() + 1 + label.size() + 1 > name_octets_max) return false;
     wire_ += static_cast<char>(label.size());
-    for (const char c : label) wire_ += ascii::to_lower(c);
+    const std::size_t begin = wire_.size();
+    wire_ += label;
+    for (char& c : std::span(wire_).subspan(begin)) c = ascii::to_lower(c);
     return true;
   }
+  void expect(std::size_t octets) { wire_.reserve(octets); }
   std::string finish() {
     wire_ += '\0';
     return std::move(wire_);
@@ -65,6 +69,13 @@ std::optional<std::string> take_label(std::string_view& text) {
   return label;
 }
 
+// The same without a copy, of a text that escapes nothing.
+std::string_view take_plain_label(std::string_view& text) {
+  const std::string_view label = text.substr(0, text.find('.'));
+  text.remove_prefix(std::min(label.size() + 1, text.size()));
+  return label;
+}
+
 bool is_plain_character(char c) { return ascii::is_alnum(c) || c == '-' || c == '_'; }
 
 }  // namespace
@@ -73,6 +84,10 @@ std::optional<Name> Name::parse(std::string_view text) {
   if (text == ".") return Name();
   if (text.empty()) return std::nullopt;
   NameBuilder builder;
+  builder.expect(std::min(text.size() + 2, name_octets_max));
+  const bool is_escaped = text.contains('\\');
+  while (!is_escaped && !text.empty())
+    if (!builder.add(take_plain_label(text))) return std::nullopt;
   while (!text.empty()) {
     const auto label = take_label(text);
     if (!label || !builder.add(*label)) return std::nullopt;

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "scan/sign/public_key.h"
-
 namespace ringpost::scan {
 namespace {
 
@@ -15,10 +13,16 @@ using auth::Canonical;
 using auth::DkimSignature;
 using auth::Result;
 
-constexpr std::size_t start_octets = 8;  // of b=, RFC 6008
+constexpr std::size_t start_octets = 8;               // of b=, RFC 6008
+constexpr std::size_t signed_octets_expected = 2048;  // of an ordinary header
 
 std::string start_of(const DkimSignature& signature) {
-  return auth::without_folding(signature.signature_text).substr(0, start_octets);
+  std::string start;
+  for (const char c : signature.signature_text) {
+    if (start.size() == start_octets) break;
+    if (!auth::is_folding(c)) start += c;
+  }
+  return start;
 }
 
 std::uint64_t now_s(WallTime now) {
@@ -132,6 +136,7 @@ bool MessageVerifier::leaves_from_unsigned(const DkimSignature& signature) const
 Hash MessageVerifier::header_hash(const Signed& subject) const {
   const DkimSignature& signature = subject.signature;
   std::string text;
+  text.reserve(signed_octets_expected);
   header_->append_chosen(signature.names, signature.header_form, text);
   text += auth::canonical_signature_field(subject.field, signature.signature_text,
                                           signature.header_form);
@@ -140,19 +145,18 @@ Hash MessageVerifier::header_hash(const Signed& subject) const {
 
 std::optional<MessageVerifier::Verdict> MessageVerifier::check_key(const DkimSignature& signature,
                                                                    const Hash& hash,
-                                                                   auth::DnsMemo& dns) const {
-  const auto keys = auth::find_keys(signature, dns);
+                                                                   auth::DnsMemo& dns) {
+  const auto keys = keys_->find_keys(signature, dns);
   if (!keys) return std::nullopt;
   if (!*keys) return Verdict{keys->error().result, keys->error().reason};
   Verdict verdict{Result::PermError, "the key cannot be read"};
-  for (const auth::DkimKey& key : **keys) {
-    const auto parsed = PublicKey::parse(key);
-    if (!parsed) {
-      if (verdict.result == Result::PermError) verdict.reason = parsed.error();
-    } else if (parsed->verify(hash, signature.signature)) {
+  for (const ReadKey* const one : **keys) {
+    if (!one->usable) {
+      if (verdict.result == Result::PermError) verdict.reason = one->usable.error();
+    } else if (one->usable->verify(hash, signature.signature)) {
       return Verdict{};
     } else {
-      verdict = {Result::Fail, key.is_testing
+      verdict = {Result::Fail, one->key->is_testing
                                    ? "the signature does not verify; its key is for tests"
                                    : "the signature does not verify"};
     }
@@ -161,8 +165,7 @@ std::optional<MessageVerifier::Verdict> MessageVerifier::check_key(const DkimSig
 }
 
 std::optional<MessageVerifier::Verdict> MessageVerifier::check(const Signed& subject,
-                                                               auth::DnsMemo& dns,
-                                                               WallTime now) const {
+                                                               auth::DnsMemo& dns, WallTime now) {
   const Verdict verdict = check_without_key(subject, now);
   if (verdict.result != Result::Pass) return verdict;
   // Asked for before the header is hashed: an evaluation that waits costs nothing.
@@ -201,7 +204,7 @@ std::optional<std::vector<auth::DkimResult>> MessageVerifier::evaluate_dkim(auth
 }
 
 // RFC 8617 5.1.1: each seal signs all sets up to its own, itself without b=.
-std::optional<MessageVerifier::Verdict> MessageVerifier::check_seals(auth::DnsMemo& dns) const {
+std::optional<MessageVerifier::Verdict> MessageVerifier::check_seals(auth::DnsMemo& dns) {
   bool waits = false;
   for (const auth::ArcSet& set : chain_->sets)
     waits = dns.find(set.seal_signature.key_name, dns::Type::Txt) == nullptr || waits;

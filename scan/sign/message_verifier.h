@@ -12,11 +12,11 @@
 #include "proto/auth/arc_chain.h"
 #include "proto/auth/auth_result.h"
 #include "proto/auth/dkim_header.h"
-#include "proto/auth/dkim_key.h"
 #include "proto/auth/dns_memo.h"
 #include "proto/base/clock.h"
 #include "scan/sign/body_hashes.h"
 #include "scan/sign/header_gatherer.h"
+#include "scan/sign/key_cache.h"
 
 namespace ringpost::scan {
 
@@ -29,6 +29,8 @@ inline constexpr Duration clock_leeway = seconds(12 * 3600);
 class MessageVerifier {
  public:
   MessageVerifier() = default;
+  // With keys of others, which must stay as long as this does.
+  explicit MessageVerifier(KeyCache& keys) : keys_(&keys) {}
   MessageVerifier(const MessageVerifier&) = delete;
   MessageVerifier& operator=(const MessageVerifier&) = delete;
 
@@ -67,14 +69,16 @@ class MessageVerifier {
   void plan_dkim();
   void plan_arc();
   Verdict check_without_key(const Signed& subject, WallTime now) const;
-  std::optional<Verdict> check(const Signed& subject, auth::DnsMemo& dns, WallTime now) const;
+  std::optional<Verdict> check(const Signed& subject, auth::DnsMemo& dns, WallTime now);
   std::optional<Verdict> check_key(const auth::DkimSignature& signature, const Hash& hash,
-                                   auth::DnsMemo& dns) const;
+                                   auth::DnsMemo& dns);
   Hash header_hash(const Signed& subject) const;
   bool leaves_from_unsigned(const auth::DkimSignature& signature) const;
   void conclude(Dkim& dkim, const Verdict& verdict) const;
-  std::optional<Verdict> check_seals(auth::DnsMemo& dns) const;
+  std::optional<Verdict> check_seals(auth::DnsMemo& dns);
 
+  KeyCache own_keys_;
+  KeyCache* keys_ = &own_keys_;
   HeaderGatherer gatherer_;
   std::optional<auth::MessageHeader> header_;
   BodyHashes body_;

@@ -2,6 +2,7 @@
 // and requests that nobody waits for any more.
 #include "engine/mta/key_link.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -32,11 +33,19 @@ class KeyLinkTest : public testing::Test {
     key_ = loaded->name;
     core_ = test::make_core();
     link_.emplace(*core_, parent_.link.get(), seconds(5));
+    use(*link_);
   }
   ~KeyLinkTest() override { end(*link_); }
+  void use(KeyLink& link) {
+    links_.push_back(&link);
+    core_->at_turn_end([this, at = links_.size() - 1] {
+      if (links_[at] != nullptr) links_[at]->end_of_turn();
+    });
+  }
   void end(KeyLink& link) {
     link.close();
     EXPECT_TRUE(test::run_until(*core_, [&] { return link.is_closed(); }));
+    std::ranges::replace(links_, &link, nullptr);
   }
   bool answered(const Job& job) {
     return test::run_until(*core_, [&] { return job.answer.has_value(); });
@@ -54,6 +63,7 @@ class KeyLinkTest : public testing::Test {
   std::string path_ = test::write_key(folder_.file("key"), test::pem_of(made_.get()));
   tls::KeyName key_{};
   std::unique_ptr<ring::Core> core_;
+  std::vector<KeyLink*> links_;
   std::optional<KeyLink> link_;
 };
 
@@ -121,6 +131,7 @@ TEST_F(KeyLinkTest, AKeyProcessThatEndsIsAskedAgain) {
 
 TEST_F(KeyLinkTest, AKeyProcessThatHangs) {
   KeyLink link(*core_, parent_.link.get(), milliseconds(200));
+  use(link);
   const pid_t keys = test::session_of_child(parent_.pid());
   kill(keys, SIGSTOP);
   Job job;

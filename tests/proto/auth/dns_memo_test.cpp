@@ -50,6 +50,24 @@ TEST(DnsMemo, AnAnswerMayComeBeforeItsQuestion) {
   EXPECT_TRUE(memo.wants_nothing());
 }
 
+TEST(DnsMemo, WhatIsKnownElsewhereIsNeverWanted) {
+  struct Cache final : KnownAnswers {
+    dns::AnswerPointer known(const dns::Question& question) override {
+      ++asked;
+      return question.name == name("a.test") ? found("cached") : nullptr;
+    }
+    int asked = 0;
+  };
+  Cache cache;
+  DnsMemo memo(cache);
+  ASSERT_NE(memo.find(name("a.test"), dns::Type::Txt), nullptr);
+  EXPECT_NE(memo.find(name("a.test"), dns::Type::Txt), nullptr);
+  EXPECT_EQ(cache.asked, 1) << "an answer stays, whatever the cache does";
+  EXPECT_TRUE(memo.wants_nothing());
+  EXPECT_EQ(memo.find(name("b.test"), dns::Type::Txt), nullptr);
+  EXPECT_EQ(memo.take_wanted().size(), 1u);
+}
+
 TEST(DnsMemo, BeyondItsBoundEveryAnswerIsAFailure) {
   DnsMemo memo(2);
   EXPECT_EQ(memo.find(name("a.test"), dns::Type::A), nullptr);
