@@ -3,7 +3,6 @@
 #include "proto/auth/canonical.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "proto/base/ascii.h"
@@ -16,12 +15,17 @@ namespace ringpost::auth {
 namespace {
 
 #if defined(__SSE2__)
-// Which of 64 octets are `c`, from the lowest bit on.
-std::uint64_t places_of(char c, const std::array<__m128i, 4>& octets) {
+struct Block {
+  __m128i parts[4];
+};
+
+// Which of its 64 octets are `c`, from the lowest bit on.
+std::uint64_t places_of(char c, const Block& block) {
   const __m128i wanted = _mm_set1_epi8(c);
   std::uint64_t mask = 0;
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    const auto part = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(octets[i], wanted)));
+  for (std::size_t i = 0; i < 4; ++i) {
+    const __m128i same = _mm_cmpeq_epi8(block.parts[i], wanted);
+    const auto part = static_cast<unsigned>(_mm_movemask_epi8(same));
     mask |= std::uint64_t{part} << (16 * i);
   }
   return mask;
@@ -31,8 +35,8 @@ std::uint64_t places_of(char c, const std::array<__m128i, 4>& octets) {
 // they may not, or as many as can be told without those behind.
 std::size_t kept_of_block(const char* text, bool in_field) {
   constexpr std::size_t known = 62;  // what is kept depends on the next two octets
-  std::array<__m128i, 4> octets;
-  std::memcpy(octets.data(), text, sizeof octets);
+  Block octets;
+  std::memcpy(&octets, text, sizeof octets);
   const std::uint64_t blanks = places_of(' ', octets), tabs = places_of('\t', octets);
   const std::uint64_t crs = places_of('\r', octets), lfs = places_of('\n', octets);
   const std::uint64_t others = tabs | crs | (in_field ? lfs : 0);
