@@ -111,6 +111,8 @@ conf::NetAddress read_address(MessageReader& reader, conf::Family family) {
 }
 
 Text read_text(MessageReader& reader) {
+  // A record without a string, which the standard does not have, says what an empty one says.
+  if (reader.ok() && reader.left() == 0) return Text{{""}};
   Text text;
   do {
     text.strings.push_back(reader.text(reader.number8()));

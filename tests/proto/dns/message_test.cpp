@@ -126,7 +126,6 @@ TEST(DnsMessage, NamesWhatIsWrong) {
   EXPECT_EQ(with_record("\0\1\0\1\0\0\0\0\0\3abc"sv), MessageError::BadRecord);    // A of 3 octets
   EXPECT_EQ(with_record("\0\1\0\1\0\0\0\0\0\5abcde"sv), MessageError::BadRecord);  // and of 5
   EXPECT_EQ(with_record("\0\1\0\1\0\0\0\0\0\5abcd"sv), MessageError::Short);
-  EXPECT_EQ(with_record("\0\x10\0\1\0\0\0\0\0\0"sv), MessageError::BadRecord);     // TXT of nothing
   EXPECT_EQ(with_record("\0\x10\0\1\0\0\0\0\0\2\5a"sv), MessageError::BadRecord);  // half a string
   EXPECT_EQ(with_record("\0\5\0\1\0\0\0\0\0\2\xc0\xff"sv), MessageError::BadName);
   EXPECT_EQ(with_record("\0\5\0\1\0\0\0\0\0\1\3abc\0"sv), MessageError::BadRecord);  // beyond it
@@ -138,6 +137,12 @@ TEST(DnsMessage, NamesWhatIsWrong) {
   EXPECT_EQ(error_of(with_counts({0, 0, 0, 1}, "\1x"s + std::string(edns))), MessageError::BadEdns);
   EXPECT_EQ(error_of(with_counts({0, 0, 0, 1}, edns.substr(0, edns.size() - 1))),
             MessageError::Short);
+}
+
+TEST(DnsMessage, ATextWithoutAStringIsAnEmptyOne) {
+  const auto message = decode(bytes_of(with_counts({0, 1, 0, 0}, "\0\0\x10\0\1\0\0\0\0\0\0"sv)));
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->answers.at(0).data, RecordData(Text{{""}}));
 }
 
 TEST(DnsMessage, HoldsABoundedNumberOfRecords) {
