@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "proto/auth/dmarc.h"
+#include "proto/auth/failure_report.h"
+#include "proto/base/ascii.h"
 #include "proto/base/bytes.h"
 #include "proto/base/check.h"
 
@@ -46,6 +48,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
   for (int round = 0; round < 20; ++round) {
     if (const auto result = auth::evaluate_dmarc(input, nullptr, memo)) {
       CHECK(result->record.has_value() == result->policy.has_value());
+      if (auth::wants_failure_report(*result, auth::Result::Fail, {})) {
+        const auth::FailureNote note{.domain = result->record_domain, .header = std::string(text)};
+        const std::string report = auth::failure_message({.to = "a@b"}, note);
+        CHECK(!ascii::has_high(report) &&
+              report.size() < 2 * auth::failure_header_octets_max + 8192);
+      }
       return 0;
     }
     CHECK(!memo.wants_nothing());

@@ -35,7 +35,7 @@ constexpr std::size_t octets_at_once = std::size_t{64} << 20;  // of rows, as th
 constexpr std::size_t xml_octets_max = std::size_t{16} << 20;
 constexpr std::size_t xml_octets_least = 2048;
 constexpr std::size_t targets_max = 8;
-constexpr unsigned rounds_max = 8;  // of questions about one destination
+constexpr unsigned rounds_max = 16;  // of questions about one destination
 
 std::uint64_t second_now() { return static_cast<std::uint64_t>(ring::wall_now().seconds()); }
 
@@ -115,9 +115,11 @@ ring::Task<void> ask(Worker& on, dns::Question question, std::shared_ptr<Answers
 
 }  // namespace
 
-void DmarcReporter::start(DmarcFolder& folder, std::vector<Worker*> workers, Submitter submitter,
+void DmarcReporter::start(DmarcFolder& folder, DmarcFailures& failures,
+                          std::vector<Worker*> workers, Submitter submitter,
                           observe::EventLog& log) {
   folder_ = &folder;
+  failures_ = &failures;
   workers_ = std::move(workers);
   submitter_ = std::move(submitter);
   log_ = &log;
@@ -142,8 +144,8 @@ void DmarcReporter::send_now() {
 }
 
 bool DmarcReporter::wait(Duration limit) {
-  pollfd woken{wake_, POLLIN, 0};
-  if (!stopping_) poll(&woken, 1, static_cast<int>(limit.milliseconds()));
+  pollfd woken[]{{wake_, POLLIN, 0}, {failures_->file(), POLLIN, 0}};
+  if (!stopping_) poll(woken, 2, static_cast<int>(limit.milliseconds()));
   return !stopping_;
 }
 
@@ -153,6 +155,7 @@ void DmarcReporter::run() {
     std::uint64_t count = 0;
     static_cast<void>(!read(wake_, &count, sizeof count));
     if (stopping_) return;
+    tell_failures();
     const bool now = now_.exchange(false);
     pass(now);
     const auto wish = settings();
@@ -227,6 +230,7 @@ bool DmarcReporter::close_what_is_over() {
 void DmarcReporter::pass(bool now) {
   const auto wish = settings();
   if (!wish || !wish->reports || !flush()) return;
+  silent_.clear();
   // An order that follows at once closes the next second, which may be the one to come.
   if (now) close_period(std::max(second_now(), folder_->closed()));
   if (!close_what_is_over()) return;
@@ -339,20 +343,34 @@ std::vector<auth::ReportTarget> DmarcReporter::targets(const auth::PublishedPoli
 std::optional<auth::ReportPermission> DmarcReporter::permission(const std::string& domain,
                                                                 const std::string& host,
                                                                 const Settings& settings) {
+  // Many domains may name one host, which must not cost each of them the whole wait.
+  if (silent_.contains(host)) return std::nullopt;
   auth::DnsMemo memo;
   for (unsigned round = 0; round < rounds_max && !stopping_; ++round) {
     auto permission = auth::evaluate_report_permission(domain, host, settings.suffixes.get(), memo);
+    if (permission && permission->kind == auth::ReportPermission::Kind::Failed)
+      silent_.insert(host);
     if (permission) return permission;
-    for (dns::Question& question : memo.take_wanted()) {
-      auto answers = std::make_shared<Answers>(1);
-      workers_.front()->post(
-          [question, answers](Worker& on) { on.dispatcher().run(ask(on, question, answers)); });
-      const auto answer = answers->wait(answer_max);
-      if (!answer) return std::nullopt;
-      memo.put(question, answer->front());
-    }
+    if (!ask_all(memo)) return std::nullopt;
   }
   return std::nullopt;
+}
+
+// At the same time.
+bool DmarcReporter::ask_all(auth::DnsMemo& memo) {
+  std::vector<std::pair<dns::Question, std::shared_ptr<Answers>>> asked;
+  for (dns::Question& question : memo.take_wanted()) {
+    auto answers = std::make_shared<Answers>(1);
+    workers_.front()->post(
+        [question, answers](Worker& on) { on.dispatcher().run(ask(on, question, answers)); });
+    asked.emplace_back(std::move(question), std::move(answers));
+  }
+  for (const auto& [question, answers] : asked) {
+    const auto answer = answers->wait(answer_max);
+    if (!answer) return false;
+    memo.put(question, answer->front());
+  }
+  return true;
 }
 
 DmarcReporter::Outcome DmarcReporter::send(Group& group, const auth::DmarcAggregate& aggregate,

@@ -2,7 +2,8 @@
 // over: reads what the cores have noted, asks the DNS who may get it, and hands one message for
 // each address to the local socket, whence it goes by the rules like other mail of this machine.
 // What was taken is noted durably: a crash repeats one message at most, and loses none. A domain
-// that cannot be served now is tried again for some days.
+// that cannot be served now is tried again for some days. Reports about single messages (RFC 7489
+// 7.3) leave as they come, and are gone when they cannot.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/mta/dmarc_failures.h"
 #include "engine/mta/dmarc_folder.h"
 #include "engine/mta/submit.h"
 #include "engine/mta/worker.h"
@@ -44,8 +46,8 @@ class DmarcReporter {
   DmarcReporter& operator=(const DmarcReporter&) = delete;
 
   // Main thread, once the socket accepts. All of it outlives stop().
-  void start(DmarcFolder& folder, std::vector<Worker*> workers, Submitter submitter,
-             observe::EventLog& log);
+  void start(DmarcFolder& folder, DmarcFailures& failures, std::vector<Worker*> workers,
+             Submitter submitter, observe::EventLog& log);
   void stop();
 
   // Any thread, until stop(): the present period ends now, and everything is sent at once.
@@ -85,15 +87,20 @@ class DmarcReporter {
                                                    const Settings& settings);
   Outcome send(Group& group, const auth::DmarcAggregate& aggregate,
                const auth::ReportTarget& target, const Settings& settings);
+  bool ask_all(auth::DnsMemo& memo);
+  void tell_failures();
+  void tell_failure(const auth::FailureNote& note, const Settings& settings);
   bool mark(Group& group, const std::string& key);
   bool write_mark(ReportPeriod period, const std::string& key);
   void skip(std::string_view domain, std::string_view to, std::string_view reason);
   bool wait(Duration limit);  // false: it stops
 
   DmarcFolder* folder_ = nullptr;
+  DmarcFailures* failures_ = nullptr;
   std::vector<Worker*> workers_;
   Submitter submitter_;
   observe::EventLog* log_ = nullptr;
+  std::set<std::string> silent_;  // hosts whose name servers did not answer in this pass
   std::map<ReportPeriod, std::uint64_t> not_before_;         // seconds since 1970
   std::map<ReportPeriod, std::set<std::string>> not_noted_;  // sent, but the disk was full
   std::atomic<bool> stopping_{false};

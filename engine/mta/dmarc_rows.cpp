@@ -67,6 +67,32 @@ auth::DmarcRow dmarc_row_of(const SenderCheck& check, std::string_view client,
   return row;
 }
 
+auth::FailureNote failure_note_of(const SenderCheck& check, std::string_view client,
+                                  std::string_view reverse_path, std::string results,
+                                  WallTime now) {
+  const SenderCheck::Fate fate = check.fate();
+  auth::FailureNote note{.received = now,
+                         .domain = check.dmarc().record_domain,
+                         .uris = check.dmarc().record->failure_uris,
+                         .reverse_path = std::string(reverse_path),
+                         .client = std::string(client),
+                         .results = std::move(results),
+                         .delivery = fate == SenderCheck::Fate::Accept ? "delivered"
+                                     : fate == SenderCheck::Fate::Junk ? "spam"
+                                                                       : "reject",
+                         .dkim_aligned = check.dmarc().dkim_aligned,
+                         .spf_aligned = check.dmarc().spf_aligned,
+                         .header = check.header_text(auth::failure_header_octets_max)};
+  const auto failed = std::ranges::find_if(check.dkim(), [](const auth::DkimResult& one) {
+    return one.result == auth::Result::Fail || one.result == auth::Result::PermError;
+  });
+  if (failed != check.dkim().end()) {
+    note.dkim_domain = failed->domain;
+    note.dkim_selector = failed->selector;
+  }
+  return note;
+}
+
 DmarcRows::DmarcRows(ring::Core& core, DmarcFolder* folder, unsigned index,
                      observe::DmarcMetrics& metrics, observe::EventSink& events)
     : core_(core), folder_(folder), index_(index), metrics_(metrics), events_(events) {}

@@ -16,6 +16,7 @@
 #include "engine/ring/core.h"
 #include "engine/ring/task.h"
 #include "proto/auth/dmarc_row.h"
+#include "proto/auth/failure_report.h"
 
 namespace ringpost::mta {
 
@@ -30,6 +31,11 @@ inline constexpr std::size_t dmarc_pending_octets_max = std::size_t{4} << 20;
 // Once it is checked, of a message whose domain has a DMARC record.
 auth::DmarcRow dmarc_row_of(const SenderCheck& check, std::string_view client,
                             std::string_view reverse_path, WallTime now);
+
+// The same for a report about this message alone. `results`: of Authentication-Results, in one
+// line.
+auth::FailureNote failure_note_of(const SenderCheck& check, std::string_view client,
+                                  std::string_view reverse_path, std::string results, WallTime now);
 
 class DmarcRows {
  public:

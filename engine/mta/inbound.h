@@ -249,6 +249,7 @@ class Inbound final : net::StreamOwner,
   void sign();
   bool ask_for_signatures();
   void note_for_report(const SenderCheck& check);
+  void note_failure(const SenderCheck& check, const std::string& results);
   void refuse_recipient(const conf::Expansion& expansion);
   void add_recipients(const conf::Expansion& expansion);
   smtp::ReplyView refusal_of(const conf::Expansion& expansion, std::string& room) const;

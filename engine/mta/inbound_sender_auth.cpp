@@ -3,6 +3,7 @@
 // what is written down of it (RFC 8601).
 #include <algorithm>
 
+#include "engine/mta/dmarc_failures.h"
 #include "engine/mta/dmarc_rows.h"
 #include "engine/mta/inbound.h"
 #include "proto/auth/auth_results.h"
@@ -72,6 +73,22 @@ void Inbound::sender_checked() {
   if (is_later) pump();
 }
 
+// RFC 7489 7.3, for those who ask for it and where it is allowed. Bounces and reports of others
+// make none: nobody answers himself for ever.
+void Inbound::note_failure(const SenderCheck& check, const std::string& results) {
+  const auto& reports = generation_->config.dmarc_reports;
+  if (!reports || !reports->failures_per_hour || parts_.dmarc_failures == nullptr) return;
+  const std::string& sender = transaction_->envelope.reverse_path;
+  if (sender.empty() || check.is_report()) return;
+  if (!auth::wants_failure_report(check.dmarc(), check.spf().result, check.dkim())) return;
+  const std::string& domain = check.dmarc().record_domain;
+  if (!parts_.dmarc_failures->admit(domain, *reports->failures_per_hour, parts_.core.now()))
+    return parts_.metrics.dmarc.failures_over.add();
+  parts_.metrics.dmarc.failures.add();
+  parts_.dmarc_failures->put(
+      failure_note_of(check, client_, sender, auth::in_one_line(results), parts_.core.wall()));
+}
+
 // RFC 7489 7.2: whatever becomes of the message.
 void Inbound::note_for_report(const SenderCheck& check) {
   const auto& record = check.dmarc().record;
@@ -96,6 +113,7 @@ void Inbound::write_results(const SenderCheck& check) {
   auth::append_auth_results(field, results);
   if (filters_ != nullptr && filters_->run.wants(filter::ReportEvent::TxResults))
     tell(filter::ReportEvent::TxResults, {message_id(), auth::in_one_line(field)});
+  note_failure(check, field);
   std::string& front = transaction_->front;
   front += field;
   if (listener_.source->sender_auth.writes_received_spf)

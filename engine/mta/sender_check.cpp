@@ -118,6 +118,15 @@ bool SenderCheck::is_vouched_for() const {
          });
 }
 
+std::string SenderCheck::header_text(std::size_t octets_max) const {
+  std::string text;
+  for (const auth::HeaderField& field : verifier_.header().fields()) {
+    if (text.size() + field.whole.size() > octets_max) break;
+    text += field.whole;
+  }
+  return text;
+}
+
 bool SenderCheck::is_report() const {
   if (dmarc_->result != auth::Result::Pass) return false;
   const auth::MessageHeader& header = verifier_.header();

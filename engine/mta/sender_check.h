@@ -63,6 +63,8 @@ class SenderCheck final : auth::KnownAnswers {
   const auth::DmarcResult& dmarc() const { return *dmarc_; }
   // By the sealers of an ARC chain that are believed.
   bool is_vouched_for() const;
+  // The fields of the message, as many as have room.
+  std::string header_text(std::size_t octets_max) const;
   // It is a DMARC report that comes from whom it says.
   bool is_report() const;
 

@@ -78,6 +78,7 @@ std::expected<void, Fault> Server::open(std::shared_ptr<Generation> generation) 
                       .segments = *segments_,
                       .decisions = decisions_.get(),
                       .dmarc_folder = dmarc_folder_.get(),
+                      .dmarc_failures = dmarc_folder_ == nullptr ? nullptr : &dmarc_failures_,
                       .connection_counts = connection_counts_,
                       .users = *users_,
                       .auth = *auth_,
@@ -228,7 +229,7 @@ std::expected<void, Fault> Server::start_intake() {
   if (auto started = intake_.start(std::move(options), *log_); !started) return started;
   if (dmarc_folder_ != nullptr)
     reporter_.start(
-        *dmarc_folder_, workers_,
+        *dmarc_folder_, dmarc_failures_, workers_,
         [this](const submission::Submission& message) { return intake_.submit_own(message); },
         *log_);
   return {};

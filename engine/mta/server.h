@@ -97,6 +97,7 @@ class Server {
   std::unique_ptr<SegmentStore> segments_;
   std::unique_ptr<DecisionFile> decisions_;    // none: it could not be opened
   std::unique_ptr<DmarcFolder> dmarc_folder_;  // likewise
+  DmarcFailures dmarc_failures_;
   RecoveredState recovered_;
   std::vector<Worker*> workers_;  // each owned by its thread
   std::unique_ptr<StartGate> gate_;

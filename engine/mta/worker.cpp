@@ -98,6 +98,7 @@ std::expected<void, Fault> Worker::set_up() {
   dmarc_rows_ = std::make_unique<DmarcRows>(*core_, setup_.dmarc_folder, setup_.index,
                                             setup_.metrics.dmarc, setup_.events);
   parts_.dmarc_rows = dmarc_rows_.get();
+  parts_.dmarc_failures = setup_.dmarc_failures;
   parts_.public_keys = &public_keys_;
   dispatcher_ = std::make_unique<Dispatcher>(parts_, setup_.segments, index_, DispatcherOptions{});
   parts_.dispatcher = dispatcher_.get();

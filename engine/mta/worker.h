@@ -12,6 +12,7 @@
 #include "engine/mta/authentications.h"
 #include "engine/mta/decision_log.h"
 #include "engine/mta/dispatcher.h"
+#include "engine/mta/dmarc_failures.h"
 #include "engine/mta/dmarc_rows.h"
 #include "engine/mta/enquiries.h"
 #include "engine/mta/filter_processes.h"
@@ -32,8 +33,9 @@ namespace ringpost::mta {
 struct WorkerSetup {
   unsigned index = 0;
   SegmentStore& segments;
-  DecisionFile* decisions = nullptr;    // shared by all cores
-  DmarcFolder* dmarc_folder = nullptr;  // shared by all cores; null: no rows are kept
+  DecisionFile* decisions = nullptr;        // shared by all cores
+  DmarcFolder* dmarc_folder = nullptr;      // shared by all cores; null: no rows are kept
+  DmarcFailures* dmarc_failures = nullptr;  // likewise
   ConnectionCounts& connection_counts;
   UserDirectory& users;
   AuthService& auth;

@@ -32,6 +32,7 @@ class Authentications;
 class ConnectionCounts;
 class DecisionLog;
 class Dispatcher;
+class DmarcFailures;
 class DmarcRows;
 class Enquiries;
 class FilterProcesses;
@@ -59,6 +60,7 @@ struct WorkerParts {
   Spooler* spooler = nullptr;
   DecisionLog* decisions = nullptr;
   DmarcRows* dmarc_rows = nullptr;
+  DmarcFailures* dmarc_failures = nullptr;  // shared by all cores
   Dispatcher* dispatcher = nullptr;
   Enquiries* enquiries = nullptr;
   FilterProcesses* filters = nullptr;

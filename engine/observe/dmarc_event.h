@@ -1,4 +1,4 @@
-// Events of DMARC's aggregate reports: see event.h.
+// Events of DMARC's reports: see event.h.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,14 @@ struct DmarcReportQueued {
     field("domain", domain), field("to", to), field("begin", begin), field("end", end);
     field("messages", messages);
   }
+};
+
+struct DmarcFailureQueued {
+  static constexpr std::string_view name = "dmarc.failure_queued";
+  static constexpr Level level = Level::Brief;
+  std::string_view domain = {};
+  std::string_view to = {};
+  void fields(auto&& field) const { field("domain", domain), field("to", to); }
 };
 
 // An address does not get its report, or not yet.

@@ -473,7 +473,7 @@ using AllEvents =
               LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
               CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid,
               ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded, DmarcReportQueued,
-              DmarcReportSkipped>;
+              DmarcFailureQueued, DmarcReportSkipped>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -270,11 +270,16 @@ struct DecisionMetrics {
 struct DmarcMetrics {
   Counter rows;
   Counter lost;
+  Counter failures;
+  Counter failures_over;
 
   template <class Visit>
   static void each(auto& self, Visit&& visit) {
     visit("ringpost_dmarc_rows_total", "messages noted for DMARC reports", self.rows);
     visit("ringpost_dmarc_lost_total", "messages that DMARC reports lack", self.lost);
+    visit("ringpost_dmarc_failures_total", "failed messages to be reported", self.failures);
+    visit("ringpost_dmarc_failures_over_total", "failed messages beyond the limit of reports",
+          self.failures_over);
   }
 };
 

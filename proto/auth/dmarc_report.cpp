@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "proto/auth/report_text.h"
 #include "proto/base/ascii.h"
 #include "proto/base/base64.h"
 #include "proto/mail/date.h"
@@ -13,12 +14,11 @@ namespace ringpost::auth {
 namespace {
 
 constexpr char count_mark = '\x01';  // nothing that is escaped has it
-constexpr std::size_t text_octets_max = 512;
 constexpr std::size_t base64_line = 76;
 
 // Texts come from strangers: what XML 1.0 cannot hold becomes '?', octets above 127 as well.
 void append_text(std::string& xml, std::string_view text) {
-  for (const char c : text.substr(0, text_octets_max)) {
+  for (const char c : text.substr(0, report_text_octets_max)) {
     switch (c) {
       case '&':
         xml += "&amp;";
@@ -108,7 +108,7 @@ void append_published(std::string& xml, const PublishedPolicy& policy) {
 // Domains of From may be quoted strings, which the DNS has names for as well.
 std::string plain_word(std::string_view text) {
   std::string word;
-  for (const char c : text.substr(0, text_octets_max)) {
+  for (const char c : text.substr(0, report_text_octets_max)) {
     const bool is_good =
         ascii::is_alpha(c) || ascii::is_digit(c) || c == '.' || c == '-' || c == '_';
     word += is_good ? ascii::to_lower(c) : '_';
@@ -129,24 +129,6 @@ void append_metadata(std::string& xml, const ReportFrame& frame, std::uint64_t m
   if (missing > 0)
     append(xml, "error", fmt::format("{} messages are left out: too many rows", missing));
   xml += "</report_metadata>\n";
-}
-
-// Of a header field: nothing that could end it.
-std::string field_text(std::string_view text) {
-  std::string safe;
-  for (const char c : text.substr(0, text_octets_max))
-    safe += ascii::is_control(c) || ascii::is_high(c) ? '?' : c;
-  return safe;
-}
-
-// The display name of From.
-std::string quoted(std::string_view text) {
-  std::string phrase = "\"";
-  for (const char c : field_text(text)) {
-    if (c == '"' || c == '\\') phrase += '\\';
-    phrase += c;
-  }
-  return phrase + '"';
 }
 
 }  // namespace
@@ -207,8 +189,9 @@ std::string report_message(const ReportFrame& frame, std::string_view domain, st
                            std::string_view message_id, std::string_view boundary, WallTime now,
                            std::string_view compressed) {
   const std::string about = field_text(domain);
-  std::string text = fmt::format("From: {} <{}>\r\nTo: <{}>\r\nDate: ", quoted(frame.organization),
-                                 field_text(frame.from), field_text(to));
+  std::string text =
+      fmt::format("From: {} <{}>\r\nTo: <{}>\r\nDate: ", quoted_text(frame.organization),
+                  field_text(frame.from), field_text(to));
   mail::append_date(text, now);
   text += fmt::format(
       "\r\nMessage-ID: <{}>\r\nSubject: Report Domain: {}\r\n Submitter: {}\r\n Report-ID: <{}>\r\n"

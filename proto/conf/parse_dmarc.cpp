@@ -14,6 +14,7 @@ namespace {
 constexpr Duration interval_least = seconds(10);
 constexpr Duration interval_most = seconds(7 * 86'400);
 constexpr std::size_t text_octets_max = 200;
+constexpr std::int64_t failures_most = 10'000;
 
 bool is_plain(std::string_view text) {
   return text.size() <= text_octets_max && std::ranges::none_of(text, [](char c) {
@@ -23,8 +24,8 @@ bool is_plain(std::string_view text) {
 
 }  // namespace
 
-// from ADDRESS [organization TEXT] [contact TEXT] [interval DURATION]; a second one replaces the
-// first.
+// from ADDRESS [organization TEXT] [contact TEXT] [interval DURATION] [failures NUMBER]; a second
+// one replaces the first.
 bool Parser::parse_dmarc() {
   if (!take_word("reports")) return expected("reports");
   if (!expect_keyword("from")) return false;
@@ -47,13 +48,24 @@ bool Parser::parse_dmarc() {
       if (!interval) return false;
       reports.interval = seconds(interval->seconds());
     } else if (take_word("failures")) {
-      error(from->position,
-            "reports about single failures are not written: leave out \"failures\"");
+      if (!parse_failures(reports)) return false;
     } else {
-      return expected("organization, contact or interval");
+      return expected("organization, contact, interval or failures");
     }
   }
   config_.dmarc_reports = std::move(reports);
+  return true;
+}
+
+bool Parser::parse_failures(DmarcReports& reports) {
+  const Position position = token_.position;
+  const auto most = expect_number("how many reports about failures may leave in an hour");
+  if (!most) return false;
+  if (*most < 1 || *most > failures_most)
+    error(position,
+          fmt::format("{} reports an hour are out of range: 1 to {}", *most, failures_most));
+  else
+    reports.failures_per_hour = static_cast<std::uint32_t>(*most);
   return true;
 }
 

@@ -158,6 +158,7 @@ class Parser {
   bool parse_smtp_limits();
   bool parse_count(std::string_view what, std::uint32_t& value, std::uint32_t most);
   bool parse_upstream_count(std::string_view what, std::uint32_t& value);
+  bool parse_failures(DmarcReports& reports);
   bool parse_report_text(std::string& target);
   bool parse_wrapper();
   bool parse_known_limits(std::span<const std::string_view> words, std::string_view what,

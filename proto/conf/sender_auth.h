@@ -37,6 +37,8 @@ struct DmarcReports {
   std::string organization;  // who reports; empty: the server's name
   std::string contact;       // may be empty
   Duration interval = seconds(86'400);
+  // Reports about single messages (RFC 7489 7.3), at most so many an hour; none without them.
+  std::optional<std::uint32_t> failures_per_hour;
 };
 
 constexpr std::optional<DmarcAction> dmarc_action_of(std::string_view word) {

@@ -126,6 +126,55 @@ def what_is_sent(t):
 
 
 @case()
+def reports_of_failures(t):
+    """Only where they are allowed, of what the record asks for, to those who agree; with a limit."""
+    fails = {name: [spf, f'_dmarc TXT "v=DMARC1; p=none; ruf=mailto:{ruf}; {more}"'] for name, ruf, more in (
+        ("own.test", "ruf@own.test", ""), ("else.test", "ruf@good.test", "fo=1"),
+        ("not.test", "ruf@bad.test", "fo=1"), ("other.test", "ruf@other.test", "fo=d"))}
+    resolver = nameserver.Nsd(t, {**zones, **fails}).address
+    daemon = start(t, resolver, "failures 40")
+    for domain in fails:
+        t.equal(send(daemon, domain), 250)
+    t.equal(send(daemon, "own.test", passes=True), 250)
+    t.equal(send(daemon, "else.test", passes=True), 250)  # without a signature
+    t.eventually(lambda: len(failures(daemon)) == 3, "reports")
+    report = [one for one in failures(daemon) if one["To"] == "<ruf@own.test>"][0]
+    t.equal((report.get_content_type(), report.get_param("report-type")), ("multipart/report", "feedback-report"))
+    said, facts, header = report.get_payload()
+    t.true("name of own.test came from 127.0.0.3" in said.get_payload(), said)
+    t.equal(facts.get_content_type(), "message/feedback-report")
+    facts = facts.get_payload()[0]
+    t.equal([facts[name] for name in ("Feedback-Type", "Auth-Failure", "Original-Mail-From", "Source-IP",
+                                      "Reported-Domain", "Delivery-Result", "Identity-Alignment")],
+            ["auth-failure", "dmarc", "<a@own.test>", "127.0.0.3", "own.test", "delivered", "none"])
+    t.true("dmarc=fail" in facts["Authentication-Results"], facts["Authentication-Results"])
+    t.equal(header.get_content_type(), "text/rfc822-headers")
+    t.true("Subject: hello" in header.get_payload() and "Hello." not in header.get_payload(), header)
+    skipped = {event["domain"]: event["reason"] for event in daemon.events("dmarc.report_skipped")}
+    t.true("agreed" in skipped["not.test"], str(skipped))
+    for _ in range(5):
+        t.equal(send(daemon, "own.test"), 250)
+    t.eventually(lambda: len(failures(daemon)) == 6, "up to a tenth of them")
+    figures = daemon.statistics()
+    t.equal((figures["ringpost_dmarc_failures_total"], figures["ringpost_dmarc_failures_over_total"]), (7, 2))
+    t.equal(send(daemon, "own.test", subject="Report Domain: x.test Submitter: y.test Report-ID: <1>", passes=True), 250)
+    t.equal(len(daemon.events("dmarc.failure_queued")), 6)
+    off = start(t, resolver)
+    t.equal(send(off, "own.test"), 250)
+    t.equal(off.statistics()["ringpost_dmarc_failures_total"], 0)
+
+
+def failures(daemon):
+    found = []
+    for path in maildir.files(daemon.maildir_of("bob")):
+        with open(path, "rb") as file:
+            message = email.message_from_bytes(file.read())
+        if "failure report" in message["Subject"] and message["Return-Path"] == "<>":
+            found.append(message)
+    return found
+
+
+@case()
 def when_a_period_is_over(t):
     """Without an order; and none for reports of others alone."""
     daemon = start(t, nameserver.Nsd(t, zones).address, "interval 10s")

@@ -23,6 +23,10 @@ TEST(ParseDmarc, TakesOptionsInAnyOrder) {
   ASSERT_TRUE(config.dmarc_reports);
   EXPECT_EQ(config.dmarc_reports->interval, seconds(3'600));
   EXPECT_EQ(config.dmarc_reports->contact, "call us");
+  EXPECT_FALSE(config.dmarc_reports->failures_per_hour);
+  EXPECT_EQ(
+      config_of("dmarc reports from d@example.org failures 100").dmarc_reports->failures_per_hour,
+      100u);
   EXPECT_EQ(config.dmarc_reports->organization, "A & B");
 }
 
@@ -33,9 +37,12 @@ TEST(ParseDmarc, TellsWhatIsWrong) {
            {"dmarc reports from nobody", "is no mail address"},
            {"dmarc reports from \"<d@example.org>\"", "is no mail address"},
            {"dmarc reports from d@example.org interval 1s", "1:"},
-           {"dmarc reports from d@example.org maybe", "expected organization, contact or interval"},
+           {"dmarc reports from d@example.org maybe",
+            "expected organization, contact, interval or failures"},
            {"dmarc reports from d@example.org organization \"\xc3\xa4\"", "printable ASCII"},
-           {"dmarc reports from d@example.org failures", "leave out \"failures\""}})
+           {"dmarc reports from d@example.org failures", "how many reports about failures"},
+           {"dmarc reports from d@example.org failures 0", "out of range: 1 to 10000"},
+           {"dmarc reports from d@example.org failures 10001", "out of range: 1 to 10000"}})
     EXPECT_TRUE(errors_in(line).contains(part)) << line << ": " << errors_in(line);
 }
 
