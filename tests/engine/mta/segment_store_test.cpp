@@ -283,8 +283,8 @@ TEST_F(SegmentStoreTest, LooksAtNothingOnceAnnouncementsHaveEnded) {
   const auto store = open(1);
   store->start(store::SegmentId{}, [counter = told.get()] { ++*counter; });
   ASSERT_TRUE(ready(*store, 1));
+  while (*told == 0) std::this_thread::yield();  // it is told of a moment after it is ready
   store->end_announcements();
-  EXPECT_GE(*told, 1);
   told.reset();
   const auto segment = store->take(WallTime{});
   ASSERT_TRUE(segment);
