@@ -7,6 +7,7 @@
 #include "engine/mta/dmarc_rows.h"
 #include "engine/mta/inbound.h"
 #include "proto/auth/auth_results.h"
+#include "proto/base/ascii.h"
 #include "proto/smtp/path.h"
 
 namespace ringpost::mta {
@@ -17,6 +18,15 @@ auth::Result iprev_of(const std::optional<ClientName>& name) {
   if (name->confirmed == ClientName::Confirmed::Unknown) return auth::Result::TempError;
   if (name->state == ClientName::State::None) return auth::Result::PermError;
   return name->confirmed == ClientName::Confirmed::Yes ? auth::Result::Pass : auth::Result::Fail;
+}
+
+// What comes back for a report of ours: from the null reverse-path, to nobody but the address that
+// reports come from.
+bool answers_report(const store::Envelope& envelope, std::string_view reporter) {
+  return envelope.reverse_path.empty() &&
+         std::ranges::all_of(envelope.recipients, [reporter](const store::Recipient& one) {
+           return ascii::equal_ignoring_case(one.accepted_address, reporter);
+         });
 }
 
 }  // namespace
@@ -89,13 +99,16 @@ void Inbound::note_failure(const SenderCheck& check, const std::string& results)
       failure_note_of(check, client_, sender, auth::in_one_line(results), parts_.core.wall()));
 }
 
-// RFC 7489 7.2: whatever becomes of the message.
+// RFC 7489 7.2: whatever becomes of the message. A report that bounces must not be worth another
+// one, which would bounce in the next interval.
 void Inbound::note_for_report(const SenderCheck& check) {
   const auto& record = check.dmarc().record;
-  if (!generation_->config.dmarc_reports || !record || record->aggregate_uris.empty()) return;
-  const auth::DmarcRow row =
-      dmarc_row_of(check, client_, transaction_->envelope.reverse_path, parts_.core.wall());
-  parts_.dmarc_rows->put(row, generation_->config.dmarc_reports->interval);
+  const auto& wish = generation_->config.dmarc_reports;
+  if (!wish || !record || record->aggregate_uris.empty()) return;
+  const store::Envelope& envelope = transaction_->envelope;
+  auth::DmarcRow row = dmarc_row_of(check, client_, envelope.reverse_path, parts_.core.wall());
+  row.is_report = row.is_report || answers_report(envelope, wish->from);
+  parts_.dmarc_rows->put(row, wish->interval);
 }
 
 void Inbound::write_results(const SenderCheck& check) {

@@ -28,8 +28,8 @@ class DmarcAggregate {
   std::uint64_t messages() const { return messages_; }
   // Messages that would have needed a row beyond the bound.
   std::uint64_t left_out() const { return left_out_; }
-  // There is something besides reports of others (RFC 7489 7.2: else two receivers would report
-  // to each other about their reports, for ever).
+  // There is something besides reports of others and what comes back for ours (RFC 7489 7.2: else
+  // two receivers would report to each other about their reports, for ever).
   bool is_worth_telling() const { return others_ > 0; }
 
  private:

@@ -51,7 +51,9 @@ struct DmarcRow {
   PolicyOverride reason = PolicyOverride::None;
   bool dkim_aligned = false;
   bool spf_aligned = false;
-  bool is_report = false;  // a report of somebody else's: none is written for these alone
+  // A report of somebody else's, or what comes back for one of ours: none is written for these
+  // alone.
+  bool is_report = false;
   std::string header_from = {};
   std::string envelope_from = {};  // a domain; empty: the null reverse-path
   std::string spf_domain = {};

@@ -26,7 +26,10 @@ zones = {
 }
 
 
-def start(t, resolver, options="", out='match from local for any action "out"\n'):
+to_others = 'match from local for any action "out"\n'
+
+
+def start(t, resolver, options="", out=to_others):
     port = free_port()
     daemon = t.daemon(users=["alice", "bob"], text=(
         f'resolver {resolver} timeout 300ms attempts 1\n'
@@ -43,14 +46,14 @@ def start(t, resolver, options="", out='match from local for any action "out"\n'
     return daemon
 
 
-def send(daemon, domain, passes=False, subject="hello"):
+def send(daemon, domain, passes=False, subject="hello", sender=None, to="alice@example.test"):
     """The code of the reply to a message in the domain's name."""
     content = (f"From: A <a@{domain}>\r\nTo: alice@example.test\r\nSubject: {subject}\r\n"
                f"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@{domain}>\r\n\r\nHello.\r\n")
     source = here if passes else "127.0.0.3"
     with smtp.Client("127.0.0.1", daemon.checked, source=source, timeout=60) as client:
         client.expect("EHLO host.client.test", 250)
-        client.envelope(sender=f"a@{domain}", recipients=("alice@example.test",))
+        client.envelope(sender=f"a@{domain}" if sender is None else sender, recipients=(to,))
         client.expect("DATA", 354)
         client.send(smtp.stuffed(content.encode()))
         reply = client.reply()
@@ -183,6 +186,28 @@ def when_a_period_is_over(t):
     t.eventually(lambda: "rua@own.test" in reports(daemon), "the report", seconds=30)
     t.eventually(lambda: gathered(daemon) == {}, "nothing is left")
     t.equal(list(reports(daemon)), ["rua@own.test"])
+
+
+@case()
+def what_bounces(t):
+    """A bounce of a report is told of with other mail, but is no reason for a report of its own."""
+    rule = 'match from any for domain "mx.example.test" action "local all"\n'
+    action = 'action "local all" maildir "{mail}/other" virtual <all> userbase <base>\n'
+    daemon = start(t, nameserver.Nsd(t, zones).address, out=action + rule + to_others)
+    bounce = {"sender": "", "to": "DMARC@mx.example.test"}
+    t.equal(send(daemon, "else.test", **bounce), 250)
+    t.equal(send(daemon, "own.test", sender="", passes=True), 550)
+    t.equal(gathered(daemon), {"else.test": 1, "own.test": 1})
+    daemon.control_ok("send", "dmarc")
+    t.eventually(lambda: "rua@own.test" in reports(daemon), "the null path to others counts")
+    t.eventually(lambda: gathered(daemon) == {}, "nothing is left")
+    t.equal(list(reports(daemon)), ["rua@own.test"])
+    for path in (bounce, {}):
+        t.equal(send(daemon, "else.test", **path), 250)
+    daemon.control_ok("send", "dmarc")
+    t.eventually(lambda: "rua@good.test" in reports(daemon), "the report")
+    (_, _, root), = reports(daemon)["rua@good.test"]
+    t.equal(sum(int(one.text) for one in root.findall("record/row/count")), 2)
 
 
 @case()
