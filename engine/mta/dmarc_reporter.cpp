@@ -35,7 +35,7 @@ constexpr std::size_t octets_at_once = std::size_t{64} << 20;  // of rows, as th
 constexpr std::size_t xml_octets_max = std::size_t{16} << 20;
 constexpr std::size_t xml_octets_least = 2048;
 constexpr std::size_t targets_max = 8;
-constexpr unsigned rounds_max = 16;  // of questions about one destination
+constexpr Duration asking_max = seconds(300);  // about the destinations of one portion
 
 std::uint64_t second_now() { return static_cast<std::uint64_t>(ring::wall_now().seconds()); }
 
@@ -104,6 +104,26 @@ std::size_t octets_of(const auth::DmarcRow& row) {
 
 std::string sent_name(ReportPeriod period) {
   return fmt::format("sent.{}.{}", period.begin, period.end);
+}
+
+// Fewer rows until the message is as small as the target wants it. Nothing: it never is, or (not
+// `is_possible`) there is no memory for it now.
+std::optional<std::string> content_within(const auth::ReportFrame& frame,
+                                          const auth::DmarcAggregate& aggregate,
+                                          const auth::ReportTarget& target, bool& is_possible) {
+  const std::string boundary = fmt::format("rp-{:016x}{:016x}", random_number(), random_number());
+  const std::string& domain = aggregate.published().domain;
+  for (std::size_t octets = xml_octets_max; octets >= xml_octets_least; octets /= 2) {
+    const auto packed = gzip(auth::report_xml(frame, aggregate, octets));
+    is_possible = packed.has_value();
+    if (!packed) return std::nullopt;
+    const WallTime time = ring::wall_now();
+    const std::string id = fmt::format("{:016x}.{}@{}", random_number(), time.us, frame.submitter);
+    std::string content =
+        auth::report_message(frame, domain, target.address, id, boundary, time, *packed);
+    if (target.octets_max == 0 || content.size() <= target.octets_max) return content;
+  }
+  return std::nullopt;
 }
 
 using Answers = Gathering<dns::AnswerPointer>;
@@ -230,7 +250,7 @@ bool DmarcReporter::close_what_is_over() {
 void DmarcReporter::pass(bool now) {
   const auto wish = settings();
   if (!wish || !wish->reports || !flush()) return;
-  silent_.clear();
+  permissions_.clear();
   // An order that follows at once closes the next second, which may be the one to come.
   if (now) close_period(std::max(second_now(), folder_->closed()));
   if (!close_what_is_over()) return;
@@ -296,6 +316,7 @@ void DmarcReporter::clean_up(const Group& group, std::uint64_t second) {
 bool DmarcReporter::tell_all(Group& group, const Aggregates& aggregates, const Settings& settings,
                              bool now) {
   bool all_done = true;
+  ask_about(aggregates, settings);
   for (const auto& [domain, aggregate] : aggregates) {
     if (stopping_) return false;
     const bool done = tell(group, aggregate, settings) == Outcome::Done && mark(group, domain);
@@ -309,14 +330,54 @@ DmarcReporter::Outcome DmarcReporter::tell(Group& group, const auth::DmarcAggreg
                                            const Settings& settings) {
   if (!aggregate.is_worth_telling()) return Outcome::Done;
   Outcome outcome = Outcome::Done;
-  for (const auth::ReportTarget& target : targets(aggregate.published(), settings, outcome))
+  for (const auth::ReportTarget& target : targets(aggregate.published(), outcome))
     if (send(group, aggregate, target, settings) == Outcome::Later) outcome = Outcome::Later;
   return outcome;
 }
 
+// All of them before anything is sent: a silent name server then costs the others its wait once.
+void DmarcReporter::ask_about(const Aggregates& aggregates, const Settings& settings) {
+  std::vector<ReportDestination> wanted;
+  for (const auto& [domain, aggregate] : aggregates) {
+    if (!aggregate.is_worth_telling()) continue;
+    for (const std::string& uri : aggregate.published().aggregate_uris)
+      if (const auto target = auth::parse_report_target(uri))
+        wanted.push_back({aggregate.published().domain, target->host});
+  }
+  ask_about(std::move(wanted), settings, permissions_);
+}
+
+void DmarcReporter::ask_about(std::vector<ReportDestination> wanted, const Settings& settings,
+                              ReportPermissions& permissions) {
+  const Instant end = ring::monotonic_now() + asking_max;
+  permissions.find(
+      std::move(wanted), settings.suffixes.get(),
+      [this](const std::vector<dns::Question>& questions) { return ask_all(questions); },
+      [this, end] { return stopping_ || ring::monotonic_now() >= end; });
+}
+
+// At the same time.
+std::optional<std::vector<dns::AnswerPointer>> DmarcReporter::ask_all(
+    const std::vector<dns::Question>& questions) {
+  std::vector<std::shared_ptr<Answers>> asked;
+  for (const dns::Question& question : questions) {
+    asked.push_back(std::make_shared<Answers>(1));
+    workers_.front()->post([question, answers = asked.back()](Worker& on) {
+      on.dispatcher().run(ask(on, question, answers));
+    });
+  }
+  std::vector<dns::AnswerPointer> all;
+  for (const auto& answers : asked) {
+    auto answer = answers->wait(answer_max);
+    if (!answer || stopping_) return std::nullopt;
+    all.push_back(std::move(answer->front()));
+  }
+  return all;
+}
+
 // Later: the DNS did not answer for one of them, which is not among them.
 std::vector<auth::ReportTarget> DmarcReporter::targets(const auth::PublishedPolicy& policy,
-                                                       const Settings& settings, Outcome& outcome) {
+                                                       Outcome& outcome) {
   std::vector<auth::ReportTarget> targets;
   for (const std::string& uri : policy.aggregate_uris) {
     const auto target = auth::parse_report_target(uri);
@@ -324,9 +385,10 @@ std::vector<auth::ReportTarget> DmarcReporter::targets(const auth::PublishedPoli
       skip(policy.domain, uri, "no address");
       continue;
     }
-    const auto allowed = permission(policy.domain, target->host, settings);
-    if (!allowed || allowed->kind == auth::ReportPermission::Kind::Failed) {
-      skip(policy.domain, target->address, "the DNS does not answer");
+    const auto* allowed = permissions_.known({policy.domain, target->host});
+    if (allowed == nullptr || allowed->kind == auth::ReportPermission::Kind::Failed) {
+      skip(policy.domain, target->address,
+           allowed == nullptr ? "the DNS is not asked yet" : "the DNS does not answer");
       outcome = Outcome::Later;
     } else if (allowed->kind == auth::ReportPermission::Kind::Refused) {
       skip(policy.domain, target->address, "the destination has not agreed");
@@ -338,39 +400,6 @@ std::vector<auth::ReportTarget> DmarcReporter::targets(const auth::PublishedPoli
   }
   targets.resize(std::min(targets.size(), targets_max));
   return targets;
-}
-
-std::optional<auth::ReportPermission> DmarcReporter::permission(const std::string& domain,
-                                                                const std::string& host,
-                                                                const Settings& settings) {
-  // Many domains may name one host, which must not cost each of them the whole wait.
-  if (silent_.contains(host)) return std::nullopt;
-  auth::DnsMemo memo;
-  for (unsigned round = 0; round < rounds_max && !stopping_; ++round) {
-    auto permission = auth::evaluate_report_permission(domain, host, settings.suffixes.get(), memo);
-    if (permission && permission->kind == auth::ReportPermission::Kind::Failed)
-      silent_.insert(host);
-    if (permission) return permission;
-    if (!ask_all(memo)) return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-// At the same time.
-bool DmarcReporter::ask_all(auth::DnsMemo& memo) {
-  std::vector<std::pair<dns::Question, std::shared_ptr<Answers>>> asked;
-  for (dns::Question& question : memo.take_wanted()) {
-    auto answers = std::make_shared<Answers>(1);
-    workers_.front()->post(
-        [question, answers](Worker& on) { on.dispatcher().run(ask(on, question, answers)); });
-    asked.emplace_back(std::move(question), std::move(answers));
-  }
-  for (const auto& [question, answers] : asked) {
-    const auto answer = answers->wait(answer_max);
-    if (!answer) return false;
-    memo.put(question, answer->front());
-  }
-  return true;
 }
 
 DmarcReporter::Outcome DmarcReporter::send(Group& group, const auth::DmarcAggregate& aggregate,
@@ -390,23 +419,15 @@ DmarcReporter::Outcome DmarcReporter::send(Group& group, const auth::DmarcAggreg
       .submitter = settings.server_name,
       .begin = group.period.begin,
       .end = group.period.end};
-  const std::string boundary = fmt::format("rp-{:016x}{:016x}", random_number(), random_number());
-  submission::Submission message{.sender = wish.from, .recipients = {target.address}};
-  for (std::size_t octets = xml_octets_max; message.content.empty(); octets /= 2) {
-    const auto packed = gzip(auth::report_xml(frame, aggregate, octets));
-    if (!packed) return Outcome::Later;
-    const WallTime time = ring::wall_now();
-    message.content = auth::report_message(
-        frame, domain, target.address,
-        fmt::format("{:016x}.{}@{}", random_number(), time.us, settings.server_name), boundary,
-        time, *packed);
-    if (target.octets_max == 0 || message.content.size() <= target.octets_max) break;
-    message.content.clear();
-    if (octets > xml_octets_least) continue;
+  bool is_possible = true;
+  auto content = content_within(frame, aggregate, target, is_possible);
+  if (!is_possible) return Outcome::Later;
+  if (!content) {
     skip(domain, target.address, "no report is as small as wanted");
     return mark(group, key) ? Outcome::Done : Outcome::Later;
   }
-  const SubmitResult result = submitter_(message);
+  const SubmitResult result = submitter_(
+      {.sender = wish.from, .recipients = {target.address}, .content = std::move(*content)});
   if (result.kind == SubmitResult::Kind::NotTaken) {
     skip(domain, target.address, result.reason);
     return Outcome::Later;

@@ -19,6 +19,7 @@
 
 #include "engine/mta/dmarc_failures.h"
 #include "engine/mta/dmarc_folder.h"
+#include "engine/mta/report_permissions.h"
 #include "engine/mta/submit.h"
 #include "engine/mta/worker.h"
 #include "engine/observe/event_log.h"
@@ -80,14 +81,14 @@ class DmarcReporter {
   void clean_up(const Group& group, std::uint64_t second);
   bool tell_all(Group& group, const Aggregates& aggregates, const Settings& settings, bool now);
   Outcome tell(Group& group, const auth::DmarcAggregate& aggregate, const Settings& settings);
-  std::vector<auth::ReportTarget> targets(const auth::PublishedPolicy& policy,
-                                          const Settings& settings, Outcome& outcome);
-  std::optional<auth::ReportPermission> permission(const std::string& domain,
-                                                   const std::string& host,
-                                                   const Settings& settings);
+  void ask_about(const Aggregates& aggregates, const Settings& settings);
+  void ask_about(std::vector<ReportDestination> wanted, const Settings& settings,
+                 ReportPermissions& permissions);
+  std::optional<std::vector<dns::AnswerPointer>> ask_all(
+      const std::vector<dns::Question>& questions);
+  std::vector<auth::ReportTarget> targets(const auth::PublishedPolicy& policy, Outcome& outcome);
   Outcome send(Group& group, const auth::DmarcAggregate& aggregate,
                const auth::ReportTarget& target, const Settings& settings);
-  bool ask_all(auth::DnsMemo& memo);
   void tell_failures();
   void tell_failure(const auth::FailureNote& note, const Settings& settings);
   bool mark(Group& group, const std::string& key);
@@ -100,7 +101,8 @@ class DmarcReporter {
   std::vector<Worker*> workers_;
   Submitter submitter_;
   observe::EventLog* log_ = nullptr;
-  std::set<std::string> silent_;  // hosts whose name servers did not answer in this pass
+  ReportPermissions permissions_;                            // of this pass
+  ReportPermissions failure_permissions_;                    // of what waits of single messages
   std::map<ReportPeriod, std::uint64_t> not_before_;         // seconds since 1970
   std::map<ReportPeriod, std::set<std::string>> not_noted_;  // sent, but the disk was full
   std::atomic<bool> stopping_{false};

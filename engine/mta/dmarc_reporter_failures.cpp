@@ -17,7 +17,13 @@ void DmarcReporter::tell_failures() {
   if (notes.empty()) return;
   const auto wish = settings();
   if (!wish || !wish->reports || !wish->reports->failures_per_hour) return;
-  silent_.clear();
+  failure_permissions_.clear();
+  std::vector<ReportDestination> wanted;
+  for (const auth::FailureNote& note : notes)
+    for (const std::string& uri : note.uris)
+      if (const auto target = auth::parse_report_target(uri))
+        wanted.push_back({note.domain, target->host});
+  ask_about(std::move(wanted), *wish, failure_permissions_);
   for (const auth::FailureNote& note : notes)
     if (!stopping_) tell_failure(note, *wish);
 }
@@ -30,8 +36,8 @@ void DmarcReporter::tell_failure(const auth::FailureNote& note, const Settings& 
   for (const std::string& uri : note.uris) {
     const auto target = auth::parse_report_target(uri);
     if (!target || sent == failure_targets_max) continue;
-    const auto allowed = permission(note.domain, target->host, settings);
-    if (!allowed || allowed->kind != auth::ReportPermission::Kind::Permitted) {
+    const auto* allowed = failure_permissions_.known({note.domain, target->host});
+    if (allowed == nullptr || allowed->kind != auth::ReportPermission::Kind::Permitted) {
       skip(note.domain, target->address, "the destination has not agreed to reports of failures");
       continue;
     }
