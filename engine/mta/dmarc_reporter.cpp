@@ -16,7 +16,6 @@
 #include "engine/mta/gathering.h"
 #include "engine/mta/gzip.h"
 #include "engine/mta/random.h"
-#include "engine/mta/resolver.h"
 #include "engine/ring/clock.h"
 #include "engine/ring/quiet_thread.h"
 #include "proto/base/check.h"
@@ -26,7 +25,6 @@ namespace ringpost::mta {
 namespace {
 
 constexpr Duration answer_max = seconds(10);
-constexpr Duration question_max = seconds(5);
 constexpr Duration look_most = seconds(60), look_least = seconds(1);
 constexpr Duration pause_between = milliseconds(50);
 constexpr std::uint64_t retry_s = 600;
@@ -35,7 +33,6 @@ constexpr std::size_t octets_at_once = std::size_t{64} << 20;  // of rows, as th
 constexpr std::size_t xml_octets_max = std::size_t{16} << 20;
 constexpr std::size_t xml_octets_least = 2048;
 constexpr std::size_t targets_max = 8;
-constexpr Duration asking_max = seconds(300);  // about the destinations of one portion
 
 std::uint64_t second_now() { return static_cast<std::uint64_t>(ring::wall_now().seconds()); }
 
@@ -124,13 +121,6 @@ std::optional<std::string> content_within(const auth::ReportFrame& frame,
     if (target.octets_max == 0 || content.size() <= target.octets_max) return content;
   }
   return std::nullopt;
-}
-
-using Answers = Gathering<dns::AnswerPointer>;
-
-ring::Task<void> ask(Worker& on, dns::Question question, std::shared_ptr<Answers> answers) {
-  const Instant deadline = on.core().now() + question_max;
-  answers->answer(co_await on.parts().resolver->find(std::move(question), deadline));
 }
 
 }  // namespace
@@ -249,7 +239,9 @@ bool DmarcReporter::close_what_is_over() {
 
 void DmarcReporter::pass(bool now) {
   const auto wish = settings();
-  if (!wish || !wish->reports || !flush()) return;
+  if (!wish) return;
+  if (!wish->reports) return forget_what_is_old();
+  if (!flush()) return;
   permissions_.clear();
   // An order that follows at once closes the next second, which may be the one to come.
   if (now) close_period(std::max(second_now(), folder_->closed()));
@@ -303,6 +295,12 @@ void DmarcReporter::report(Group& group, const Settings& settings, bool now) {
   group.files.clear();
 }
 
+// Of a time when the configuration asked for reports: nobody sends it, and it must not stay for
+// ever.
+void DmarcReporter::forget_what_is_old() {
+  for (const Group& group : groups()) clean_up(group, second_now());
+}
+
 // The note of a period stays for a while: it tells the next process that the period was closed.
 void DmarcReporter::clean_up(const Group& group, std::uint64_t second) {
   if (group.period.end + kept_s >= second) return;
@@ -333,46 +331,6 @@ DmarcReporter::Outcome DmarcReporter::tell(Group& group, const auth::DmarcAggreg
   for (const auth::ReportTarget& target : targets(aggregate.published(), outcome))
     if (send(group, aggregate, target, settings) == Outcome::Later) outcome = Outcome::Later;
   return outcome;
-}
-
-// All of them before anything is sent: a silent name server then costs the others its wait once.
-void DmarcReporter::ask_about(const Aggregates& aggregates, const Settings& settings) {
-  std::vector<ReportDestination> wanted;
-  for (const auto& [domain, aggregate] : aggregates) {
-    if (!aggregate.is_worth_telling()) continue;
-    for (const std::string& uri : aggregate.published().aggregate_uris)
-      if (const auto target = auth::parse_report_target(uri))
-        wanted.push_back({aggregate.published().domain, target->host});
-  }
-  ask_about(std::move(wanted), settings, permissions_);
-}
-
-void DmarcReporter::ask_about(std::vector<ReportDestination> wanted, const Settings& settings,
-                              ReportPermissions& permissions) {
-  const Instant end = ring::monotonic_now() + asking_max;
-  permissions.find(
-      std::move(wanted), settings.suffixes.get(),
-      [this](const std::vector<dns::Question>& questions) { return ask_all(questions); },
-      [this, end] { return stopping_ || ring::monotonic_now() >= end; });
-}
-
-// At the same time.
-std::optional<std::vector<dns::AnswerPointer>> DmarcReporter::ask_all(
-    const std::vector<dns::Question>& questions) {
-  std::vector<std::shared_ptr<Answers>> asked;
-  for (const dns::Question& question : questions) {
-    asked.push_back(std::make_shared<Answers>(1));
-    workers_.front()->post([question, answers = asked.back()](Worker& on) {
-      on.dispatcher().run(ask(on, question, answers));
-    });
-  }
-  std::vector<dns::AnswerPointer> all;
-  for (const auto& answers : asked) {
-    auto answer = answers->wait(answer_max);
-    if (!answer || stopping_) return std::nullopt;
-    all.push_back(std::move(answer->front()));
-  }
-  return all;
 }
 
 // Later: the DNS did not answer for one of them, which is not among them.

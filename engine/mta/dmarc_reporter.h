@@ -78,6 +78,7 @@ class DmarcReporter {
   std::optional<Settings> settings();
   std::vector<Group> groups() const;
   void report(Group& group, const Settings& settings, bool now);
+  void forget_what_is_old();
   void clean_up(const Group& group, std::uint64_t second);
   bool tell_all(Group& group, const Aggregates& aggregates, const Settings& settings, bool now);
   Outcome tell(Group& group, const auth::DmarcAggregate& aggregate, const Settings& settings);

@@ -224,6 +224,25 @@ def without_a_way(t):
 
 
 @case()
+def without_the_line(t):
+    """What was gathered before the line was taken out stays for three days, and no longer."""
+    daemon = start(t, nameserver.Nsd(t, zones).address)
+    t.equal(send(daemon, "own.test", passes=True), 250)
+    t.equal(gathered(daemon), {"own.test": 1})
+    daemon.stop()
+    folder = os.path.join(daemon.home, "spool", "reports")
+    (name,) = [one for one in os.listdir(folder) if one.startswith("rows")]
+    old = "rows.1000.1999.7.0"
+    with open(os.path.join(folder, name), "rb") as rows, open(os.path.join(folder, old), "wb") as copy:
+        copy.write(rows.read())
+    daemon.text = re.sub(r"dmarc reports [^\n]*\n", "", daemon.text)
+    daemon.start()
+    t.eventually(lambda: old not in os.listdir(folder), "the old file is gone")
+    t.true(name in os.listdir(folder), "the other one is there")
+    t.equal(gathered(daemon), {"own.test": 1})
+
+
+@case()
 def what_cannot_be_read(t):
     """Rows whose file cannot be opened for now are not thrown away, and are told of later."""
     daemon = start(t, nameserver.Nsd(t, zones).address)
