@@ -44,12 +44,14 @@ bool FrameReader::receive() {
   room_.erase(0, begin_);
   begin_ = 0;
   const std::size_t had = room_.size();
-  room_.resize(had + receive_octets);
   ssize_t got = -1;
-  do {
-    got = recv(socket_, room_.data() + had, receive_octets, 0);
-  } while (got < 0 && errno == EINTR);
-  room_.resize(had + static_cast<std::size_t>(got > 0 ? got : 0));
+  // The room is not filled with zeros first: that takes as long as the call.
+  room_.resize_and_overwrite(had + receive_octets, [&](char* octets, std::size_t) {
+    do {
+      got = recv(socket_, octets + had, receive_octets, 0);
+    } while (got < 0 && errno == EINTR);
+    return had + static_cast<std::size_t>(got > 0 ? got : 0);
+  });
   return got > 0;
 }
 
