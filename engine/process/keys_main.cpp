@@ -168,7 +168,7 @@ class KeyServer {
     while (frames.next(payload)) {
       if (replies.empty()) held_since = ring::monotonic_now();
       const auto request = decode_sign_request(bytes_of(payload));
-      if (!request) return;
+      if (!request) break;
       auto signature = store_.sign(request->key, request->scheme, bytes_of(request->input));
       SignReply reply{request->id, 0, {}};
       if (signature) {
@@ -182,6 +182,7 @@ class KeyServer {
       if (!write_frame(connection, replies)) return;
       replies.clear();
     }
+    [[maybe_unused]] const bool done = write_frame(connection, replies);
   }
 
   int socket_;

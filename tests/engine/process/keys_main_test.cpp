@@ -67,6 +67,20 @@ TEST_F(KeysTest, SignsForEveryConnection) {
   for (const int socket : sockets) close(socket);
 }
 
+TEST_F(KeysTest, AnswersWhatStandsBeforeRubbish) {
+  load(path_);
+  const int socket = *parent_.link->connect_keys();
+  std::string octets;
+  constexpr int requests = 8;  // that take no time
+  for (int i = 0; i < requests; ++i) octets += sign_frame(7, KeyName{}, 0x0403, bytes_of("octets"));
+  ASSERT_TRUE(write_frame(socket, octets + frame_header(1) + "x"));
+  std::string payload;
+  int replies = 0;
+  while (read_frame(socket, payload, sign_reply_octets_max)) ++replies;
+  EXPECT_EQ(replies, requests);
+  close(socket);
+}
+
 TEST_F(KeysTest, WhatCannotBeUsedIsSaid) {
   load(path_);
   ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
