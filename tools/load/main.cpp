@@ -3,7 +3,6 @@
 // a script with mistakes, or a certificate or key that cannot be used.
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +18,11 @@ namespace {
 // Nothing: it has been said what is wrong.
 std::optional<std::string> read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  char room[16 * 1024];
+  // Not by an iterator, which throws what goes wrong, and so ends the program: of a folder, say.
+  while (file.read(room, sizeof room), file.gcount() > 0)
+    text.append(room, static_cast<std::size_t>(file.gcount()));
   if (file.is_open() && !file.bad()) return text;
   std::fprintf(stderr, "ringpost-load: '%s' cannot be read\n", path.c_str());
   return std::nullopt;

@@ -67,7 +67,7 @@ def failures_are_told(t):
 
 @case(seconds=60)
 def a_message_of_a_file(t):
-    """The same message each time, octet for octet; a file that is not there is named."""
+    """The same message each time, octet for octet; what is no file is named."""
     daemon = t.daemon()
     path = t.path("message")
     with open(path, "wb") as file:
@@ -78,9 +78,11 @@ def a_message_of_a_file(t):
     daemon.wait_delivered(6)
     t.equal({message.content for message in daemon.delivered()},
             {b"From: <a@b.test>\r\nSubject: from a file\r\n\r\n.a dot\r\nthe end\r\n"})
-    done = subprocess.run(command(t, "--message", t.path("missing"), target(daemon)), capture_output=True,
-                          timeout=40, check=False)
-    t.equal((done.returncode, b"missing' cannot be read" in done.stderr), (2, True), done.stderr)
+    os.mkdir(t.path("folder"))
+    for name in ("missing", "folder"):
+        done = subprocess.run(command(t, "--message", t.path(name), target(daemon)), capture_output=True,
+                              timeout=40, check=False)
+        t.equal((done.returncode, f"{name}' cannot be read".encode() in done.stderr), (2, True), done.stderr)
 
 
 @case(seconds=120)
