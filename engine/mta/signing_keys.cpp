@@ -13,6 +13,20 @@ namespace {
 
 constexpr std::size_t complaints_max = 10;    // of a line
 constexpr std::size_t name_octets_max = 253;  // of the DNS: no line has a longer one
+// RFC 8301 3.2: signers use 2048 bits at least, verifiers must know keys up to 4096.
+constexpr unsigned rsa_bits_least = 2048, rsa_bits_most = 4096;
+
+// What is to be said of a key that signs all the same; empty: nothing.
+std::string doubt_of(const process::LoadedKey& key, const std::string& path) {
+  if (key.kind != process::KeyKind::Rsa) return {};
+  if (key.bits < rsa_bits_least)
+    return fmt::format("{}: an RSA key of {} bits is weak: use {} at least", path, key.bits,
+                       rsa_bits_least);
+  if (key.bits > rsa_bits_most)
+    return fmt::format("{}: few can verify an RSA key of {} bits: use {} at most", path, key.bits,
+                       rsa_bits_most);
+  return {};
+}
 
 class KeyLoading {
  public:
@@ -23,23 +37,29 @@ class KeyLoading {
   SigningKeys run() {
     for (const auto& line : config_.dkim_keys) add(*line);
     if (const auto& arc = config_.arc_key) {
-      if (const auto& key = load(arc->key_path))
+      if (const auto& key = load(arc->key_path)) {
         keys_.seal = SigningKey{nullptr, arc->domain, arc->selector, *key};
-      else
+        if (auto doubt = doubt_of(*key, arc->key_path); !doubt.empty())
+          warn(arc->position, std::move(doubt));
+      } else {
         complain(arc->position, key.error());
+      }
     }
     return std::move(keys_);
   }
 
  private:
   void add(const conf::DkimKey& line) {
-    std::size_t failed = 0;
+    std::size_t failed = 0, doubted = 0;
     for (std::string& domain : domains_of(line)) {
-      const auto& key = load(key_path_of(line, domain));
+      const std::string path = key_path_of(line, domain);
+      const auto& key = load(path);
       if (!key) {
         if (++failed <= complaints_max) complain(line.position, key.error());
         continue;
       }
+      if (auto doubt = doubt_of(*key, path); !doubt.empty() && ++doubted <= complaints_max)
+        warn(line.position, std::move(doubt));
       auto& keys = line.any_author ? keys_.any_author : keys_.by_domain[domain];
       keys.push_back({&line, std::move(domain), line.selector, *key});
       (line.simple_body ? keys_.wants_simple_body : keys_.wants_relaxed_body) = true;
@@ -47,6 +67,9 @@ class KeyLoading {
     if (failed > complaints_max)
       complain(line.position,
                fmt::format("{} more keys of this line cannot be used", failed - complaints_max));
+    if (doubted > complaints_max)
+      warn(line.position, fmt::format("{} more keys of this line are too small or too large",
+                                      doubted - complaints_max));
   }
 
   const std::expected<process::LoadedKey, std::string>& load(const std::string& path) {
@@ -63,6 +86,10 @@ class KeyLoading {
 
   void complain(const conf::Position& position, std::string text) {
     diagnostics_.push_back(config_.diagnostic_at(position, conf::Severity::Error, std::move(text)));
+  }
+  void warn(const conf::Position& position, std::string text) {
+    diagnostics_.push_back(
+        config_.diagnostic_at(position, conf::Severity::Warning, std::move(text)));
   }
 
   const conf::Config& config_;

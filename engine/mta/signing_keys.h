@@ -34,9 +34,9 @@ struct SigningKeys {
   const std::vector<SigningKey>* find(std::string_view domain) const;
 };
 
-// Has every key of `config` found, each file once. Blocks. What is wrong is told with its line; of
-// a table with many mistakes the first ones. The config's lines are pointed to and stay where they
-// are.
+// Has every key of `config` found, each file once. Blocks. What is wrong is told with its line, RSA
+// keys of an odd size by a warning; of a table with many mistakes the first ones. The config's
+// lines are pointed to and stay where they are.
 SigningKeys load_signing_keys(const conf::Config& config, const KeyLookup& find_key,
                               std::vector<conf::Diagnostic>& diagnostics);
 

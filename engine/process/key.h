@@ -21,6 +21,7 @@ inline constexpr std::uint16_t ed25519_scheme = 0x0807;
 struct LoadedKey {
   KeyName name{};
   KeyKind kind = KeyKind::Rsa;
+  std::uint16_t bits = 0;  // of an RSA key's modulus; else 0
   bool operator==(const LoadedKey&) const = default;
 };
 

@@ -192,6 +192,8 @@ std::expected<PrivateKey, std::string> PrivateKey::read(int file, const std::str
   if (!kind) return refused(path, kind.error());
   PrivateKey self(std::shared_ptr<EVP_PKEY>(key.release(), &EVP_PKEY_free));
   self.facts_.kind = *kind;
+  if (*kind == KeyKind::Rsa)
+    self.facts_.bits = static_cast<std::uint16_t>(EVP_PKEY_bits(self.key_.get()));
   if (!find_name(self.key_.get(), self.facts_.name))
     return refused(path, "the private key cannot be understood");
   return self;

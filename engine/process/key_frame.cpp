@@ -62,6 +62,7 @@ KeyAnswer take_answer(FieldReader& in) {
   const auto key_kind = in.fixed<std::uint8_t>();
   in.require(key_kind <= static_cast<std::uint8_t>(KeyKind::Ed25519));
   key.kind = static_cast<KeyKind>(key_kind);
+  key.bits = in.fixed<std::uint16_t>();
   return key;
 }
 
@@ -89,6 +90,7 @@ std::string encode(const KeyAnswer& answer) {
     put_kind(sink, AnswerKind::Loaded);
     put_name(sink, answer->name);
     put_kind(sink, answer->kind);
+    put_fixed(sink, answer->bits);
   } else {
     put_kind(sink, AnswerKind::Refused);
     put_text(sink, std::string_view(answer.error()).substr(0, key_error_octets_max));

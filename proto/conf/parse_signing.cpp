@@ -255,12 +255,21 @@ void Parser::check_seal_place() {
 void Parser::check_signing() {
   if (config_.arc_key) check_seal_place();
   for (const auto& key : config_.dkim_keys) {
-    const bool is_known =
-        key->tag.empty() ||
-        std::ranges::any_of(config_.listeners, [&](auto& one) { return one.tag == key->tag; });
-    if (!is_known)
+    const auto is_meant = [&key](const Listener& one) {
+      return key->tag.empty() || ascii::equal_ignoring_case(one.tag, key->tag);
+    };
+    const auto authenticates = [&is_meant](const Listener& one) {
+      return is_meant(one) && one.auth != AuthMode::Off;
+    };
+    if (!key->tag.empty() && std::ranges::none_of(config_.listeners, is_meant))
       warning(key->position,
               fmt::format("no listener has the tag \"{}\": nothing is signed", key->tag));
+    else if (key->only_authenticated && std::ranges::none_of(config_.listeners, authenticates))
+      warning(key->position, key->tag.empty()
+                                 ? "no listener has \"auth\": nothing is signed"
+                                 : fmt::format("no listener with the tag \"{}\" has \"auth\": "
+                                               "nothing is signed",
+                                               key->tag));
   }
   const bool is_checked = std::ranges::any_of(
       config_.listeners, [](const Listener& one) { return one.sender_auth.is_checked; });

@@ -13,7 +13,7 @@ namespace ringpost::mta {
 namespace {
 
 process::LoadedKey key_called(char letter, process::KeyKind kind = process::KeyKind::Rsa) {
-  process::LoadedKey key{.kind = kind};
+  process::LoadedKey key{.kind = kind, .bits = 2048};
   key.name.fill(static_cast<std::byte>(letter));
   return key;
 }
@@ -119,6 +119,44 @@ TEST_F(SigningKeysTest, TellsOfKeysThatCannotSign) {
             "1: /none: there is none\n"
             "2: /ec: DKIM knows RSA and Ed25519 keys, and this is another one\n"
             "3: /ec: DKIM knows RSA and Ed25519 keys, and this is another one\n");
+}
+
+// The parent knows the sizes; less than 1024 bits does not come this far.
+TEST_F(SigningKeysTest, WarnsOfSizesThatFewWant) {
+  const auto of_bits = [](std::uint16_t bits) {
+    process::LoadedKey key = key_called('r');
+    key.bits = bits;
+    return key;
+  };
+  files_ = {{"/1", of_bits(1024)},
+            {"/2", of_bits(2047)},
+            {"/3", of_bits(2048)},
+            {"/4", of_bits(4096)},
+            {"/5", of_bits(4097)}};
+  files_["/e"] = {.name = {}, .kind = process::KeyKind::Ed25519};
+  EXPECT_EQ(load("dkim domain a.example selector s key \"/1\"\n"
+                 "dkim domain b.example selector s key \"/2\"\n"
+                 "dkim domain c.example selector s key \"/3\"\n"
+                 "dkim domain d.example selector s key \"/4\"\n"
+                 "dkim domain e.example selector s key \"/e\"\n"
+                 "arc domain c.example selector seal key \"/5\"\nlisten on lo dmarc none"),
+            "1: /1: an RSA key of 1024 bits is weak: use 2048 at least\n"
+            "2: /2: an RSA key of 2047 bits is weak: use 2048 at least\n"
+            "6: /5: few can verify an RSA key of 4097 bits: use 4096 at most\n");
+  EXPECT_NE(keys_.find("a.example"), nullptr) << "it signs all the same";
+  EXPECT_TRUE(keys_.seal);
+}
+
+TEST_F(SigningKeysTest, CountsTheDoubtsOfALargeTable) {
+  std::string rows = "x.example";
+  files_["/k/x.example"] = {.name = {}, .bits = 1024};
+  for (int i = 1; i < 15; ++i) {
+    rows += fmt::format(", d{}.example", i);
+    files_[fmt::format("/k/d{}.example", i)] = {.name = {}, .bits = 1024};
+  }
+  const std::string told = load("dkim domain { " + rows + " } selector s key \"/k/%{domain}\"");
+  EXPECT_TRUE(told.ends_with("\n1: 5 more keys of this line are too small or too large\n")) << told;
+  EXPECT_EQ(std::ranges::count(told, '\n'), 11);
 }
 
 TEST_F(SigningKeysTest, CountsTheMistakesOfALargeTable) {

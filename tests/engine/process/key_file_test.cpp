@@ -47,6 +47,7 @@ TEST_F(KeyFileTest, WhatIsSignedVerifies) {
     const auto key = PrivateKey::open(test::write_key(path_, test::pem_of(made)));
     ASSERT_TRUE(key) << key.error();
     EXPECT_EQ(key->facts().kind, one.kind);
+    EXPECT_EQ(key->facts().bits, one.kind == KeyKind::Rsa ? EVP_PKEY_bits(made) : 0);
     const auto signature = key->sign(one.scheme, bytes_of("octets"));
     ASSERT_TRUE(signature) << one.scheme;
     const EVP_MD* const digest = one.digest != nullptr ? one.digest() : nullptr;

@@ -26,7 +26,7 @@ TEST(KeyFrameTest, OrdersComeBack) {
 }
 
 TEST(KeyFrameTest, AnswersComeBack) {
-  const KeyAnswer loaded = LoadedKey{name, KeyKind::Ed25519};
+  const KeyAnswer loaded = LoadedKey{name, KeyKind::Rsa, 2048};
   EXPECT_EQ(decode_key_answer(bytes_of(encode(loaded))), loaded);
   const KeyAnswer refused = std::unexpected(std::string("mode 0644"));
   EXPECT_EQ(decode_key_answer(bytes_of(encode(refused))), refused);

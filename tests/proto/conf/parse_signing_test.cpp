@@ -184,6 +184,13 @@ TEST(ParseSigning, WarnsOfLinesThatDoNothing) {
   EXPECT_EQ(warnings_in("arc domain a.b selector s key \"/k\""),
             "1:12: nothing is sealed, as no listener has \"dmarc\" and so nothing is checked\n");
   EXPECT_EQ(warnings_in("dkim domain a.b selector s key \"/k\" tag in\nlisten on lo tag in"), "");
+  EXPECT_EQ(warnings_in("dkim domain a.b selector s key \"/k\" tag IN\nlisten on lo tag in"), "");
+  EXPECT_EQ(warnings_in("listen on lo\ndkim domain a.b selector s key \"/k\" auth"),
+            "2:13: no listener has \"auth\": nothing is signed\n");
+  EXPECT_EQ(warnings_in("listen on lo tag in\nlisten on lo port 26 tag out tls pki p auth\n"
+                        "pki p cert \"/c\"\npki p key \"/k\"\n"
+                        "dkim domain a.b selector s key \"/k\" auth tag in"),
+            "5:13: no listener with the tag \"in\" has \"auth\": nothing is signed\n");
 }
 
 }  // namespace
