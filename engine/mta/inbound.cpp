@@ -319,6 +319,7 @@ void Inbound::shut_down() {
   if (waiting_ == Waiting::Proxy) return stream_.abort();
   session_.shut_down();
   if (filters_ != nullptr) filters_->run.hurry();
+  if (transaction_ != nullptr && transaction_->signer != nullptr) transaction_->signer->hurry();
   // Whoever waits to be greeted waits no longer.
   if (waiting_ == Waiting::Name) {
     parts_.resolver->forget(name_asker_);

@@ -24,6 +24,8 @@ std::uint16_t scheme_of(const SigningKey& key) {
                                                : process::ed25519_scheme;
 }
 
+constexpr Duration hurry_max = seconds(2);
+
 constexpr Canonical form_of(bool is_simple) {
   return is_simple ? Canonical::Simple : Canonical::Relaxed;
 }
@@ -81,20 +83,46 @@ MailSigner::MailSigner(WorkerParts& parts, std::shared_ptr<const Generation> gen
   const bool signs = purpose == Purpose::Dkim;
   if (!signs || keys.wants_relaxed_body) content_.want(Canonical::Relaxed);
   if (signs && keys.wants_simple_body) content_.want(Canonical::Simple);
+  if (generation_->config.smtp.bare_newline == conf::BareNewline::Keep) line_ends_.emplace();
 }
 
-MailSigner::~MailSigner() { parts_.signer->forget(*this); }
+MailSigner::~MailSigner() {
+  if (late_.armed()) parts_.core.timers().disarm(late_);
+  parts_.signer->forget(*this);
+}
+
+// RFC 6376 5.3: a bare CR or LF may be changed on the way.
+bool MailSigner::can_be_signed() const {
+  if (line_ends_ && line_ends_->has_bare()) return false;
+  return content_.can_be_signed() && !content_.header().places("from").empty();
+}
+
+void MailSigner::begin(MailSignerOwner& owner) {
+  owner_ = &owner;
+  if (hurries_) hurry();
+  ask();
+}
+
+void MailSigner::hurry() {
+  hurries_ = true;
+  if (owner_ == nullptr || late_.armed()) return;
+  parts_.core.timers().arm(late_, parts_.core.now() + hurry_max);
+}
+
+void MailSigner::time_is_up() {
+  parts_.signer->forget(*this);
+  finish(false);
+}
 
 // A message without a From field is nobody's, and a header that was cut may hold anything.
 bool MailSigner::sign(const SigningClient& client, MailSignerOwner& owner) {
   content_.finish();
-  if (!content_.can_be_signed() || content_.header().places("from").empty()) return false;
+  if (!can_be_signed()) return false;
   const auto authors = auth::author_domains(content_.header());
   if (authors.size() > auth::author_domains_max) return false;  // nobody's: see evaluate_dmarc()
   keys_ = choose_keys(generation_->signing, client, authors);
   if (keys_.empty()) return false;
-  owner_ = &owner;
-  ask();
+  begin(owner);
   return true;
 }
 
@@ -103,7 +131,7 @@ bool MailSigner::seal(std::string_view results, std::string authserv_id, MailSig
   const SigningKey& key = *generation_->signing.seal;
   // A set that says the chain has failed ends it for ever: not for a name server that is silent.
   if (chain_.is_temporary) return false;
-  if (!content_.can_be_signed() || content_.header().places("from").empty()) return false;
+  if (!can_be_signed()) return false;
   std::vector<std::string> names = scan::names_present(content_.header());
   // RFC 8617 4.1.2: what vouches for the author goes with the message.
   names.insert(names.end(), content_.header().places("dkim-signature").size(), "dkim-signature");
@@ -117,8 +145,7 @@ bool MailSigner::seal(std::string_view results, std::string authserv_id, MailSig
   sealer_ = scan::ArcSealer::begin(content_, chain_, std::move(wish));
   if (!sealer_) return false;
   keys_.assign(1, &key);
-  owner_ = &owner;
-  ask();
+  begin(owner);
   return true;
 }
 
@@ -160,6 +187,9 @@ void MailSigner::completed(std::string_view signature) {
   ++next_;
 }
 
-void MailSigner::finish(bool is_done) { std::exchange(owner_, nullptr)->mail_signed(is_done); }
+void MailSigner::finish(bool is_done) {
+  if (late_.armed()) parts_.core.timers().disarm(late_);
+  std::exchange(owner_, nullptr)->mail_signed(is_done);
+}
 
 }  // namespace ringpost::mta

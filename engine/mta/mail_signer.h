@@ -12,10 +12,12 @@
 
 #include "engine/mta/generation.h"
 #include "engine/mta/worker_parts.h"
+#include "engine/ring/timer.h"
 #include "engine/tls/signer.h"
 #include "proto/auth/arc_chain.h"
 #include "scan/sign/arc_sealer.h"
 #include "scan/sign/dkim_signer.h"
+#include "scan/sign/line_ends.h"
 #include "scan/sign/signing_content.h"
 
 namespace ringpost::mta {
@@ -52,17 +54,24 @@ class MailSigner final : tls::SignJob {
   MailSigner& operator=(const MailSigner&) = delete;
 
   // The next octets of the content as the spool has them.
-  void take(Bytes octets) { content_.take(octets); }
+  void take(Bytes octets) {
+    if (line_ends_) line_ends_->take(octets);
+    content_.take(octets);
+  }
   // What was found out about the chain that the content came with; before seal().
   void know_chain(auth::ArcResult chain) { chain_ = std::move(chain); }
   Purpose purpose() const { return purpose_; }
 
   // The content is complete: one of these, once. False: nothing is to be signed, and the owner
-  // hears nothing.
+  // hears nothing. With bare line ends nothing is, for the next server may change them.
   bool sign(const SigningClient& client, MailSignerOwner& owner);
   // `results`: what Authentication-Results, in front of the content, says of it; it bears
   // `authserv_id`.
   bool seal(std::string_view results, std::string authserv_id, MailSignerOwner& owner);
+
+  // Somebody wants to stop: what is not signed within two seconds of now, or of the content's end,
+  // is not signed. The owner hears it later, not from inside.
+  void hurry();
 
   // Then, from top to bottom.
   const std::string& fields() const { return fields_; }
@@ -71,7 +80,10 @@ class MailSigner final : tls::SignJob {
 
  private:
   void signature_ready(std::expected<std::vector<std::byte>, Fault> signature) override;
+  bool can_be_signed() const;
+  void begin(MailSignerOwner& owner);
   void ask();
+  void time_is_up();
   scan::UnsignedField next_field();
   void completed(std::string_view signature);
   void finish(bool is_done);
@@ -81,6 +93,9 @@ class MailSigner final : tls::SignJob {
   Purpose purpose_;
   auth::ArcResult chain_;
   scan::SigningContent content_;
+  std::optional<scan::LineEnds> line_ends_;  // where bare ones are kept
+  bool hurries_ = false;
+  ring::TimerOf<MailSigner, &MailSigner::time_is_up> late_{*this};
   MailSignerOwner* owner_ = nullptr;
   std::vector<const SigningKey*> keys_;
   std::size_t next_ = 0;  // of keys_; with a seal, of its two signatures

@@ -1,9 +1,11 @@
-// Which keys sign: by the author's domain, by who sends it and by which listener it came.
+// Which keys sign: by the author's domain, by who sends it and by which listener it came. And what
+// happens when the keys are silent.
 #include "engine/mta/mail_signer.h"
 
 #include <gtest/gtest.h>
 
 #include "proto/conf/table.h"
+#include "tests/engine/mta/rig.h"
 
 namespace ringpost::mta {
 namespace {
@@ -90,6 +92,79 @@ TEST_F(ChooseKeysTest, ForAnyAuthor) {
   EXPECT_EQ(chosen({"b.test"}), "all");
   EXPECT_EQ(chosen({"a.test"}, {.user = "x@c.test"}), "all");
   EXPECT_EQ(chosen({"a.test"}, {.tag = "bulk"}), "one all tagged");
+}
+
+// Has the keys, and never answers.
+struct SilentSigner final : tls::Signer {
+  void sign(tls::SignJob& job, const tls::KeyName&, std::uint16_t, Bytes) override {
+    waiting = &job;
+  }
+  void forget(tls::SignJob& job) override {
+    if (waiting == &job) waiting = nullptr;
+  }
+  tls::SignJob* waiting = nullptr;
+};
+
+struct SignedOwner final : MailSignerOwner {
+  void mail_signed(bool is_done) override { told = is_done; }
+  std::optional<bool> told;
+};
+
+class MailSignerTest : public testing::Test {
+ protected:
+  MailSignerTest() { rig_.parts.signer = &silent_; }
+  ~MailSignerTest() override { rig_.parts.signer = &rig_.no_keys; }
+
+  MailSigner signer(conf::BareNewline bare_newline = conf::BareNewline::Refuse) {
+    auto generation = std::make_shared<Generation>();
+    generation->config.smtp.bare_newline = bare_newline;
+    generation->signing.by_domain["a.test"].push_back(
+        {.line = &line_, .domain = "a.test", .selector = "s"});
+    generation->signing.wants_relaxed_body = true;
+    return MailSigner(rig_.parts, generation, MailSigner::Purpose::Dkim);
+  }
+
+  test::TemporaryDirectory folder_;
+  test::SpoolRig rig_{folder_.path()};
+  SilentSigner silent_;
+  conf::DkimKey line_{.domain = "a.test", .selector = "s"};
+  SignedOwner owner_;
+};
+
+TEST_F(MailSignerTest, ADrainDoesNotWaitForKeysThatAreSilent) {
+  for (const bool is_late : {false, true}) {
+    owner_.told.reset();
+    MailSigner one = signer();
+    one.take(bytes_of("From: x@a.test\r\n\r\nx\r\n"));
+    if (!is_late) one.hurry();
+    ASSERT_TRUE(one.sign({}, owner_));
+    if (is_late) one.hurry();
+    EXPECT_FALSE(owner_.told) << "not from inside";
+    EXPECT_NE(silent_.waiting, nullptr);
+    EXPECT_TRUE(rig_.run([this] { return owner_.told.has_value(); }));
+    EXPECT_EQ(owner_.told, false);
+    EXPECT_EQ(silent_.waiting, nullptr);
+  }
+}
+
+TEST_F(MailSignerTest, WhoGoesIsForgotten) {
+  {
+    MailSigner one = signer();
+    one.take(bytes_of("From: x@a.test\r\n\r\nx\r\n"));
+    one.hurry();
+    ASSERT_TRUE(one.sign({}, owner_));
+  }
+  EXPECT_EQ(silent_.waiting, nullptr);
+  EXPECT_FALSE(owner_.told);
+}
+
+TEST_F(MailSignerTest, BareLineEndsAreNotSigned) {
+  MailSigner bare = signer(conf::BareNewline::Keep);
+  bare.take(bytes_of("From: x@a.test\r\n\r\nx\ny\r\n"));
+  EXPECT_FALSE(bare.sign({}, owner_));
+  MailSigner whole = signer(conf::BareNewline::Keep);
+  whole.take(bytes_of("From: x@a.test\r\n\r\nx\r\ny\r\n"));
+  EXPECT_TRUE(whole.sign({}, owner_));
 }
 
 }  // namespace
