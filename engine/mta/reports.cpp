@@ -75,19 +75,41 @@ dsn::ReportedRecipient reported(const DeliveryOrder& order, dsn::Action action,
 
 }  // namespace
 
+namespace {
+
+struct AwaitedSignature final : MailSignerOwner {
+  void mail_signed(bool is_done) override {
+    made = is_done;
+    settled.set();
+  }
+  bool made = false;
+  ring::Signal settled;
+};
+
+}  // namespace
+
 // A message of our own in the making.
 struct Reports::Draft {
-  Draft(WorkerParts& parts, std::uint32_t spool_epoch)
-      : id(parts.spooler->new_id()), epoch(spool_epoch), leases(*parts.index) {}
+  Draft(WorkerParts& parts, const std::shared_ptr<const Generation>& generation)
+      : id(parts.spooler->new_id()), epoch(parts.spooler->epoch()), leases(*parts.index) {
+    if (generation->signing.signs())
+      signer = std::make_unique<MailSigner>(parts, generation, MailSigner::Purpose::Dkim);
+  }
   QueueId id;
   std::uint32_t epoch;
   store::Envelope envelope;
   ContentLeases leases;
+  std::unique_ptr<MailSigner> signer;  // until the content is complete
 };
 
 Reports::Reports(WorkerParts& parts, const SegmentStore& segments, ReadBuffers& buffers,
                  UnderWay under_way)
     : parts_(parts), segments_(segments), buffers_(buffers), under_way_(std::move(under_way)) {}
+
+void Reports::stop() {
+  stopping_ = true;
+  for (MailSigner* const signer : signing_) signer->hurry();
+}
 
 ring::Task<Told> Reports::tell(const DeliveryOrder& order, dsn::Action action,
                                WallTime retry_until) {
@@ -125,7 +147,7 @@ ring::Task<Told> Reports::send(QueueId id, const Notices& notices) {
   if (way.outcome == conf::Outcome::TemporaryFailure) co_return Told::NotNow;
   if (way.outcome != conf::Outcome::Deliver) co_return Told::Unroutable;
 
-  Draft draft(parts_, parts_.spooler->epoch());
+  Draft draft(parts_, generation);
   for (const conf::Delivery& delivery : way.deliveries) {
     store::Recipient recipient = recipient_of(delivery);
     recipient.accepted_address = message.reverse_path;
@@ -179,6 +201,7 @@ ring::Task<bool> Reports::write(Draft& draft, const store::Envelope& original,
   if (!co_await append(draft, bytes_of(report.before))) co_return false;
   if (!co_await append_original(draft, original, returned)) co_return false;
   if (!co_await append(draft, bytes_of(report.after))) co_return false;
+  if (!co_await sign(draft)) co_return false;
   co_return co_await commit(draft);
 }
 
@@ -189,6 +212,7 @@ ring::Task<bool> Reports::append(Draft& draft, Bytes octets) {
     const std::size_t taken =
         parts_.spooler->append_content(draft.id, octets, none, draft.envelope.extents);
     draft.leases.hold_last(draft.envelope.extents);
+    if (draft.signer != nullptr) draft.signer->take(octets.first(taken));
     octets = octets.subspan(taken);
     if (octets.empty()) co_return true;
     if (!parts_.spooler->accepting()) co_return false;
@@ -217,6 +241,34 @@ ring::Task<bool> Reports::append_original(Draft& draft, const store::Envelope& o
     if (returned == dsn::Returned::Headers && (seen == 4 || octets > header_octets_max))
       co_return true;
   }
+}
+
+// The fields become an extent in front of the others. Without signatures the sender is told all the
+// same. False: no room will come soon.
+ring::Task<bool> Reports::sign(Draft& draft) {
+  const std::unique_ptr<MailSigner> signer = std::move(draft.signer);
+  if (signer == nullptr) co_return true;
+  if (!co_await is_signed(*signer)) {
+    if (!signer->signers().empty()) {
+      parts_.events.emit(parts_.core.wall(), observe::ReportUnsigned{.id = draft.id});
+      parts_.metrics.delivery.reports_unsigned.add();
+    }
+    co_return true;
+  }
+  const std::vector<store::Extent> content = std::exchange(draft.envelope.extents, {});
+  const bool has_room = co_await append(draft, bytes_of(signer->fields()));
+  draft.envelope.extents.insert(draft.envelope.extents.end(), content.begin(), content.end());
+  co_return has_room;
+}
+
+ring::Task<bool> Reports::is_signed(MailSigner& signer) {
+  AwaitedSignature signature;
+  if (stopping_) signer.hurry();
+  if (!signer.sign({}, signature)) co_return false;
+  signing_.insert(&signer);
+  co_await signature.settled;
+  signing_.erase(&signer);
+  co_return signature.made;
 }
 
 ring::Task<bool> Reports::commit(Draft& draft) {

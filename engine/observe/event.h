@@ -95,6 +95,14 @@ struct ReportQueued {
   }
 };
 
+// A report that should be signed is not, as the key process did not answer.
+struct ReportUnsigned {
+  static constexpr std::string_view name = "report.unsigned";
+  static constexpr Level level = Level::Brief;
+  QueueId id = {};
+  void fields(auto&& field) const { field("id", id); }
+};
+
 struct SessionClosed {
   static constexpr std::string_view name = "session.closed";
   static constexpr Level level = Level::Brief;
@@ -465,15 +473,15 @@ struct EventList {
 
 using AllEvents =
     EventList<AuthAccepted, AuthRefused, AuthFailed, MessageAccepted, AttemptFinished,
-              RelayTlsFailed, ReportQueued, SessionClosed, ConnectionRefused, ProxyRefused,
-              MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined, SpoolPressure,
-              MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening, ConfigLoaded,
-              Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp, FaultSeen,
-              TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped, SessionOpened,
-              LineReceived, ReplySent, HandshakeFailed, HandshakeDone, CertificateInUse,
-              CertificatesReloaded, FilterDecided, FilterReady, FilterEnded, FilterSaid,
-              ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded, DmarcReportQueued,
-              DmarcFailureQueued, DmarcReportSkipped>;
+              RelayTlsFailed, ReportQueued, ReportUnsigned, SessionClosed, ConnectionRefused,
+              ProxyRefused, MessageRefused, SpoolFault, SpoolRecovered, SegmentQuarantined,
+              SpoolPressure, MessageRemoved, OfflineTried, OfflineSetAside, Started, Listening,
+              ConfigLoaded, Stopping, Stopped, AttemptHung, DestinationLeftAlone, GivenUp,
+              FaultSeen, TableStarted, TableEnded, LookupFailed, ControlCommand, LinesDropped,
+              SessionOpened, LineReceived, ReplySent, HandshakeFailed, HandshakeDone,
+              CertificateInUse, CertificatesReloaded, FilterDecided, FilterReady, FilterEnded,
+              FilterSaid, ListRefused, FilterPassed, LookedUp, RuleDecided, Expanded,
+              DmarcReportQueued, DmarcFailureQueued, DmarcReportSkipped>;
 
 template <class E>
 concept Event = AllEvents::contains<E>;

@@ -126,6 +126,7 @@ struct DeliveryMetrics {
   Counter expired;
   Counter failed;
   Counter reports;
+  Counter reports_unsigned;
   Counter tls_full;     // sessions of TLS with servers, by a whole handshake
   Counter tls_resumed;  // by one that went on from an earlier session
   Counter tls_failed;
@@ -145,6 +146,8 @@ struct DeliveryMetrics {
     visit("ringpost_delivery_expired_total", "recipients whose time ran out", self.expired);
     visit("ringpost_delivery_failed_total", "recipients refused for good", self.failed);
     visit("ringpost_delivery_reports_total", "reports to senders", self.reports);
+    visit("ringpost_delivery_reports_unsigned_total",
+          "reports that left without the signature they should have", self.reports_unsigned);
     visit("ringpost_delivery_tls_full_total", "whole TLS handshakes with servers", self.tls_full);
     visit("ringpost_delivery_tls_resumed_total", "TLS sessions with servers resumed",
           self.tls_resumed);

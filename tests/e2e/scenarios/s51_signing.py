@@ -258,3 +258,52 @@ def without_the_key_process(t):
     reply = world.send(message())
     t.true(str(reply).startswith("451 4.7.5 This message cannot be signed now"), str(reply))
     t.equal(world.send(message("x@c.test")).code, 250, "what needs no signature")
+
+
+def report_of(t, world, count):
+    """The header, and all, of the newest of alice's reports once there are so many."""
+    folder = world.daemon.maildir_of("alice")
+    t.eventually(lambda: maildir.count(folder) >= count, f"{count} reports")
+    newest = max(maildir.files(folder), key=os.path.getmtime)
+    with open(newest, "rb") as file:
+        content = file.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return content.split(b"\r\n\r\n")[0] + b"\r\n", content
+
+
+@case(seconds=60)
+def what_senders_are_told_is_signed(t):
+    """A report has a signature as other mail from here. Without its key it leaves without one, which
+    is counted and said."""
+    keys = Keys(t, "a.test")
+    world = World(t, keys.directive("rsa", "any-author"))
+    world.server.at_rcpt["gone@there.test"] = "550 5.1.1 gone"
+    how = {"recipient": "gone@there.test", "sender": "alice@here.test"}
+    t.equal(world.send(message(), **how).code, 250)
+    header, content = report_of(t, world, 1)
+    t.true(b"From: Mail Delivery System <MAILER-DAEMON@" in header, header)
+    t.equal(signatures(header), [("a.test", "rsa")])
+    checker = dkim_mail.library(t).DKIM(content)
+    t.true(checker.verify(idx=0, dnsfunc=lambda name, timeout=5: keys.records.get(name)), content)
+    # The message is in the queue before the key goes.
+    world.daemon.control_ok("pause", "mta")
+    t.equal(world.send(message(), **how).code, 250)
+    os.rename(keys.paths["rsa"], keys.paths["rsa"] + ".gone")
+    process = world.daemon.child_named("ringpost-keys")
+    os.kill(process, signal.SIGKILL)
+    t.eventually(lambda: world.daemon.child_named("ringpost-keys") not in (None, process),
+                 "another one")
+    world.daemon.control_ok("resume", "mta")
+    header, _ = report_of(t, world, 2)
+    t.equal(signatures(header), [])
+    world.daemon.wait_queue_empty()
+    t.equal(len(world.daemon.events("report.unsigned")), 1)
+    t.equal(world.daemon.statistics()["ringpost_delivery_reports_unsigned_total"], 1)
+
+
+@case(seconds=60)
+def bare_line_ends_are_not_signed(t):
+    """The next server may make others of them, and break the signature."""
+    keys = Keys(t, "a.test")
+    world = World(t, keys.directive("rsa"), more="smtp bare-newline keep\n")
+    t.equal(signatures(world.relayed(message(body=b"a\nb\r\n"))), [])
+    t.equal(signatures(world.relayed(message(body=b"a\r\nb\r\n"))), [("a.test", "rsa")])
