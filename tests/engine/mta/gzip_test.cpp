@@ -24,7 +24,7 @@ std::string unpacked(std::string packed, std::size_t octets_max) {
 
 TEST(Gzip, IsReadByOthers) {
   std::string octets;
-  for (int i = 0; i < 100'000; ++i) octets += static_cast<char>(i * i % 251);
+  for (unsigned i = 0; i < 100'000; ++i) octets += static_cast<char>(i * i % 251);
   for (const std::string& one : {std::string(), std::string("a"), octets}) {
     const auto packed = gzip(one);
     ASSERT_TRUE(packed);
